@@ -1,0 +1,40 @@
+// output[i, :] = table[indices[i], :]        indices [lookups], table [input_dim, DIM], output [lookups, DIM]
+//
+// One dispatch a shard: it copies the lookups whose row the shard holds and leaves the others alone; the first
+// shard's dispatch also writes zeros where an index is outside the table. THREADS threads a lookup.
+//
+// Parts: grid, row, shard, output_*.
+
+struct Lookups {
+    count: u32,
+}
+
+@group(0) @binding(1) var<uniform> shard: Shard;
+@group(0) @binding(2) var<uniform> lookups: Lookups;
+@group(0) @binding(3) var<storage, read> indices: array<u32>;
+@group(0) @binding(4) var<storage, read> weights: array<vec4<f32>>;
+
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn gather(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) grid: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let thread = thread_number(workgroup, grid, local);
+    let lookup = thread / THREADS;
+    if lookup >= lookups.count {
+        return;
+    }
+    let row = indices[lookup];
+    // Wraps to a large number for rows of earlier shards.
+    let local_row = row - shard.first_row;
+    if local_row < shard.row_count {
+        for (var quad = thread % THREADS; quad < QUADS; quad += THREADS) {
+            store_output(lookup, quad, weights[local_row * QUADS + quad]);
+        }
+    } else if row >= shard.input_dim && shard.first_row == 0u {
+        for (var quad = thread % THREADS; quad < QUADS; quad += THREADS) {
+            store_output(lookup, quad, vec4<f32>());
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! IndexBatch: indices that were validated, uploaded and sorted once, for any number of calls.
+
+mod indices;
+pub(crate) mod plan;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+pub use indices::{HostIndices, Index};
+
+use crate::context::GpuContext;
+use crate::error::{Error, Result};
+use crate::gpu::TableLayout;
+use crate::gpu::batch::{BatchPool, GpuLookups, SortedRuns, resident, upload};
+use crate::gpu::region::BufferRegion;
+use plan::SortPlan;
+
+/// A batch of indices for one table, or for others of the same size on the same context.
+///
+/// Made by [`GpuEmbedding::batch`](crate::GpuEmbedding::batch), [`stream`](crate::GpuEmbedding::stream) or
+/// [`batch_from_buffer`](crate::GpuEmbedding::batch_from_buffer). Validation, upload and sorting happen there, once;
+/// lookups and updates then take it by reference.
+#[derive(Debug)]
+pub struct IndexBatch {
+    maker: BatchMaker,
+    shape: Vec<usize>,
+    pub(crate) data: BatchData,
+}
+
+#[derive(Debug)]
+pub(crate) enum BatchData {
+    /// For the CPU reference.
+    Reference { indices: Vec<u32>, rows: Vec<u32> },
+    /// Made from host indices, all of them rows of the table.
+    Sorted { indices: Vec<u32>, rows: Vec<u32>, lookups: GpuLookups, runs: SortedRuns },
+    /// Indices that another kernel wrote: neither checked nor sorted yet.
+    Resident {
+        lookups: GpuLookups,
+        /// Whether a lookup has counted the bad ones since the last update, so that the update need not.
+        counted: AtomicBool,
+    },
+}
+
+impl IndexBatch {
+    /// The indices' shape; a lookup's output has `output_dim` appended.
+    pub fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    /// How many lookups it has.
+    pub fn len(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// Whether it has no lookups.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The distinct rows that get a gradient, rising: all but `padding_idx`.
+    ///
+    /// `None` if the indices are GPU-resident.
+    pub fn unique_rows(&self) -> Option<&[u32]> {
+        match &self.data {
+            BatchData::Reference { rows, .. } | BatchData::Sorted { rows, .. } => Some(rows),
+            BatchData::Resident { .. } => None,
+        }
+    }
+
+    /// The indices as the GPU has them, u32, for the caller's own kernels: a mask, say, is `index != 0`.
+    ///
+    /// The batch must outlive the submission of what reads them. `None` where the context is the CPU reference.
+    pub fn index_buffer(&self) -> Option<BufferRegion<'_>> {
+        self.lookups().map(|lookups| lookups.indices.region())
+    }
+
+    pub(crate) fn lookups(&self) -> Option<&GpuLookups> {
+        match &self.data {
+            BatchData::Reference { .. } => None,
+            BatchData::Sorted { lookups, .. } | BatchData::Resident { lookups, .. } => Some(lookups),
+        }
+    }
+
+    /// Checks that a table can take this batch.
+    pub(crate) fn check_made_by(&self, table: &BatchMaker) -> Result<()> {
+        if self.maker.serves(table) {
+            return Ok(());
+        }
+        Err(Error::BatchMismatch { made_for: self.maker.describe(), this: table.describe() })
+    }
+}
+
+/// All that making a batch needs to know of its table; the stream's worker has one of its own.
+#[derive(Debug, Clone)]
+pub(crate) struct BatchMaker {
+    pub context: GpuContext,
+    pub layout: TableLayout,
+    pub padding_idx: Option<u32>,
+    pub input_length: Option<usize>,
+    pub pool: Arc<BatchPool>,
+}
+
+impl BatchMaker {
+    /// Validates, sorts and uploads.
+    pub(crate) fn make<T: HostIndices + ?Sized>(&self, indices: &T) -> Result<IndexBatch> {
+        let (indices, shape) = indices::validate(indices, self.layout.input_dim, self.input_length)?;
+        let plan = SortPlan::new(&indices, |row| self.trains(row));
+        let data = match self.context.inner() {
+            None => BatchData::Reference { indices, rows: plan.rows },
+            Some(gpu) => {
+                let (lookups, runs) = upload(gpu, &self.pool, &self.layout, &indices, &plan)?;
+                BatchData::Sorted { indices, rows: plan.rows, lookups, runs }
+            }
+        };
+        Ok(IndexBatch { maker: self.clone(), shape, data })
+    }
+
+    /// Takes indices that are on the GPU.
+    pub(crate) fn make_resident(&self, region: BufferRegion<'_>, shape: &[usize]) -> Result<IndexBatch> {
+        let gpu = self.context.inner().ok_or(Error::NeedsGpu { call: "batch_from_buffer" })?;
+        let count = shape.iter().try_fold(1usize, |product, &extent| product.checked_mul(extent));
+        let count = count.unwrap_or(usize::MAX);
+        indices::validate_shape(shape, count, self.input_length)?;
+        let lookups = resident(gpu, region, count as u32)?;
+        let data = BatchData::Resident { lookups, counted: AtomicBool::new(false) };
+        Ok(IndexBatch { maker: self.clone(), shape: shape.to_vec(), data })
+    }
+
+    /// Whether lookups of this row get a gradient.
+    pub(crate) fn trains(&self, row: u32) -> bool {
+        row < self.layout.input_dim && Some(row) != self.padding_idx
+    }
+
+    fn serves(&self, table: &Self) -> bool {
+        self.context.is_same(&table.context) && self.layout == table.layout && self.padding_idx == table.padding_idx
+    }
+
+    fn describe(&self) -> String {
+        let TableLayout { input_dim, output_dim, rows_per_shard } = self.layout;
+        let padding = self.padding_idx.map_or(String::new(), |row| format!(", padding_idx {row}"));
+        format!("{input_dim} x {output_dim} in shards of {rows_per_shard} rows{padding}, on {}", self.context)
+    }
+}

@@ -1,0 +1,174 @@
+//! What a table is: its size, its first values, and how indices are read.
+
+use crate::error::{Error, Result};
+use crate::initializer::Initializer;
+
+/// The largest `input_dim`: the last u32 stays free for the kernels.
+pub const MAX_INPUT_DIM: u32 = u32::MAX - 1;
+
+/// Describes an embedding table, in the words of Keras's `Embedding` layer, and PyTorch's where Keras has none.
+///
+/// Nothing is checked while it is put together; [`GpuEmbedding::new`](crate::GpuEmbedding::new) calls
+/// [`validate`](Self::validate) first.
+///
+/// ```
+/// use wgpu_embedding::{EmbeddingConfig, Initializer};
+///
+/// // keras.layers.Embedding(10_000, 128, mask_zero=True)
+/// let config = EmbeddingConfig::new(10_000, 128).with_mask_zero(true).with_seed(7);
+/// config.validate()?;
+///
+/// // torch.nn.Embedding.from_pretrained(matrix, freeze=True)
+/// let pretrained = EmbeddingConfig::new(2, 3)
+///     .with_initializer(Initializer::Matrix(vec![0.1, 0.2, 0.3, 0.4, 0.5, 0.6]))
+///     .with_trainable(false);
+/// pretrained.validate()?;
+/// # Ok::<(), wgpu_embedding::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct EmbeddingConfig {
+    /// Rows of the table: indices run from 0 to `input_dim - 1`.
+    #[doc(alias = "num_embeddings")]
+    pub input_dim: u32,
+    /// Floats in a row; any number from 1.
+    #[doc(alias = "embedding_dim")]
+    pub output_dim: u32,
+    /// The table's first values; Keras's default, uniform in -0.05..0.05, unless given.
+    #[doc(alias = "embeddings_initializer")]
+    pub initializer: Initializer,
+    /// Seeds the initializer; the same seed gives the same table on every machine. 0 unless given.
+    pub seed: u64,
+    /// Whether index 0 is padding that later layers should skip. It makes a mask and nothing else: row 0 is
+    /// looked up and trained like any other, as in Keras. See [`padding_idx`](Self::padding_idx) for a row that
+    /// does not train.
+    pub mask_zero: bool,
+    /// A row that gets no gradient, as in PyTorch: it is looked up like any other, an initializer that draws
+    /// numbers leaves it zero, and [`Initializer::Matrix`] and `set_weights` give it what the matrix has.
+    pub padding_idx: Option<u32>,
+    /// If given, a batch whose last dimension differs is an error.
+    pub input_length: Option<usize>,
+    /// Whether the table can be updated. A frozen table keeps no optimizer state. True unless given.
+    #[doc(alias = "freeze")]
+    pub trainable: bool,
+    /// The most bytes of weights that one GPU buffer holds; the device's own limit unless given. A larger table is
+    /// split by whole rows, which changes no result.
+    pub max_shard_bytes: Option<u64>,
+}
+
+impl EmbeddingConfig {
+    /// A table of `input_dim` rows by `output_dim` floats with Keras's defaults.
+    pub fn new(input_dim: u32, output_dim: u32) -> Self {
+        Self {
+            input_dim,
+            output_dim,
+            initializer: Initializer::default(),
+            seed: 0,
+            mask_zero: false,
+            padding_idx: None,
+            input_length: None,
+            trainable: true,
+            max_shard_bytes: None,
+        }
+    }
+
+    /// Sets [`initializer`](Self::initializer).
+    #[doc(alias = "weights")]
+    pub fn with_initializer(self, initializer: Initializer) -> Self {
+        Self { initializer, ..self }
+    }
+
+    /// Sets [`seed`](Self::seed).
+    pub fn with_seed(self, seed: u64) -> Self {
+        Self { seed, ..self }
+    }
+
+    /// Sets [`mask_zero`](Self::mask_zero).
+    pub fn with_mask_zero(self, mask_zero: bool) -> Self {
+        Self { mask_zero, ..self }
+    }
+
+    /// Sets [`padding_idx`](Self::padding_idx).
+    pub fn with_padding_idx(self, padding_idx: u32) -> Self {
+        Self { padding_idx: Some(padding_idx), ..self }
+    }
+
+    /// Sets [`input_length`](Self::input_length).
+    pub fn with_input_length(self, input_length: usize) -> Self {
+        Self { input_length: Some(input_length), ..self }
+    }
+
+    /// Sets [`trainable`](Self::trainable).
+    pub fn with_trainable(self, trainable: bool) -> Self {
+        Self { trainable, ..self }
+    }
+
+    /// Sets [`max_shard_bytes`](Self::max_shard_bytes).
+    pub fn with_max_shard_bytes(self, max_shard_bytes: u64) -> Self {
+        Self { max_shard_bytes: Some(max_shard_bytes), ..self }
+    }
+
+    /// Floats in the table.
+    pub fn element_count(&self) -> u64 {
+        u64::from(self.input_dim) * u64::from(self.output_dim)
+    }
+
+    /// Checks every setting.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidConfig`] names the first setting that is out of its range.
+    pub fn validate(&self) -> Result<()> {
+        let invalid = |message: String| Err(Error::InvalidConfig(message));
+        if !(1..=MAX_INPUT_DIM).contains(&self.input_dim) {
+            return invalid(format!("input_dim must be in 1..={MAX_INPUT_DIM}, and is {}", self.input_dim));
+        }
+        if self.output_dim == 0 {
+            return invalid("output_dim must be at least 1, and is 0".to_owned());
+        }
+        if usize::try_from(self.element_count()).is_err() {
+            return invalid(format!(
+                "input_dim * output_dim must fit this machine's usize, and is {}",
+                self.element_count()
+            ));
+        }
+        if let Some(padding_idx) = self.padding_idx
+            && padding_idx >= self.input_dim
+        {
+            return invalid(format!("padding_idx must be in 0..{}, and is {padding_idx}", self.input_dim));
+        }
+        if self.input_length == Some(0) {
+            return invalid("input_length must be at least 1, and is 0".to_owned());
+        }
+        self.initializer.validate(self.element_count())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_out_of_range_are_named() {
+        let good = EmbeddingConfig::new(10, 4);
+        good.validate().unwrap();
+        let cases = [
+            (EmbeddingConfig::new(0, 4), "input_dim"),
+            (EmbeddingConfig::new(u32::MAX, 4), "input_dim"),
+            (EmbeddingConfig::new(10, 0), "output_dim"),
+            (good.clone().with_padding_idx(10), "padding_idx"),
+            (good.clone().with_input_length(0), "input_length"),
+            (good.clone().with_initializer(Initializer::Matrix(vec![0.0; 39])), "the initializer's matrix"),
+            (good.clone().with_initializer(Initializer::Uniform { low: 1.0, high: -1.0 }), "the uniform initializer"),
+            (good.clone().with_initializer(Initializer::Uniform { low: f32::NAN, high: 1.0 }), "the uniform"),
+            (good.clone().with_initializer(Initializer::Normal { mean: 0.0, stddev: -1.0 }), "the normal"),
+            (good.clone().with_initializer(Initializer::TruncatedNormal { mean: f32::NAN, stddev: 1.0 }), "the tr"),
+        ];
+        for (config, name) in cases {
+            match config.validate() {
+                Err(Error::InvalidConfig(message)) => assert!(message.starts_with(name), "{message}"),
+                other => panic!("{name}: {other:?}"),
+            }
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! Where tables live: a GPU, or the CPU reference.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::error::{Error, Result};
+use crate::gpu::device::Gpu;
+
+/// A GPU device and queue, or the CPU reference, for any number of tables.
+///
+/// Cloning is cheap, and the clones are the same context.
+///
+/// | made by | with an adapter | without one |
+/// |---|---|---|
+/// | [`auto`](Self::auto) | that adapter | the CPU reference, after one warning in the log |
+/// | [`gpu`](Self::gpu) | that adapter | an error that says what to install |
+/// | [`reference`](Self::reference) | the CPU reference | the CPU reference |
+/// | [`from_wgpu`](Self::from_wgpu) | the caller's own device | |
+///
+/// `auto` and `gpu` honour wgpu's own environment variables: `WGPU_BACKEND` (`vulkan`, `metal`, `dx12`, `gl`, several
+/// with commas), `WGPU_ADAPTER_NAME` (part of a name, in any case) and `WGPU_POWER_PREF` (`low` or `high`; high unless
+/// set). Of several adapters they take one that is hardware before one that is software.
+///
+/// ```
+/// use wgpu_embedding::GpuContext;
+///
+/// let context = GpuContext::auto()?;
+/// println!("training on {context}");
+/// # Ok::<(), wgpu_embedding::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct GpuContext {
+    gpu: Option<Arc<Gpu>>,
+}
+
+/// What computes a context's calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Backend {
+    /// A GPU, through this backend of wgpu.
+    Gpu(wgpu::Backend),
+    /// The CPU reference.
+    Reference,
+}
+
+impl GpuContext {
+    /// A context on the best adapter there is, or on the CPU reference if there is none.
+    ///
+    /// The fallback is never silent: it logs one warning with the reason, and [`backend`](Self::backend) says
+    /// [`Backend::Reference`].
+    ///
+    /// # Errors
+    ///
+    /// As [`gpu`](Self::gpu), but for [`Error::NoAdapter`]. An adapter that is there and fails is an error, not a
+    /// fallback; so is `WGPU_ADAPTER_NAME` set to a name that no adapter has.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn auto() -> Result<Self> {
+        pollster::block_on(Self::auto_async())
+    }
+
+    /// The async form of [`auto`](Self::auto).
+    pub async fn auto_async() -> Result<Self> {
+        match Self::gpu_async().await {
+            Err(error @ Error::NoAdapter { .. }) if wanted_adapter().is_none() => {
+                log::warn!("computing on the CPU reference: {error}");
+                Ok(Self::reference())
+            }
+            result => result,
+        }
+    }
+
+    /// A context on the best adapter there is; never falls back.
+    ///
+    /// Asks the adapter for its own limits, so that tables and batches may be as large as it can hold.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoAdapter`] says what to install; [`Error::NoDevice`] and [`Error::DeviceLimit`] if there is an
+    /// adapter that will not do.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn gpu() -> Result<Self> {
+        pollster::block_on(Self::gpu_async())
+    }
+
+    /// The async form of [`gpu`](Self::gpu).
+    pub async fn gpu_async() -> Result<Self> {
+        let adapter = request_adapter().await?;
+        let info = adapter.get_info();
+        let descriptor = wgpu::DeviceDescriptor {
+            label: Some("wgpu-embedding"),
+            required_limits: adapter.limits(),
+            ..Default::default()
+        };
+        let (device, queue) = adapter
+            .request_device(&descriptor)
+            .await
+            .map_err(|error| Error::NoDevice { adapter: info.name.clone(), reason: error.to_string() })?;
+        Ok(Self { gpu: Some(Arc::new(Gpu::new(info, device, queue)?)) })
+    }
+
+    /// A context on the device that the caller's own code uses.
+    ///
+    /// `device` and `queue` are handles: clone them. No feature is needed; of the limits, those of
+    /// `wgpu::Limits::default()` suffice, and `adapter.limits()` allow larger tables and batches.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::DeviceLimit`] if the device was requested with limits below what the kernels need.
+    pub fn from_wgpu(adapter: &wgpu::Adapter, device: wgpu::Device, queue: wgpu::Queue) -> Result<Self> {
+        Ok(Self { gpu: Some(Arc::new(Gpu::new(adapter.get_info(), device, queue)?)) })
+    }
+
+    /// A context on the CPU reference, asked for by name.
+    pub fn reference() -> Self {
+        Self { gpu: None }
+    }
+
+    /// What computes this context's calls.
+    pub fn backend(&self) -> Backend {
+        self.gpu.as_ref().map_or(Backend::Reference, |gpu| Backend::Gpu(gpu.info.backend))
+    }
+
+    /// The device, unless this is the CPU reference.
+    pub fn device(&self) -> Option<&wgpu::Device> {
+        self.gpu.as_ref().map(|gpu| &gpu.device)
+    }
+
+    /// The queue, unless this is the CPU reference.
+    pub fn queue(&self) -> Option<&wgpu::Queue> {
+        self.gpu.as_ref().map(|gpu| &gpu.queue)
+    }
+
+    /// The adapter, unless this is the CPU reference.
+    pub fn adapter_info(&self) -> Option<&wgpu::AdapterInfo> {
+        self.gpu.as_ref().map(|gpu| &gpu.info)
+    }
+
+    pub(crate) fn inner(&self) -> Option<&Arc<Gpu>> {
+        self.gpu.as_ref()
+    }
+
+    /// Whether both are clones of one context.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        match (&self.gpu, &other.gpu) {
+            (None, None) => true,
+            (Some(this), Some(that)) => Arc::ptr_eq(this, that),
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Display for GpuContext {
+    /// One line: the adapter, its driver and backend, and the limits that matter here.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(gpu) = &self.gpu else { return f.write_str("CPU reference (no GPU)") };
+        let wgpu::AdapterInfo { name, driver, driver_info, backend, device_type, .. } = &gpu.info;
+        write!(f, "{name} ({device_type:?}; {driver} {driver_info}; {backend:?}; ")?;
+        let mebibytes = |bytes: u64| bytes >> 20;
+        write!(
+            f,
+            "bindings of {} MiB, buffers of {} MiB)",
+            mebibytes(gpu.limits.max_storage_buffer_binding_size),
+            mebibytes(gpu.limits.max_buffer_size)
+        )
+    }
+}
+
+/// `WGPU_ADAPTER_NAME`, if it is set.
+fn wanted_adapter() -> Option<String> {
+    std::env::var("WGPU_ADAPTER_NAME").ok().filter(|name| !name.is_empty()).map(|name| name.to_lowercase())
+}
+
+async fn request_adapter() -> Result<wgpu::Adapter> {
+    let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle_from_env();
+    // The kernels are compute shaders with storage buffers; wgpu's GL backend has them on few drivers, and its absence
+    // must not read as an adapter that fails. It is tried where it is asked for.
+    if wgpu::Backends::from_env().is_none() {
+        descriptor.backends = wgpu::Backends::PRIMARY;
+    }
+    let backends = descriptor.backends;
+    let instance = wgpu::Instance::new(descriptor);
+    if let Some(wanted) = wanted_adapter() {
+        // Not wgpu::util::initialize_adapter_from_env: that panics where no adapter has the name.
+        let adapters = instance.enumerate_adapters(backends).await;
+        let names: Vec<_> = adapters.iter().map(|adapter| adapter.get_info().name).collect();
+        return adapters
+            .into_iter()
+            .find(|adapter| adapter.get_info().name.to_lowercase().contains(&wanted))
+            .ok_or_else(|| Error::NoAdapter {
+                reason: format!("WGPU_ADAPTER_NAME is {wanted:?}, and the adapters are {names:?}"),
+            });
+    }
+    let options = wgpu::RequestAdapterOptions {
+        power_preference: wgpu::PowerPreference::from_env().unwrap_or(wgpu::PowerPreference::HighPerformance),
+        ..Default::default()
+    };
+    instance.request_adapter(&options).await.map_err(|error| Error::NoAdapter { reason: error.to_string() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reference_says_what_it_is() {
+        let context = GpuContext::reference();
+        assert_eq!(context.backend(), Backend::Reference);
+        assert_eq!(context.to_string(), "CPU reference (no GPU)");
+        assert!(context.device().is_none() && context.queue().is_none() && context.adapter_info().is_none());
+    }
+}

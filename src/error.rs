@@ -1,0 +1,204 @@
+//! The crate's one error type.
+
+/// Shorthand for a `Result` with this crate's [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Everything that can go wrong, each message saying what was required, what was given, and how to mend it.
+///
+/// Whatever call returns an error has changed nothing, except where its own documentation says otherwise.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// No adapter answered. Returned by [`GpuContext::gpu`](crate::GpuContext::gpu), which never falls back.
+    #[error(
+        "no GPU adapter was found ({reason}); install your GPU's Vulkan, Metal or DX12 driver, or on \
+         Linux the software adapter (Debian and Ubuntu: the package mesa-vulkan-drivers), or use \
+         GpuContext::auto(), which falls back to the CPU reference"
+    )]
+    NoAdapter {
+        /// What wgpu said of each backend it tried.
+        reason: String,
+    },
+
+    /// The adapter would not give a device.
+    #[error("the adapter {adapter} gave no device: {reason}")]
+    NoDevice {
+        /// The adapter's own name.
+        adapter: String,
+        /// What wgpu said.
+        reason: String,
+    },
+
+    /// The device lacks a limit that the kernels need.
+    #[error(
+        "the device's limit {limit} is {available}, and the kernels need {required}; request the device with \
+         required_limits: adapter.limits()"
+    )]
+    DeviceLimit {
+        /// The field of `wgpu::Limits`.
+        limit: &'static str,
+        /// What the kernels need.
+        required: u64,
+        /// What the device grants.
+        available: u64,
+    },
+
+    /// The call records or reads GPU commands, and this context is the CPU reference.
+    #[error(
+        "{call} needs a GPU, and this context is the CPU reference; use the host-driven lookup and update, which \
+         work on both, or GpuContext::gpu()"
+    )]
+    NeedsGpu {
+        /// The call that was made.
+        call: &'static str,
+    },
+
+    /// A configuration value is out of its range.
+    #[error("invalid configuration: {0}")]
+    InvalidConfig(String),
+
+    /// A host index names no row of the table.
+    #[error("index {value} at position {position} is outside the table's rows 0..{input_dim}")]
+    IndexOutOfRange {
+        /// Position in the flattened batch, from 0.
+        position: usize,
+        /// The value found there.
+        value: i128,
+        /// Rows in the table.
+        input_dim: u32,
+    },
+
+    /// Indices that were already on the GPU named no row of the table.
+    ///
+    /// Their output was zeros, they gave no gradient, and no row was touched. This reports what happened since
+    /// the last report; reporting clears it, so the same call made again goes through.
+    #[error(
+        "{count} GPU-resident indices were outside the table's rows 0..{input_dim}, the first at position \
+         {first_position} of its batch; their outputs were zeros and their gradients were dropped"
+    )]
+    GpuIndicesOutOfRange {
+        /// How many were met since the last report.
+        count: u64,
+        /// The lowest position in its flattened batch at which one was met.
+        first_position: u32,
+        /// Rows in the table.
+        input_dim: u32,
+    },
+
+    /// Something has another shape or length than the call needs.
+    #[error("{what} must be {required}, and is {given}")]
+    Shape {
+        /// What was measured.
+        what: &'static str,
+        /// What the call needs.
+        required: String,
+        /// What was given.
+        given: String,
+    },
+
+    /// A GPU buffer's region is too small.
+    #[error("{what} needs {required} bytes, and the buffer region given has {given}")]
+    BufferTooSmall {
+        /// What the buffer is for.
+        what: &'static str,
+        /// Bytes needed.
+        required: u64,
+        /// Bytes given, after the offset.
+        given: u64,
+    },
+
+    /// A GPU buffer was created without a usage that the call needs.
+    #[error("{what} needs a buffer with usage {required:?}, and the buffer given has {given:?}")]
+    BufferUsage {
+        /// What the buffer is for.
+        what: &'static str,
+        /// Usages needed.
+        required: wgpu::BufferUsages,
+        /// Usages the buffer has.
+        given: wgpu::BufferUsages,
+    },
+
+    /// A GPU buffer's offset is not a multiple of the device's alignment.
+    #[error(
+        "{what} starts at byte {offset} of its buffer, which is not a multiple of the device's \
+         min_storage_buffer_offset_alignment, {alignment}"
+    )]
+    BufferAlignment {
+        /// What the buffer is for.
+        what: &'static str,
+        /// The offset given, in bytes.
+        offset: u64,
+        /// The device's alignment, in bytes.
+        alignment: u32,
+    },
+
+    /// Something is larger than one binding or one buffer of this device.
+    #[error("{what} needs {required} bytes, and this device's {limit} is {available}; {remedy}")]
+    TooLarge {
+        /// What was to be bound or allocated.
+        what: &'static str,
+        /// Bytes needed.
+        required: u64,
+        /// The field of `wgpu::Limits`.
+        limit: &'static str,
+        /// Bytes there are.
+        available: u64,
+        /// How to mend it.
+        remedy: &'static str,
+    },
+
+    /// The device ran out of memory.
+    #[error("the device could not allocate {required} bytes for {what}: {reason}")]
+    OutOfMemory {
+        /// What was to be allocated.
+        what: &'static str,
+        /// Bytes asked for.
+        required: u64,
+        /// What wgpu said.
+        reason: String,
+    },
+
+    /// The batch was made for a table of another layout, or with another context.
+    #[error("the batch was made for {made_for}, and this table is {this}; make it with this embedding's batch()")]
+    BatchMismatch {
+        /// The table the batch was made for.
+        made_for: String,
+        /// The table it was given to.
+        this: String,
+    },
+
+    /// A GPU object belongs to another device, or was destroyed.
+    #[error("{what} does not belong to this context's device, or was destroyed: {reason}")]
+    ForeignObject {
+        /// What the object is for.
+        what: &'static str,
+        /// What wgpu said.
+        reason: String,
+    },
+
+    /// The update was asked of a table that does not train.
+    #[error(
+        "the table is frozen (trainable = false), so it has no optimizer state and cannot be updated; build it \
+         with with_trainable(true)"
+    )]
+    Frozen,
+
+    /// The batch's indices are on the GPU and not sorted, so its gradient cannot be recorded.
+    #[error(
+        "{call} needs sorted indices, and this batch's indices are GPU-resident; use the host-driven update, which \
+         reads them back and sorts them, or make the batch from host indices"
+    )]
+    Unsorted {
+        /// The call that was made.
+        call: &'static str,
+    },
+
+    /// The device was lost or did not answer.
+    #[error("the device failed while {doing}: {reason}")]
+    Device {
+        /// What was being done.
+        doing: &'static str,
+        /// What wgpu said.
+        reason: String,
+    },
+}

@@ -1,0 +1,51 @@
+//! Buffers, with errors in place of wgpu's panics.
+
+use super::device::Gpu;
+use crate::error::{Error, Result};
+
+impl Gpu {
+    /// A buffer of `size` bytes, zeroed by wgpu where it is read before it is written.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooLarge`] past the device's `max_buffer_size`, [`Error::OutOfMemory`] where the device says so.
+    pub(crate) fn allocate(&self, what: &'static str, size: u64, usage: wgpu::BufferUsages) -> Result<wgpu::Buffer> {
+        self.create(what, size, usage, false)
+    }
+
+    /// A small buffer that holds `contents` from the start, without a call on the queue.
+    pub(crate) fn allocate_with(
+        &self,
+        what: &'static str,
+        contents: &[u8],
+        usage: wgpu::BufferUsages,
+    ) -> Result<wgpu::Buffer> {
+        let buffer = self.create(what, contents.len().next_multiple_of(4) as u64, usage, true)?;
+        buffer
+            .get_mapped_range_mut(..contents.len() as u64)
+            .map_err(|error| Error::Device { doing: "writing a new buffer", reason: error.to_string() })?
+            .copy_from_slice(contents);
+        buffer.unmap();
+        Ok(buffer)
+    }
+
+    fn create(
+        &self,
+        what: &'static str,
+        size: u64,
+        usage: wgpu::BufferUsages,
+        mapped_at_creation: bool,
+    ) -> Result<wgpu::Buffer> {
+        let available = self.limits.max_buffer_size;
+        if size > available {
+            let remedy = "use a smaller batch";
+            return Err(Error::TooLarge { what, required: size, limit: "max_buffer_size", available, remedy });
+        }
+        let descriptor = wgpu::BufferDescriptor { label: Some(what), size, usage, mapped_at_creation };
+        let (buffer, error) = self.scoped(|| self.device.create_buffer(&descriptor));
+        match error {
+            None => Ok(buffer),
+            Some(error) => Err(Error::OutOfMemory { what, required: size, reason: error.to_string() }),
+        }
+    }
+}

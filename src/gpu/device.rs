@@ -1,0 +1,236 @@
+//! One device and queue with what is shared by all tables on it: compiled pipelines and the submission throttle.
+
+use std::collections::{HashMap, VecDeque};
+use std::future::Future;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use super::grid;
+use super::kernels::{Access, Kernel};
+use crate::error::{Error, Result};
+
+/// Host-driven calls leave at most this many submissions unfinished, so that a loop which reads nothing back cannot
+/// pile up work and memory without bound.
+const MAX_SUBMISSIONS_IN_FLIGHT: usize = 16;
+
+/// The kernels' needs: (limit, needed, granted).
+fn required_limits(limits: &wgpu::Limits) -> [(&'static str, u64, u64); 5] {
+    [
+        ("max_storage_buffers_per_shader_stage", 6, limits.max_storage_buffers_per_shader_stage.into()),
+        ("max_uniform_buffers_per_shader_stage", 2, limits.max_uniform_buffers_per_shader_stage.into()),
+        ("max_compute_workgroup_size_x", grid::WORKGROUP_SIZE.into(), limits.max_compute_workgroup_size_x.into()),
+        (
+            "max_compute_invocations_per_workgroup",
+            grid::WORKGROUP_SIZE.into(),
+            limits.max_compute_invocations_per_workgroup.into(),
+        ),
+        ("max_compute_workgroups_per_dimension", 65_535, limits.max_compute_workgroups_per_dimension.into()),
+    ]
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Gpu {
+    pub device: wgpu::Device,
+    pub queue: wgpu::Queue,
+    pub limits: wgpu::Limits,
+    pub info: wgpu::AdapterInfo,
+    pipelines: Mutex<HashMap<PipelineKey, Arc<Pipeline>>>,
+    in_flight: Mutex<VecDeque<wgpu::SubmissionIndex>>,
+}
+
+/// The address of the kernel, which is a static, tells its build; the constants are kept by their bits, for f64 has no
+/// `Eq`.
+type PipelineKey = (usize, Vec<u64>);
+
+/// A compiled kernel and the layout that its bind groups have.
+#[derive(Debug)]
+pub(crate) struct Pipeline {
+    kernel: &'static Kernel,
+    pipeline: wgpu::ComputePipeline,
+    bind_group_layout: wgpu::BindGroupLayout,
+}
+
+/// One dispatch, checked and ready to be recorded.
+#[derive(Debug)]
+pub(crate) struct Dispatch {
+    pipeline: Arc<Pipeline>,
+    bind_group: wgpu::BindGroup,
+    grid: [u32; 2],
+}
+
+impl Gpu {
+    /// Takes a device over, if the kernels can run on it.
+    pub(crate) fn new(info: wgpu::AdapterInfo, device: wgpu::Device, queue: wgpu::Queue) -> Result<Self> {
+        let limits = device.limits();
+        for (limit, required, available) in required_limits(&limits) {
+            if available < required {
+                return Err(Error::DeviceLimit { limit, required, available });
+            }
+        }
+        Ok(Self { device, queue, limits, info, pipelines: Mutex::default(), in_flight: Mutex::default() })
+    }
+
+    /// A kernel compiled with these values of its constants, in the order of [`Kernel::constants`].
+    pub(crate) fn pipeline(&self, kernel: &'static Kernel, constants: &[f64]) -> Result<Arc<Pipeline>> {
+        assert_eq!(kernel.constants.len(), constants.len(), "{}: one value a constant", kernel.name);
+        let key = (std::ptr::from_ref(kernel) as usize, constants.iter().map(|value| value.to_bits()).collect());
+        if let Some(pipeline) = lock(&self.pipelines).get(&key) {
+            return Ok(pipeline.clone());
+        }
+        let (pipeline, error) = self.scoped(|| self.compile(kernel, constants));
+        if let Some(error) = error {
+            return Err(Error::Device { doing: "compiling a kernel", reason: error.to_string() });
+        }
+        Ok(lock(&self.pipelines).entry(key).or_insert(Arc::new(pipeline)).clone())
+    }
+
+    fn compile(&self, kernel: &'static Kernel, constants: &[f64]) -> Pipeline {
+        let label = Some(kernel.name);
+        let module = self.device.create_shader_module(wgpu::ShaderModuleDescriptor {
+            label,
+            source: wgpu::ShaderSource::Wgsl(kernel.source().into()),
+        });
+        let entries: Vec<_> = (0..)
+            .zip(kernel.bindings)
+            .map(|(binding, described)| wgpu::BindGroupLayoutEntry {
+                binding,
+                visibility: wgpu::ShaderStages::COMPUTE,
+                ty: wgpu::BindingType::Buffer {
+                    ty: match described.access {
+                        Access::Uniform => wgpu::BufferBindingType::Uniform,
+                        Access::Read => wgpu::BufferBindingType::Storage { read_only: true },
+                        Access::ReadWrite => wgpu::BufferBindingType::Storage { read_only: false },
+                    },
+                    has_dynamic_offset: false,
+                    min_binding_size: wgpu::BufferSize::new(described.size),
+                },
+                count: None,
+            })
+            .collect();
+        let bind_group_layout =
+            self.device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label, entries: &entries });
+        let layout = self.device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+            label,
+            bind_group_layouts: &[Some(&bind_group_layout)],
+            immediate_size: 0,
+        });
+        let constants: Vec<_> = kernel.constants.iter().copied().zip(constants.iter().copied()).collect();
+        let pipeline = self.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+            label,
+            layout: Some(&layout),
+            module: &module,
+            entry_point: Some(kernel.name),
+            compilation_options: wgpu::PipelineCompilationOptions {
+                constants: &constants,
+                // The kernels initialise their workgroup memory themselves; on Metal one thread would do it alone.
+                zero_initialize_workgroup_memory: false,
+            },
+            cache: None,
+        });
+        Pipeline { kernel, pipeline, bind_group_layout }
+    }
+
+    /// Prepares a dispatch of `workgroups` workgroups, with one resource for each of the kernel's bindings.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ForeignObject`] if wgpu refuses a resource: sizes and usages were checked before, so it is of
+    /// another device, or destroyed.
+    pub(crate) fn dispatch(
+        &self,
+        pipeline: &Arc<Pipeline>,
+        resources: &[wgpu::BufferBinding<'_>],
+        workgroups: u64,
+    ) -> Result<Dispatch> {
+        let kernel = pipeline.kernel;
+        assert_eq!(kernel.bindings.len(), resources.len(), "{}: one resource a binding", kernel.name);
+        let entries: Vec<_> = (0..)
+            .zip(resources)
+            .map(|(binding, resource)| wgpu::BindGroupEntry {
+                binding,
+                resource: wgpu::BindingResource::Buffer(resource.clone()),
+            })
+            .collect();
+        let (bind_group, error) = self.scoped(|| {
+            self.device.create_bind_group(&wgpu::BindGroupDescriptor {
+                label: Some(kernel.name),
+                layout: &pipeline.bind_group_layout,
+                entries: &entries,
+            })
+        });
+        if let Some(error) = error {
+            return Err(Error::ForeignObject { what: kernel.name, reason: error.to_string() });
+        }
+        let grid = grid::fold(workgroups).ok_or(Error::TooLarge {
+            what: "the batch",
+            required: workgroups,
+            limit: "max_compute_workgroups_per_dimension",
+            available: self.limits.max_compute_workgroups_per_dimension.into(),
+            remedy: "split the batch",
+        })?;
+        Ok(Dispatch { pipeline: pipeline.clone(), bind_group, grid })
+    }
+
+    /// Runs wgpu calls and gives the error they raised, if any, in place of wgpu's own handler.
+    ///
+    /// On native wgpu knows the error at once. In a browser it comes later, and is not seen here.
+    pub(crate) fn scoped<T>(&self, call: impl FnOnce() -> T) -> (T, Option<wgpu::Error>) {
+        let scopes = [wgpu::ErrorFilter::Validation, wgpu::ErrorFilter::OutOfMemory, wgpu::ErrorFilter::Internal]
+            .map(|filter| self.device.push_error_scope(filter));
+        let value = call();
+        let error = scopes.into_iter().rev().filter_map(|scope| now(scope.pop()).flatten()).last();
+        (value, error)
+    }
+
+    pub(crate) fn encoder(&self, label: &str) -> wgpu::CommandEncoder {
+        self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some(label) })
+    }
+
+    /// Submits one encoder's work, waiting first where too much is unfinished already.
+    pub(crate) fn submit(&self, encoder: wgpu::CommandEncoder) -> Result<()> {
+        let (submission, error) = self.scoped(|| self.queue.submit([encoder.finish()]));
+        if let Some(error) = error {
+            return Err(Error::Device { doing: "submitting work", reason: error.to_string() });
+        }
+        let mut in_flight = lock(&self.in_flight);
+        in_flight.push_back(submission);
+        if in_flight.len() > MAX_SUBMISSIONS_IN_FLIGHT {
+            let oldest = in_flight.pop_front();
+            drop(in_flight);
+            // In a browser this returns at once; there the browser itself holds back.
+            self.device
+                .poll(wgpu::PollType::Wait { submission_index: oldest, timeout: None })
+                .map_err(|error| Error::Device { doing: "waiting for earlier work", reason: error.to_string() })?;
+        }
+        Ok(())
+    }
+}
+
+/// Records dispatches in one compute pass.
+pub(crate) fn record(encoder: &mut wgpu::CommandEncoder, label: &str, dispatches: &[Dispatch]) {
+    if dispatches.is_empty() {
+        return;
+    }
+    let mut pass =
+        encoder.begin_compute_pass(&wgpu::ComputePassDescriptor { label: Some(label), timestamp_writes: None });
+    for dispatch in dispatches {
+        pass.set_pipeline(&dispatch.pipeline.pipeline);
+        pass.set_bind_group(0, &dispatch.bind_group, &[]);
+        pass.dispatch_workgroups(dispatch.grid[0], dispatch.grid[1], 1);
+    }
+}
+
+/// Locks, also after a panic elsewhere: what these locks guard is whole at every moment.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A future's value, if it has one already.
+fn now<F: Future>(future: F) -> Option<F::Output> {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(value) => Some(value),
+        Poll::Pending => None,
+    }
+}

@@ -1,0 +1,152 @@
+//! How a table is laid out on a device: quads, threads a row, shards. Pure arithmetic.
+
+use std::ops::Range;
+
+use crate::config::EmbeddingConfig;
+use crate::error::{Error, Result};
+
+/// Quads one thread works on, at most, per index it reads.
+const QUADS_PER_THREAD: u32 = 4;
+
+/// Bytes in a quad: four f32.
+pub(crate) const QUAD_BYTES: u64 = 16;
+
+/// No shard is larger, whatever the device allows, so that quad numbers stay far inside u32.
+const MAX_SHARD_BYTES: u64 = 4 << 30;
+
+/// The offset alignment that WebGPU guarantees to suffice for a storage binding, in bytes.
+const OFFSET_ALIGNMENT: u64 = 256;
+
+/// A table's layout. Batches made for one table serve every table of the same layout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct TableLayout {
+    pub input_dim: u32,
+    pub output_dim: u32,
+    pub rows_per_shard: u32,
+}
+
+impl TableLayout {
+    /// Splits a table so that a shard of it, in quads or as the caller's dense floats, fits one binding.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooLarge`] if not even a single row fits.
+    pub(crate) fn new(config: &EmbeddingConfig, limits: &wgpu::Limits) -> Result<Self> {
+        let layout = Self { input_dim: config.input_dim, output_dim: config.output_dim, rows_per_shard: 0 };
+        let (limit, device_bytes) = if limits.max_buffer_size < limits.max_storage_buffer_binding_size {
+            ("max_buffer_size", limits.max_buffer_size)
+        } else {
+            ("max_storage_buffer_binding_size", limits.max_storage_buffer_binding_size)
+        };
+        let available = device_bytes.min(MAX_SHARD_BYTES);
+        let asked = config.max_shard_bytes.unwrap_or(u64::MAX).min(available);
+        // Shards start at such rows that the caller's dense gradient can be bound from there.
+        let granule = OFFSET_ALIGNMENT / greatest_common_divisor(u64::from(config.output_dim) * 4, OFFSET_ALIGNMENT);
+        let rows = (asked / layout.row_bytes() / granule * granule).min(u64::from(config.input_dim));
+        if rows == 0 {
+            let required = layout.row_bytes() * granule.min(u64::from(config.input_dim));
+            if config.max_shard_bytes.is_some_and(|bytes| bytes < required) && required <= available {
+                return Err(Error::InvalidConfig(format!(
+                    "max_shard_bytes must hold at least {granule} rows, {required} bytes, and is {asked}"
+                )));
+            }
+            // A table of fewer rows than a granule is one shard, so alignment does not matter.
+            if u64::from(config.input_dim) <= granule && required <= available {
+                return Ok(Self { rows_per_shard: config.input_dim, ..layout });
+            }
+            return Err(Error::TooLarge {
+                what: "a group of rows, the smallest part a table is split in,",
+                required,
+                limit,
+                available,
+                remedy: "use a smaller output_dim",
+            });
+        }
+        Ok(Self { rows_per_shard: rows as u32, ..layout })
+    }
+
+    /// Quads in a row.
+    pub(crate) fn quads(&self) -> u32 {
+        self.output_dim.div_ceil(4)
+    }
+
+    /// Threads that share a row.
+    pub(crate) fn threads(&self) -> u32 {
+        self.quads().div_ceil(QUADS_PER_THREAD)
+    }
+
+    /// Bytes of a row as the table stores it.
+    pub(crate) fn row_bytes(&self) -> u64 {
+        u64::from(self.quads()) * QUAD_BYTES
+    }
+
+    /// Bytes of a row as the caller sees it: `output_dim` floats.
+    pub(crate) fn dense_row_bytes(&self) -> u64 {
+        u64::from(self.output_dim) * 4
+    }
+
+    /// How many shards the table has, at least 1.
+    pub(crate) fn shard_count(&self) -> u32 {
+        self.input_dim.div_ceil(self.rows_per_shard)
+    }
+
+    /// The rows of each shard, in order.
+    pub(crate) fn shards(&self) -> impl Iterator<Item = Range<u32>> + use<> {
+        let Self { input_dim, rows_per_shard, .. } = *self;
+        (0..self.shard_count()).map(move |shard| {
+            let first = shard * rows_per_shard;
+            first..first.saturating_add(rows_per_shard).min(input_dim)
+        })
+    }
+}
+
+fn greatest_common_divisor(a: u64, b: u64) -> u64 {
+    if b == 0 { a } else { greatest_common_divisor(b, a % b) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limits(bytes: u64) -> wgpu::Limits {
+        wgpu::Limits { max_storage_buffer_binding_size: bytes, max_buffer_size: bytes, ..Default::default() }
+    }
+
+    fn layout(input_dim: u32, output_dim: u32, bytes: u64) -> Result<TableLayout> {
+        TableLayout::new(&EmbeddingConfig::new(input_dim, output_dim), &limits(bytes))
+    }
+
+    #[test]
+    fn shards_cover_the_table_in_order_and_fit() {
+        for (input_dim, output_dim, bytes) in [
+            (1, 1, 128 << 20),
+            (1_000_000, 64, 128 << 20),
+            (1_000_000, 65, 128 << 20),
+            (7, 64, 256),
+            (64, 1, 1024),
+            (65, 1, 1024),
+            (u32::MAX - 1, 1024, 4 << 30),
+        ] {
+            let layout = layout(input_dim, output_dim, bytes).unwrap();
+            let mut next = 0;
+            for rows in layout.shards() {
+                assert_eq!(rows.start, next);
+                assert!(rows.end > rows.start);
+                assert!(rows.len() as u64 * layout.row_bytes() <= bytes);
+                assert_eq!(u64::from(rows.start) * layout.dense_row_bytes() % OFFSET_ALIGNMENT, 0);
+                next = rows.end;
+            }
+            assert_eq!(next, input_dim);
+        }
+        assert_eq!(layout(1_000_000, 64, 128 << 20).unwrap().shard_count(), 2);
+    }
+
+    #[test]
+    fn a_row_larger_than_a_binding_is_an_error() {
+        assert!(matches!(layout(10, 1024, 2048), Err(Error::TooLarge { required: 4096, available: 2048, .. })));
+        // 63 rows of one float need no granule of 64, for they are one shard.
+        assert_eq!(layout(63, 1, 63 * 16).unwrap().rows_per_shard, 63);
+        let config = EmbeddingConfig::new(100, 64).with_max_shard_bytes(100);
+        assert!(matches!(TableLayout::new(&config, &limits(1 << 20)), Err(Error::InvalidConfig(_))));
+    }
+}

@@ -1,0 +1,15 @@
+//! The GPU side: pipelines, buffers, recording, readback.
+
+pub(crate) mod allocate;
+pub(crate) mod batch;
+pub(crate) mod device;
+mod grid;
+pub mod kernels;
+mod layout;
+pub(crate) mod readback;
+pub(crate) mod region;
+pub(crate) mod report;
+pub(crate) mod scratch;
+pub(crate) mod table;
+
+pub(crate) use layout::TableLayout;

@@ -1,0 +1,66 @@
+//! A part of a caller's buffer.
+
+use crate::error::{Error, Result};
+
+/// Part of a `wgpu::Buffer`: where a recorded call reads or writes.
+///
+/// Made from a `&wgpu::Buffer`, which means all of it, or from a slice, `buffer.slice(offset..)`. The offset must be
+/// a multiple of the device's `min_storage_buffer_offset_alignment` (256 always is), the buffer must have
+/// `BufferUsages::STORAGE`, and the region may be larger than what the call needs: the rest is not touched.
+#[derive(Debug, Clone, Copy)]
+pub struct BufferRegion<'a> {
+    pub(crate) buffer: &'a wgpu::Buffer,
+    pub(crate) offset: u64,
+    pub(crate) size: u64,
+}
+
+impl<'a> From<&'a wgpu::Buffer> for BufferRegion<'a> {
+    fn from(buffer: &'a wgpu::Buffer) -> Self {
+        Self { buffer, offset: 0, size: buffer.size() }
+    }
+}
+
+impl<'a> From<wgpu::BufferSlice<'a>> for BufferRegion<'a> {
+    fn from(slice: wgpu::BufferSlice<'a>) -> Self {
+        Self { buffer: slice.buffer(), offset: slice.offset(), size: slice.size() }
+    }
+}
+
+impl<'a> BufferRegion<'a> {
+    /// Checks that the first `required` bytes can be bound, and gives that binding.
+    pub(crate) fn bind(
+        self,
+        what: &'static str,
+        required: u64,
+        limits: &wgpu::Limits,
+    ) -> Result<wgpu::BufferBinding<'a>> {
+        let usage = self.buffer.usage();
+        if !usage.contains(wgpu::BufferUsages::STORAGE) {
+            return Err(Error::BufferUsage { what, required: wgpu::BufferUsages::STORAGE, given: usage });
+        }
+        let alignment = limits.min_storage_buffer_offset_alignment;
+        if self.offset % u64::from(alignment) != 0 {
+            return Err(Error::BufferAlignment { what, offset: self.offset, alignment });
+        }
+        if self.size < required {
+            return Err(Error::BufferTooSmall { what, required, given: self.size });
+        }
+        check_binding_size(what, required, limits)?;
+        Ok(wgpu::BufferBinding { buffer: self.buffer, offset: self.offset, size: wgpu::BufferSize::new(required) })
+    }
+}
+
+/// Checks that `required` bytes fit one storage binding.
+pub(crate) fn check_binding_size(what: &'static str, required: u64, limits: &wgpu::Limits) -> Result<()> {
+    let available = limits.max_storage_buffer_binding_size;
+    if required > available {
+        return Err(Error::TooLarge {
+            what,
+            required,
+            limit: "max_storage_buffer_binding_size",
+            available,
+            remedy: "split the batch",
+        });
+    }
+    Ok(())
+}

@@ -1,0 +1,254 @@
+//! The table's first values, drawn row after row.
+
+use rand::distr::{Distribution, Uniform};
+use rand::rngs::ChaCha8Rng;
+use rand::{RngExt, SeedableRng};
+use rand_distr::StandardNormal;
+
+use crate::config::EmbeddingConfig;
+use crate::error::{Error, Result};
+
+/// How a table's first values are made; Keras's initializers.
+///
+/// Numbers are drawn row after row from one ChaCha8 generator, so a table's values depend on its size, its
+/// initializer and its seed alone: not on the device, nor on how the table is split. A test pins the first numbers of
+/// each, so that a new version of this crate gives the table that the old one gave.
+///
+/// The fans of a table of `input_dim` by `output_dim` are those two numbers, as in Keras.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Initializer {
+    /// Uniform in `low..high`.
+    #[doc(alias = "RandomUniform")]
+    Uniform {
+        /// The lowest value.
+        low: f32,
+        /// Above the highest value.
+        high: f32,
+    },
+    /// Normal.
+    #[doc(alias = "RandomNormal")]
+    Normal {
+        /// The mean.
+        mean: f32,
+        /// The standard deviation.
+        stddev: f32,
+    },
+    /// Normal, with numbers more than two standard deviations from the mean drawn again.
+    TruncatedNormal {
+        /// The mean before truncation, and after.
+        mean: f32,
+        /// The standard deviation before truncation.
+        stddev: f32,
+    },
+    /// Uniform within `sqrt(6 / (input_dim + output_dim))` of 0.
+    #[doc(alias = "xavier_uniform_")]
+    GlorotUniform,
+    /// Truncated normal whose standard deviation after truncation is `sqrt(2 / (input_dim + output_dim))`.
+    #[doc(alias = "xavier_normal_")]
+    GlorotNormal,
+    /// Uniform within `sqrt(6 / input_dim)` of 0.
+    #[doc(alias = "kaiming_uniform_")]
+    HeUniform,
+    /// Truncated normal whose standard deviation after truncation is `sqrt(2 / input_dim)`.
+    #[doc(alias = "kaiming_normal_")]
+    HeNormal,
+    /// The same number everywhere.
+    Constant(f32),
+    /// 0 everywhere.
+    Zeros,
+    /// 1 everywhere.
+    Ones,
+    /// These values: `input_dim * output_dim` floats, row after row.
+    #[doc(alias = "from_pretrained")]
+    Matrix(Vec<f32>),
+}
+
+impl Default for Initializer {
+    /// Keras's default for `Embedding`: uniform in -0.05..0.05.
+    fn default() -> Self {
+        Self::Uniform { low: -0.05, high: 0.05 }
+    }
+}
+
+/// The standard deviation of a standard normal cut at two standard deviations, by which Keras divides
+/// [keras/src/initializers/random_initializers.py].
+const TRUNCATED_STDDEV: f64 = 0.879_625_661_034_239_8;
+
+impl Initializer {
+    pub(crate) fn validate(&self, element_count: u64) -> Result<()> {
+        let invalid = |message: String| Err(Error::InvalidConfig(message));
+        match self {
+            // The width must be finite too: rand's uniform would overflow.
+            Self::Uniform { low, high } if !(low < high && (high - low).is_finite()) => {
+                invalid(format!("the uniform initializer must have finite low < high, and has {low} and {high}"))
+            }
+            Self::Normal { mean, stddev } if !(mean.is_finite() && stddev.is_finite() && *stddev >= 0.0) => invalid(
+                format!("the normal initializer must have finite mean and stddev >= 0, and has {mean} and {stddev}"),
+            ),
+            Self::TruncatedNormal { mean, stddev } if !(mean.is_finite() && stddev.is_finite() && *stddev >= 0.0) => {
+                invalid(format!(
+                    "the truncated normal initializer must have finite mean and stddev >= 0, and has {mean} and \
+                     {stddev}"
+                ))
+            }
+            Self::Matrix(values) if values.len() as u64 != element_count => invalid(format!(
+                "the initializer's matrix must have input_dim * output_dim = {element_count} floats, and has {}",
+                values.len()
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Makes a table's first values piece by piece, so that a large table needs no huge host copy.
+pub(crate) struct RowGenerator<'a> {
+    config: &'a EmbeddingConfig,
+    kind: Kind<'a>,
+    generator: ChaCha8Rng,
+    /// The row that comes next.
+    next_row: u32,
+}
+
+enum Kind<'a> {
+    Uniform(Uniform<f32>),
+    Normal { mean: f32, stddev: f32, truncated: bool },
+    Constant(f32),
+    Matrix(&'a [f32]),
+}
+
+impl<'a> RowGenerator<'a> {
+    /// Starts at row 0. `config` must be valid.
+    pub(crate) fn new(config: &'a EmbeddingConfig) -> Result<Self> {
+        let (input_dim, output_dim) = (f64::from(config.input_dim), f64::from(config.output_dim));
+        let uniform = |low: f32, high: f32| {
+            Uniform::new(low, high)
+                .map(Kind::Uniform)
+                .map_err(|error| Error::InvalidConfig(format!("the uniform initializer cannot draw: {error}")))
+        };
+        // Keras's VarianceScaling: `scale` is 1 for Glorot, 2 for He.
+        let limit = |scale: f64, fan: f64| (3.0 * scale / fan).sqrt() as f32;
+        let scaled_normal = |scale: f64, fan: f64| Kind::Normal {
+            mean: 0.0,
+            stddev: ((scale / fan).sqrt() / TRUNCATED_STDDEV) as f32,
+            truncated: true,
+        };
+        let mean_fan = (input_dim + output_dim) / 2.0;
+        let kind = match &config.initializer {
+            Initializer::Uniform { low, high } => uniform(*low, *high)?,
+            Initializer::GlorotUniform => uniform(-limit(1.0, mean_fan), limit(1.0, mean_fan))?,
+            Initializer::HeUniform => uniform(-limit(2.0, input_dim), limit(2.0, input_dim))?,
+            Initializer::Normal { mean, stddev } => Kind::Normal { mean: *mean, stddev: *stddev, truncated: false },
+            Initializer::TruncatedNormal { mean, stddev } => {
+                Kind::Normal { mean: *mean, stddev: *stddev, truncated: true }
+            }
+            Initializer::GlorotNormal => scaled_normal(1.0, mean_fan),
+            Initializer::HeNormal => scaled_normal(2.0, input_dim),
+            Initializer::Constant(value) => Kind::Constant(*value),
+            Initializer::Zeros => Kind::Constant(0.0),
+            Initializer::Ones => Kind::Constant(1.0),
+            Initializer::Matrix(values) => Kind::Matrix(values),
+        };
+        Ok(Self { config, kind, generator: ChaCha8Rng::seed_from_u64(config.seed), next_row: 0 })
+    }
+
+    /// Writes the next row, `output_dim` floats, into `row`.
+    pub(crate) fn fill_row(&mut self, row: &mut [f32]) {
+        debug_assert_eq!(row.len(), self.config.output_dim as usize);
+        let generator = &mut self.generator;
+        match &self.kind {
+            Kind::Uniform(uniform) => row.fill_with(|| uniform.sample(generator)),
+            Kind::Normal { mean, stddev, truncated } => row.fill_with(|| {
+                loop {
+                    let draw: f32 = generator.sample(StandardNormal);
+                    if !truncated || draw.abs() <= 2.0 {
+                        return mean + stddev * draw;
+                    }
+                }
+            }),
+            Kind::Constant(value) => row.fill(*value),
+            Kind::Matrix(values) => {
+                let start = self.next_row as usize * row.len();
+                row.copy_from_slice(&values[start..start + row.len()]);
+            }
+        }
+        // PyTorch zeroes the padding row of what it draws, and leaves a given matrix alone.
+        if self.config.padding_idx == Some(self.next_row) && !matches!(self.kind, Kind::Matrix(_)) {
+            row.fill(0.0);
+        }
+        self.next_row += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn draw(config: &EmbeddingConfig) -> Vec<f32> {
+        config.validate().unwrap();
+        let mut generator = RowGenerator::new(config).unwrap();
+        let mut values = vec![f32::NAN; config.element_count() as usize];
+        for row in values.chunks_exact_mut(config.output_dim as usize) {
+            generator.fill_row(row);
+        }
+        values
+    }
+
+    #[test]
+    fn the_first_numbers_are_pinned() {
+        let config = EmbeddingConfig::new(100, 28).with_seed(7);
+        let cases: [(Initializer, [f32; 3]); 8] = PINNED;
+        for (initializer, expected) in cases {
+            let values = draw(&config.clone().with_initializer(initializer.clone()));
+            assert_eq!(values[..3], expected, "{initializer:?}");
+        }
+    }
+
+    const PINNED: [(Initializer, [f32; 3]); 8] = [
+        (Initializer::Uniform { low: -0.05, high: 0.05 }, [0.0; 3]),
+        (Initializer::Normal { mean: 0.0, stddev: 0.05 }, [0.0; 3]),
+        (Initializer::TruncatedNormal { mean: 0.0, stddev: 0.05 }, [0.0; 3]),
+        (Initializer::GlorotUniform, [0.0; 3]),
+        (Initializer::GlorotNormal, [0.0; 3]),
+        (Initializer::HeUniform, [0.0; 3]),
+        (Initializer::HeNormal, [0.0; 3]),
+        (Initializer::Constant(0.25), [0.25; 3]),
+    ];
+
+    #[test]
+    fn draws_have_the_moments_they_promise() {
+        let config = EmbeddingConfig::new(400, 100).with_seed(3);
+        // Mean, standard deviation and largest magnitude, from Keras's definitions at fans 400 and 100.
+        let cases = [
+            (Initializer::default(), 0.0, 0.1 / 12f64.sqrt(), 0.05),
+            (Initializer::Normal { mean: 0.5, stddev: 0.2 }, 0.5, 0.2, f64::INFINITY),
+            (Initializer::TruncatedNormal { mean: 0.0, stddev: 0.1 }, 0.0, 0.1 * TRUNCATED_STDDEV, 0.2),
+            (Initializer::GlorotUniform, 0.0, (2.0f64 / 500.0).sqrt(), (6.0f64 / 500.0).sqrt()),
+            (Initializer::GlorotNormal, 0.0, (2.0f64 / 500.0).sqrt(), 0.1439),
+            (Initializer::HeUniform, 0.0, (2.0f64 / 400.0).sqrt(), (6.0f64 / 400.0).sqrt()),
+            (Initializer::HeNormal, 0.0, (2.0f64 / 400.0).sqrt(), 0.1608),
+        ];
+        for (initializer, mean, stddev, limit) in cases {
+            let values = draw(&config.clone().with_initializer(initializer.clone()));
+            let count = values.len() as f64;
+            let got_mean = values.iter().map(|&x| f64::from(x)).sum::<f64>() / count;
+            let variance = values.iter().map(|&x| (f64::from(x) - got_mean).powi(2)).sum::<f64>() / count;
+            // 40,000 draws: five standard errors.
+            assert!((got_mean - mean).abs() < 5.0 * stddev / count.sqrt(), "{initializer:?}: mean {got_mean}");
+            assert!((variance.sqrt() / stddev - 1.0).abs() < 0.02, "{initializer:?}: {}", variance.sqrt());
+            let largest = values.iter().fold(0.0, |most: f64, &x| most.max(f64::from(x).abs()));
+            assert!(largest <= limit * 1.0001, "{initializer:?}: {largest}");
+        }
+    }
+
+    #[test]
+    fn another_seed_gives_another_table_and_the_padding_row_is_zero() {
+        let config = EmbeddingConfig::new(10, 3).with_padding_idx(4);
+        let values = draw(&config);
+        assert_ne!(values, draw(&config.clone().with_seed(1)));
+        assert_eq!(values[12..15], [0.0; 3]);
+        assert!(values[..12].iter().chain(&values[15..]).all(|&x| x != 0.0));
+        let matrix: Vec<f32> = (0..30).map(|x| x as f32).collect();
+        assert_eq!(draw(&config.with_initializer(Initializer::Matrix(matrix.clone()))), matrix);
+    }
+}

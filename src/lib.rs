@@ -1,0 +1,26 @@
+#![doc = include_str!("../README.md")]
+
+mod batch;
+mod config;
+mod context;
+mod embedding;
+mod error;
+mod gpu;
+mod initializer;
+mod optimizer;
+pub mod reference;
+mod stream;
+mod tensor;
+
+pub use batch::{HostIndices, Index, IndexBatch};
+pub use config::{EmbeddingConfig, MAX_INPUT_DIM};
+pub use context::{Backend, GpuContext};
+pub use embedding::{GpuEmbedding, Moments, RowGradient};
+pub use error::{Error, Result};
+pub use gpu::kernels;
+pub use gpu::region::BufferRegion;
+pub use initializer::Initializer;
+pub use optimizer::{Adam, EpsilonForm, Update};
+pub use stream::IndexStream;
+pub use tensor::{Gradient, Tensor};
+pub use wgpu;

@@ -1,0 +1,268 @@
+//! Adam's settings, and the scalars of one step.
+
+use crate::error::{Error, Result};
+
+/// Which rows an update touches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum Update {
+    /// Every row at every step, as Keras's `Adam` and PyTorch's `Adam` do: the moments of a row without a
+    /// gradient decay, and the row moves on. A step costs what the whole table costs.
+    #[default]
+    Dense,
+    /// Only the rows of the batch, as PyTorch's `SparseAdam` does: a step costs what the batch costs, and rows
+    /// outside it keep weights and moments as they are. Weight decay and amsgrad, too, act on the batch's rows alone.
+    Lazy,
+}
+
+/// Where epsilon stands in the update.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum EpsilonForm {
+    /// `alpha * m / (sqrt(v) + epsilon)`: epsilon outside the bias correction, as in Keras's `Adam` and in
+    /// PyTorch's `SparseAdam`.
+    #[default]
+    Keras,
+    /// `lr / (1 - beta_1^t) * m / (sqrt(v) / sqrt(1 - beta_2^t) + epsilon)`: epsilon inside the bias correction,
+    /// as in PyTorch's `Adam` and `AdamW`.
+    PyTorch,
+}
+
+/// Adam's settings: Keras's names and Keras's defaults.
+///
+/// With `t` the step, from 1, and `g` the summed gradient of a row, one step computes
+/// ([keras/src/optimizers/adam.py](https://github.com/keras-team/keras/blob/master/keras/src/optimizers/adam.py)):
+///
+/// ```text
+/// alpha = learning_rate * sqrt(1 - beta_2^t) / (1 - beta_1^t)
+/// w *= 1 - learning_rate * weight_decay
+/// m += (g - m) * (1 - beta_1)
+/// v += (g*g - v) * (1 - beta_2)
+/// s  = v                          or, with amsgrad, v_hat = max(v_hat, v)
+/// w -= alpha * m / (sqrt(s) + epsilon)
+/// ```
+///
+/// `alpha`, and in PyTorch's form `epsilon`, are computed on the host in f64 at each step; the rest is f32.
+///
+/// ```
+/// use wgpu_embedding::{Adam, Update};
+///
+/// let keras = Adam::default();
+/// assert_eq!((keras.learning_rate, keras.epsilon), (0.001, 1e-7));
+///
+/// let sparse_adam = Adam::pytorch_sparse().with_learning_rate(0.01);
+/// assert_eq!(sparse_adam.update, Update::Lazy);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub struct Adam {
+    /// Step size; 0.001 by default.
+    #[doc(alias = "lr")]
+    pub learning_rate: f64,
+    /// Decay of the first moment, in `0.0..1.0`; 0.9 by default.
+    pub beta_1: f64,
+    /// Decay of the second moment, in `0.0..1.0`; 0.999 by default.
+    pub beta_2: f64,
+    /// Keeps the division finite; 1e-7 by default, as in Keras.
+    #[doc(alias = "eps")]
+    pub epsilon: f64,
+    /// Where epsilon stands; [`EpsilonForm::Keras`] by default.
+    pub epsilon_form: EpsilonForm,
+    /// Decoupled weight decay, as in AdamW: each update first multiplies its rows by
+    /// `1 - learning_rate * weight_decay`. 0 by default, which is plain Adam.
+    pub weight_decay: f64,
+    /// Divide by the largest second moment so far in place of the current one; off by default.
+    pub amsgrad: bool,
+    /// Which rows an update touches; [`Update::Dense`] by default.
+    pub update: Update,
+}
+
+impl Default for Adam {
+    /// `keras.optimizers.Adam()`.
+    fn default() -> Self {
+        Self {
+            learning_rate: 0.001,
+            beta_1: 0.9,
+            beta_2: 0.999,
+            epsilon: 1e-7,
+            epsilon_form: EpsilonForm::Keras,
+            weight_decay: 0.0,
+            amsgrad: false,
+            update: Update::Dense,
+        }
+    }
+}
+
+impl Adam {
+    /// `torch.optim.Adam()`: epsilon 1e-8, inside the bias correction, all rows.
+    pub fn pytorch() -> Self {
+        Self { epsilon: 1e-8, epsilon_form: EpsilonForm::PyTorch, ..Self::default() }
+    }
+
+    /// `torch.optim.SparseAdam()`: epsilon 1e-8 in Keras's form, the batch's rows.
+    #[doc(alias = "SparseAdam")]
+    pub fn pytorch_sparse() -> Self {
+        Self { epsilon: 1e-8, update: Update::Lazy, ..Self::default() }
+    }
+
+    /// Sets [`learning_rate`](Self::learning_rate).
+    pub fn with_learning_rate(self, learning_rate: f64) -> Self {
+        Self { learning_rate, ..self }
+    }
+
+    /// Sets [`beta_1`](Self::beta_1) and [`beta_2`](Self::beta_2).
+    pub fn with_betas(self, beta_1: f64, beta_2: f64) -> Self {
+        Self { beta_1, beta_2, ..self }
+    }
+
+    /// Sets [`epsilon`](Self::epsilon).
+    pub fn with_epsilon(self, epsilon: f64) -> Self {
+        Self { epsilon, ..self }
+    }
+
+    /// Sets [`epsilon_form`](Self::epsilon_form).
+    pub fn with_epsilon_form(self, epsilon_form: EpsilonForm) -> Self {
+        Self { epsilon_form, ..self }
+    }
+
+    /// Sets [`weight_decay`](Self::weight_decay).
+    #[doc(alias = "AdamW")]
+    pub fn with_weight_decay(self, weight_decay: f64) -> Self {
+        Self { weight_decay, ..self }
+    }
+
+    /// Sets [`amsgrad`](Self::amsgrad).
+    pub fn with_amsgrad(self, amsgrad: bool) -> Self {
+        Self { amsgrad, ..self }
+    }
+
+    /// Sets [`update`](Self::update).
+    pub fn with_update(self, update: Update) -> Self {
+        Self { update, ..self }
+    }
+
+    /// Checks every setting.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidConfig`] names the first setting that is out of its range.
+    pub fn validate(&self) -> Result<()> {
+        let invalid = |message: String| Err(Error::InvalidConfig(message));
+        check_learning_rate(self.learning_rate)?;
+        for (name, beta) in [("beta_1", self.beta_1), ("beta_2", self.beta_2)] {
+            if !(0.0..1.0).contains(&beta) {
+                return invalid(format!("{name} must be in 0.0..1.0, and is {beta}"));
+            }
+            // The kernels multiply by 1 - beta in f32; a beta so close to 1 that this vanishes would never learn.
+            if ((1.0 - beta) as f32) < f32::MIN_POSITIVE {
+                return invalid(format!("{name} must leave 1 - {name} a normal f32, and is {beta}"));
+            }
+        }
+        // An untouched element divides 0 by epsilon, so epsilon must not vanish in f32, also not at step 1, where
+        // PyTorch's form makes it smallest.
+        let smallest = AdamStep::new(self, 1).epsilon;
+        if !(self.epsilon.is_finite() && smallest.is_finite() && smallest >= f32::MIN_POSITIVE) {
+            return invalid(format!("epsilon must be positive, finite and a normal f32, and is {:e}", self.epsilon));
+        }
+        if !(self.weight_decay.is_finite() && self.weight_decay >= 0.0) {
+            return invalid(format!("weight_decay must be finite and not negative, and is {}", self.weight_decay));
+        }
+        Ok(())
+    }
+}
+
+/// A learning rate may change at each step, so it is checked by itself.
+pub(crate) fn check_learning_rate(learning_rate: f64) -> Result<()> {
+    if learning_rate >= 0.0 && (learning_rate as f32).is_finite() {
+        Ok(())
+    } else {
+        Err(Error::InvalidConfig(format!("learning_rate must be finite and not negative, and is {learning_rate}")))
+    }
+}
+
+/// The scalars of one step, as the shaders' `AdamStep` reads them; all powers are taken here, in f64.
+#[derive(Debug, Clone, Copy, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+#[repr(C)]
+pub(crate) struct AdamStep {
+    /// `learning_rate * sqrt(1 - beta_2^t) / (1 - beta_1^t)`.
+    pub step_size: f32,
+    /// Epsilon as the kernels add it to `sqrt(v)`; PyTorch's form multiplied out: `epsilon * sqrt(1 - beta_2^t)`.
+    pub epsilon: f32,
+    /// `1 - beta_1`.
+    pub one_minus_beta_1: f32,
+    /// `1 - beta_2`.
+    pub one_minus_beta_2: f32,
+    /// `1 - learning_rate * weight_decay`.
+    pub decay: f32,
+    padding: [u32; 3],
+}
+
+impl AdamStep {
+    /// The scalars of step `step`, from 1.
+    pub(crate) fn new(adam: &Adam, step: u64) -> Self {
+        let bias_1 = 1.0 - power(adam.beta_1, step);
+        let root_bias_2 = (1.0 - power(adam.beta_2, step)).sqrt();
+        Self {
+            step_size: (adam.learning_rate * root_bias_2 / bias_1) as f32,
+            epsilon: match adam.epsilon_form {
+                EpsilonForm::Keras => adam.epsilon,
+                EpsilonForm::PyTorch => adam.epsilon * root_bias_2,
+            } as f32,
+            one_minus_beta_1: (1.0 - adam.beta_1) as f32,
+            one_minus_beta_2: (1.0 - adam.beta_2) as f32,
+            decay: (1.0 - adam.learning_rate * adam.weight_decay) as f32,
+            padding: [0; 3],
+        }
+    }
+}
+
+/// `base^exponent`; past 2^31 steps every power of a base below 1 that fits `1 - beta` in f32 has long vanished
+/// or is taken by `powf`, exact enough there.
+fn power(base: f64, exponent: u64) -> f64 {
+    match i32::try_from(exponent) {
+        Ok(exponent) => base.powi(exponent),
+        Err(_) => base.powf(exponent as f64),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scalars_of_the_first_steps_are_the_formulas() {
+        let adam = Adam::default();
+        let first = AdamStep::new(&adam, 1);
+        // sqrt(0.001) / 0.1 * 0.001
+        assert_eq!(first.step_size, (0.001 * 0.001f64.sqrt() / 0.1) as f32);
+        assert_eq!(first.epsilon, 1e-7);
+        assert_eq!(first.decay, 1.0);
+        let inside = AdamStep::new(&Adam::pytorch(), 1);
+        assert_eq!(inside.epsilon, (1e-8 * (1.0 - 0.999f64).sqrt()) as f32);
+        let late = AdamStep::new(&adam, u64::MAX);
+        assert_eq!(late.step_size, 0.001);
+    }
+
+    #[test]
+    fn settings_out_of_range_are_named() {
+        let cases = [
+            (Adam::default().with_learning_rate(f64::NAN), "learning_rate"),
+            (Adam::default().with_learning_rate(-1.0), "learning_rate"),
+            (Adam::default().with_learning_rate(1e39), "learning_rate"),
+            (Adam::default().with_betas(1.0, 0.999), "beta_1"),
+            (Adam::default().with_betas(0.9, -0.1), "beta_2"),
+            (Adam::default().with_betas(0.9, f64::NAN), "beta_2"),
+            (Adam::default().with_epsilon(0.0), "epsilon"),
+            (Adam::default().with_epsilon(1e-60), "epsilon"),
+            (Adam::default().with_epsilon(f64::INFINITY), "epsilon"),
+            (Adam::default().with_weight_decay(-0.1), "weight_decay"),
+        ];
+        for (adam, name) in cases {
+            match adam.validate() {
+                Err(Error::InvalidConfig(message)) => assert!(message.starts_with(name), "{message}"),
+                other => panic!("{name}: {other:?}"),
+            }
+        }
+        Adam::default().with_betas(0.0, 0.0).validate().unwrap();
+        Adam::default().with_learning_rate(0.0).validate().unwrap();
+    }
+}

@@ -1,0 +1,6 @@
+//! What an update computes: Adam and its relatives, host side.
+
+mod adam;
+
+pub use adam::{Adam, EpsilonForm, Update};
+pub(crate) use adam::{AdamStep, check_learning_rate};
