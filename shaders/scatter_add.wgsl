@@ -4,7 +4,7 @@
 // first lookup; chunk sums are added in chunks of 64 in the same way, until one is left. Each such chunk is a segment.
 // Segments come in levels, one dispatch a level: the items of level 0 are lookups, named by `order`, those of a higher
 // level are sums of the level below. So a row's bits depend on its own gradients alone, and one hot row is spread over
-// the GPU. The host writes the segments (src/batch/plan.rs). THREADS threads a segment.
+// the GPU. The host writes the segments (src/gpu/plan.rs). THREADS threads a segment.
 //
 // Parts: grid, row, gradient_*.
 

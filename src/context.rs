@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::gpu::device::Gpu;
+#[cfg(not(target_arch = "wasm32"))]
+use crate::gpu::device::lock;
 
 /// A GPU device and queue, or the CPU reference, for any number of tables.
 ///
@@ -103,6 +105,9 @@ impl GpuContext {
     /// `device` and `queue` are handles: clone them. No feature is needed; of the limits, those of
     /// `wgpu::Limits::default()` suffice, and `adapter.limits()` allow larger tables and batches.
     ///
+    /// Buffers and encoders given to the tables of this context must be of this device. Of another device of the same
+    /// `wgpu::Instance`, they are an error; of another instance, wgpu itself cannot tell, and panics or mistakes them.
+    ///
     /// # Errors
     ///
     /// [`Error::DeviceLimit`] if the device was requested with limits below what the kernels need.
@@ -170,6 +175,28 @@ fn wanted_adapter() -> Option<String> {
     std::env::var("WGPU_ADAPTER_NAME").ok().filter(|name| !name.is_empty()).map(|name| name.to_lowercase())
 }
 
+/// One instance for all contexts of a process, so that wgpu can tell the objects of their devices apart: handed a buffer
+/// of another instance, it panics, or takes one of its own for it.
+#[cfg(not(target_arch = "wasm32"))]
+fn instance(descriptor: wgpu::InstanceDescriptor) -> wgpu::Instance {
+    use std::sync::Mutex;
+    // By what was asked for, should the environment change.
+    static INSTANCES: Mutex<Vec<(wgpu::Backends, wgpu::InstanceFlags, wgpu::Instance)>> = Mutex::new(Vec::new());
+    let mut instances = lock(&INSTANCES);
+    let (backends, flags) = (descriptor.backends, descriptor.flags);
+    if let Some((.., instance)) = instances.iter().find(|held| held.0 == backends && held.1 == flags) {
+        return instance.clone();
+    }
+    let instance = wgpu::Instance::new(descriptor);
+    instances.push((backends, flags, instance.clone()));
+    instance
+}
+
+#[cfg(target_arch = "wasm32")]
+fn instance(descriptor: wgpu::InstanceDescriptor) -> wgpu::Instance {
+    wgpu::Instance::new(descriptor)
+}
+
 async fn request_adapter() -> Result<wgpu::Adapter> {
     let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle_from_env();
     // The kernels are compute shaders with storage buffers; wgpu's GL backend has them on few drivers, and its absence
@@ -178,7 +205,7 @@ async fn request_adapter() -> Result<wgpu::Adapter> {
         descriptor.backends = wgpu::Backends::PRIMARY;
     }
     let backends = descriptor.backends;
-    let instance = wgpu::Instance::new(descriptor);
+    let instance = instance(descriptor);
     if let Some(wanted) = wanted_adapter() {
         // Not wgpu::util::initialize_adapter_from_env: that panics where no adapter has the name.
         let adapters = instance.enumerate_adapters(backends).await;

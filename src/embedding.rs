@@ -10,11 +10,13 @@ use crate::error::{Error, Result};
 use crate::gpu::TableLayout;
 use crate::gpu::batch::{SortedRuns, upload};
 use crate::gpu::device::Gpu;
+use crate::gpu::kernels::adam::AdamStep;
+use crate::gpu::plan::SortPlan;
 use crate::gpu::readback::{PIECE_BYTES, Waiting};
 use crate::gpu::region::BufferRegion;
 use crate::gpu::table::{GpuTable, Part};
 use crate::initializer::RowGenerator;
-use crate::optimizer::{Adam, AdamStep, check_learning_rate};
+use crate::optimizer::{Adam, check_learning_rate};
 use crate::reference::table::ReferenceTable;
 use crate::reference::{self, RowSums};
 use crate::stream::IndexStream;
@@ -716,7 +718,7 @@ impl GpuEmbedding {
     fn sort_on_host(&self, batch: &IndexBatch) -> Result<(SortedRuns, Vec<u32>)> {
         let (gpu, _) = self.gpu_table("update")?;
         let indices = crate::gpu::readback::block_on(|waiting| self.read_indices(batch, waiting))?;
-        let plan = crate::batch::plan::SortPlan::new(&indices, |row| self.maker.trains(row));
+        let plan = SortPlan::new(&indices, |row| self.maker.trains(row));
         let (_, runs) = upload(gpu, &self.maker.pool, &self.maker.layout, &indices, &plan)?;
         Ok((runs, plan.rows))
     }

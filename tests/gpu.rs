@@ -1,7 +1,130 @@
-//! Every call on the GPU, against the CPU reference. Needs an adapter; Mesa's software adapter will do.
+//! Every call on the GPU, against the CPU reference.
+//!
+//! These tests need an adapter; Mesa's software adapter will do. Without one they fail and say how to install it. On
+//! a machine that can have none, set WGPU_EMBEDDING_NO_ADAPTER=1: then they count as ignored. That is why they have a
+//! `main` of their own: Rust's own harness cannot ignore a test at run time.
 
-#[path = "gpu/support.rs"]
-mod support;
+use libtest_mimic::{Arguments, Trial};
 
+#[path = "gpu/adam.rs"]
+mod adam;
+#[path = "gpu/bad_input.rs"]
+mod bad_input;
+#[path = "gpu/context.rs"]
+mod context;
 #[path = "gpu/gather.rs"]
 mod gather;
+#[path = "gpu/index_check.rs"]
+mod index_check;
+#[path = "gpu/properties.rs"]
+mod properties;
+#[path = "gpu/record.rs"]
+mod record;
+#[path = "gpu/scatter_add.rs"]
+mod scatter_add;
+#[path = "gpu/stream.rs"]
+mod stream;
+#[path = "gpu/support.rs"]
+mod support;
+#[path = "gpu/weights.rs"]
+mod weights;
+
+/// One line a test; the compiler warns of a test that is not listed, for nothing else calls it.
+macro_rules! trials {
+    ($($module:ident { $($test:ident,)* })*) => {
+        vec![$($(
+            Trial::test(concat!(stringify!($module), "::", stringify!($test)), || {
+                $module::$test();
+                Ok(())
+            }),
+        )*)*]
+    };
+}
+
+fn main() {
+    let no_adapter = std::env::var_os(support::NO_ADAPTER_SWITCH).is_some_and(|value| value == "1");
+    let on_the_gpu = trials! {
+        adam {
+            dense_and_lazy_agree_with_the_reference,
+            long_runs_agree_with_the_reference,
+            two_runs_and_any_split_give_the_same_bits,
+            lazy_leaves_other_rows_alone,
+            the_learning_rate_may_change_at_each_step,
+            a_nan_reaches_its_own_row_and_no_other,
+        }
+        bad_input {
+            wrong_buffers_are_named,
+            objects_of_another_device_are_refused,
+            batches_of_another_table_are_refused,
+            a_frozen_table_is_looked_up_and_not_updated,
+            too_large_things_are_refused_before_allocation,
+            failed_calls_change_nothing,
+        }
+        context {
+            the_context_describes_itself,
+            a_callers_own_device_will_do,
+            a_device_with_too_low_limits_is_refused,
+            uncaught_errors_fail_the_test,
+        }
+        gather {
+            every_width_size_and_skew_copies_the_rows,
+            any_shape_of_indices,
+            a_grid_past_one_dimension,
+            split_tables_give_the_same_rows,
+        }
+        index_check {
+            bad_indices_give_zeros_and_are_counted_once,
+            bad_indices_give_no_gradient_and_touch_no_row,
+            any_readback_reports_and_clears,
+            resident_batches_mask_and_check_their_buffers,
+        }
+        properties {
+            permuting_a_batch_permutes_the_output,
+            the_scattered_sum_is_the_sum_of_the_gradients,
+            random_training_agrees_with_the_reference,
+        }
+        record {
+            two_updates_on_one_encoder,
+            two_updates_on_two_encoders,
+            buffers_with_offsets,
+            gradients_into_the_callers_buffers,
+            a_dropped_batch_is_not_overwritten_before_its_recording_runs,
+            a_dropped_encoder_gives_its_batch_back,
+        }
+        scatter_add {
+            whole_numbers_agree_bit_for_bit,
+            fractions_agree_within_the_rounding_of_the_sum,
+            one_hot_row_of_every_level,
+            two_runs_and_any_split_give_the_same_bits,
+            padding_rows_get_no_gradient,
+            a_nan_reaches_its_own_row_and_no_other,
+        }
+        stream {
+            batches_come_in_order_and_train_like_single_ones,
+            at_most_depth_batches_are_prepared_ahead,
+            an_error_is_its_own_batchs_item,
+            a_panic_in_the_source_is_raised_again,
+            dropping_it_half_way_ends_the_worker,
+            a_blocked_source_does_not_block_the_drop,
+        }
+        weights {
+            tables_start_equal_on_both_sides,
+            weights_go_in_and_come_out,
+            rows_are_read_by_number,
+            masks_follow_keras,
+            async_forms_give_the_same,
+        }
+    };
+    let on_the_host = trials! {
+        support {
+            the_comparison_rejects_what_it_should,
+            the_skews_are_what_they_say,
+        }
+        bad_input {
+            the_reference_refuses_gpu_calls,
+            bad_batches_are_named_and_change_nothing,
+        }
+    };
+    let trials = on_the_gpu.into_iter().map(|trial| trial.with_ignored_flag(no_adapter)).chain(on_the_host).collect();
+    libtest_mimic::run(&Arguments::from_args(), trials).exit();
+}

@@ -1,7 +1,6 @@
 //! IndexBatch: indices that were validated, uploaded and sorted once, for any number of calls.
 
 mod indices;
-pub(crate) mod plan;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -12,8 +11,8 @@ use crate::context::GpuContext;
 use crate::error::{Error, Result};
 use crate::gpu::TableLayout;
 use crate::gpu::batch::{BatchPool, GpuLookups, SortedRuns, resident, upload};
+use crate::gpu::plan::SortPlan;
 use crate::gpu::region::BufferRegion;
-use plan::SortPlan;
 
 /// A batch of indices for one table, or for others of the same size on the same context.
 ///

@@ -6,8 +6,8 @@ use super::TableLayout;
 use super::device::{Gpu, lock};
 use super::kernels::scatter_add::Level;
 use super::kernels::{Lookups, Runs};
+use super::plan::SortPlan;
 use super::region::{BufferRegion, check_binding_size};
-use crate::batch::plan::SortPlan;
 use crate::error::Result;
 
 /// Sections of a batch's buffer start at multiples of this: the strictest alignment that WebGPU knows.
@@ -123,7 +123,6 @@ impl BatchPool {
         };
         Ok(Arc::new(BatchBuffer { buffer: Some(buffer), pool: Some(self.clone()) }))
     }
-
 }
 
 /// A buffer's contents being put together, section by section.

@@ -6,6 +6,7 @@ pub(crate) mod device;
 mod grid;
 pub mod kernels;
 mod layout;
+pub(crate) mod plan;
 pub(crate) mod readback;
 pub(crate) mod region;
 pub(crate) mod report;

@@ -27,6 +27,27 @@ impl<'a> From<wgpu::BufferSlice<'a>> for BufferRegion<'a> {
 }
 
 impl<'a> BufferRegion<'a> {
+    /// The buffer that it is a part of.
+    pub fn buffer(&self) -> &'a wgpu::Buffer {
+        self.buffer
+    }
+
+    /// Where it starts, in bytes.
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// How long it is, in bytes.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// It as a resource for a bind group of the caller's own.
+    pub fn as_binding(&self) -> wgpu::BindingResource<'a> {
+        let size = wgpu::BufferSize::new(self.size);
+        wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer: self.buffer, offset: self.offset, size })
+    }
+
     /// Checks that the first `required` bytes can be bound, and gives that binding.
     pub(crate) fn bind(
         self,

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::batch::{GpuLookups, SortedRuns};
 use super::device::{Dispatch, Gpu, record};
+use super::kernels::adam::AdamStep;
 use super::kernels::{self, Kernel, index_check};
 use super::layout::{QUAD_BYTES, TableLayout};
 use super::readback::{PIECE_BYTES, Waiting};
@@ -11,7 +12,7 @@ use super::region::{BufferRegion, check_binding_size};
 use super::report::IndexReport;
 use super::scratch::Scratch;
 use crate::error::{Error, Result};
-use crate::optimizer::{Adam, AdamStep, Update};
+use crate::optimizer::{Adam, Update};
 use crate::tensor::extend_from_le_bytes;
 
 const TABLE_USAGE: wgpu::BufferUsages =

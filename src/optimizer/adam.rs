@@ -1,4 +1,4 @@
-//! Adam's settings, and the scalars of one step.
+//! Adam's settings, and its scalars at each step, in f64.
 
 use crate::error::{Error, Result};
 
@@ -159,7 +159,7 @@ impl Adam {
         }
         // An untouched element divides 0 by epsilon, so epsilon must not vanish in f32, also not at step 1, where
         // PyTorch's form makes it smallest.
-        let smallest = AdamStep::new(self, 1).epsilon;
+        let smallest = self.epsilon_at(1) as f32;
         if !(self.epsilon.is_finite() && smallest.is_finite() && smallest >= f32::MIN_POSITIVE) {
             return invalid(format!("epsilon must be positive, finite and a normal f32, and is {:e}", self.epsilon));
         }
@@ -168,6 +168,31 @@ impl Adam {
         }
         Ok(())
     }
+}
+
+impl Adam {
+    /// `sqrt(1 - beta_2^step)`.
+    pub(crate) fn root_bias_2(&self, step: u64) -> f64 {
+        (1.0 - power(self.beta_2, step)).sqrt()
+    }
+
+    /// `learning_rate * sqrt(1 - beta_2^step) / (1 - beta_1^step)`, the step size of both forms.
+    pub(crate) fn alpha_at(&self, step: u64) -> f64 {
+        self.learning_rate * self.root_bias_2(step) / (1.0 - power(self.beta_1, step))
+    }
+
+    /// Epsilon as it is added to `sqrt(v)`; PyTorch's form multiplied out is `epsilon * sqrt(1 - beta_2^step)`.
+    pub(crate) fn epsilon_at(&self, step: u64) -> f64 {
+        match self.epsilon_form {
+            EpsilonForm::Keras => self.epsilon,
+            EpsilonForm::PyTorch => self.epsilon * self.root_bias_2(step),
+        }
+    }
+}
+
+/// `base^exponent`. Past 2^31 steps, where powi cannot count, powf is as exact as it needs to be.
+fn power(base: f64, exponent: u64) -> f64 {
+    i32::try_from(exponent).map_or_else(|_| base.powf(exponent as f64), |exponent| base.powi(exponent))
 }
 
 /// A learning rate may change at each step, so it is checked by itself.
@@ -179,68 +204,9 @@ pub(crate) fn check_learning_rate(learning_rate: f64) -> Result<()> {
     }
 }
 
-/// The scalars of one step, as the shaders' `AdamStep` reads them; all powers are taken here, in f64.
-#[derive(Debug, Clone, Copy, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
-#[repr(C)]
-pub(crate) struct AdamStep {
-    /// `learning_rate * sqrt(1 - beta_2^t) / (1 - beta_1^t)`.
-    pub step_size: f32,
-    /// Epsilon as the kernels add it to `sqrt(v)`; PyTorch's form multiplied out: `epsilon * sqrt(1 - beta_2^t)`.
-    pub epsilon: f32,
-    /// `1 - beta_1`.
-    pub one_minus_beta_1: f32,
-    /// `1 - beta_2`.
-    pub one_minus_beta_2: f32,
-    /// `1 - learning_rate * weight_decay`.
-    pub decay: f32,
-    padding: [u32; 3],
-}
-
-impl AdamStep {
-    /// The scalars of step `step`, from 1.
-    pub(crate) fn new(adam: &Adam, step: u64) -> Self {
-        let bias_1 = 1.0 - power(adam.beta_1, step);
-        let root_bias_2 = (1.0 - power(adam.beta_2, step)).sqrt();
-        Self {
-            step_size: (adam.learning_rate * root_bias_2 / bias_1) as f32,
-            epsilon: match adam.epsilon_form {
-                EpsilonForm::Keras => adam.epsilon,
-                EpsilonForm::PyTorch => adam.epsilon * root_bias_2,
-            } as f32,
-            one_minus_beta_1: (1.0 - adam.beta_1) as f32,
-            one_minus_beta_2: (1.0 - adam.beta_2) as f32,
-            decay: (1.0 - adam.learning_rate * adam.weight_decay) as f32,
-            padding: [0; 3],
-        }
-    }
-}
-
-/// `base^exponent`; past 2^31 steps every power of a base below 1 that fits `1 - beta` in f32 has long vanished
-/// or is taken by `powf`, exact enough there.
-fn power(base: f64, exponent: u64) -> f64 {
-    match i32::try_from(exponent) {
-        Ok(exponent) => base.powi(exponent),
-        Err(_) => base.powf(exponent as f64),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn scalars_of_the_first_steps_are_the_formulas() {
-        let adam = Adam::default();
-        let first = AdamStep::new(&adam, 1);
-        // sqrt(0.001) / 0.1 * 0.001
-        assert_eq!(first.step_size, (0.001 * 0.001f64.sqrt() / 0.1) as f32);
-        assert_eq!(first.epsilon, 1e-7);
-        assert_eq!(first.decay, 1.0);
-        let inside = AdamStep::new(&Adam::pytorch(), 1);
-        assert_eq!(inside.epsilon, (1e-8 * (1.0 - 0.999f64).sqrt()) as f32);
-        let late = AdamStep::new(&adam, u64::MAX);
-        assert_eq!(late.step_size, 0.001);
-    }
 
     #[test]
     fn settings_out_of_range_are_named() {

@@ -2,5 +2,5 @@
 
 mod adam;
 
+pub(crate) use adam::check_learning_rate;
 pub use adam::{Adam, EpsilonForm, Update};
-pub(crate) use adam::{AdamStep, check_learning_rate};

@@ -1,7 +1,6 @@
 //! Adam on every row.
 
-use super::{Binding, Kernel, Quad, Runs, part};
-use crate::optimizer::AdamStep;
+use super::{Kernel, WORKGROUP_SIZE, adam, part};
 
 /// The one build.
 pub static KERNEL: Kernel = Kernel {
@@ -13,21 +12,10 @@ pub static KERNEL: Kernel = Kernel {
         part!("shared/adam.wgsl"),
         part!("adam_dense.wgsl"),
     ],
-    bindings: ADAM_BINDINGS,
+    bindings: adam::BINDINGS,
     constants: &["DIM", "QUADS", "THREADS", "AMSGRAD"],
+    mirrored: &[("WORKGROUP_SIZE", WORKGROUP_SIZE), ("QUADS_PER_WORKGROUP", QUADS_PER_WORKGROUP)],
 };
-
-/// What both Adam kernels bind: shaders/shared/adam.wgsl, then the batch's rows and sums.
-pub(super) static ADAM_BINDINGS: &[Binding] = &[
-    Binding::uniform::<AdamStep>("step"),
-    Binding::read_write::<Quad>("weights"),
-    Binding::read_write::<Quad>("first_moment"),
-    Binding::read_write::<Quad>("second_moment"),
-    Binding::read_write::<Quad>("largest_moment"),
-    Binding::uniform::<Runs>("runs"),
-    Binding::read::<u32>("rows"),
-    Binding::read::<Quad>("sums"),
-];
 
 /// Quads that one workgroup updates; `QUADS_PER_WORKGROUP` in adam_dense.wgsl.
 pub const QUADS_PER_WORKGROUP: u32 = 1024;

@@ -1,7 +1,6 @@
 //! Adam on the batch's rows.
 
-use super::adam_dense::ADAM_BINDINGS;
-use super::{Kernel, part};
+use super::{Kernel, WORKGROUP_SIZE, adam, part};
 
 /// The one build.
 pub static KERNEL: Kernel = Kernel {
@@ -13,6 +12,7 @@ pub static KERNEL: Kernel = Kernel {
         part!("shared/adam.wgsl"),
         part!("adam_lazy.wgsl"),
     ],
-    bindings: ADAM_BINDINGS,
+    bindings: adam::BINDINGS,
     constants: &["DIM", "QUADS", "THREADS", "AMSGRAD"],
+    mirrored: &[("WORKGROUP_SIZE", WORKGROUP_SIZE)],
 };

@@ -1,6 +1,6 @@
 //! `output[i, :] = table[indices[i], :]`
 
-use super::{Binding, Kernel, Lookups, Quad, Shard, part};
+use super::{Binding, Kernel, Lookups, Quad, Shard, WORKGROUP_SIZE, part};
 
 macro_rules! build {
     ($output:literal, $element:ty) => {
@@ -21,6 +21,7 @@ macro_rules! build {
                 Binding::read::<Quad>("weights"),
             ],
             constants: &["DIM", "QUADS", "THREADS"],
+            mirrored: &[("WORKGROUP_SIZE", WORKGROUP_SIZE)],
         }
     };
 }

@@ -1,6 +1,6 @@
 //! Counts the GPU-resident indices outside the table.
 
-use super::{Binding, Kernel, Lookups, part};
+use super::{Binding, Kernel, Lookups, WORKGROUP_SIZE, part, shader_struct};
 
 /// The one build.
 pub static KERNEL: Kernel = Kernel {
@@ -13,22 +13,23 @@ pub static KERNEL: Kernel = Kernel {
         Binding::read_write::<Report>("report"),
     ],
     constants: &[],
+    mirrored: &[("WORKGROUP_SIZE", WORKGROUP_SIZE)],
 };
 
-/// `Table` in index_check.wgsl.
-#[derive(Debug, Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
-#[repr(C)]
-pub(crate) struct Table {
-    pub input_dim: u32,
+shader_struct! {
+    /// `Table` in index_check.wgsl.
+    pub(crate) struct Table {
+        input_dim: u32,
+    }
 }
 
-/// `Report` in index_check.wgsl: all zeros when nothing was found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, bytemuck::Pod, bytemuck::Zeroable)]
-#[repr(C)]
-pub(crate) struct Report {
-    count_low: u32,
-    count_high: u32,
-    first_complement: u32,
+shader_struct! {
+    /// `Report` in index_check.wgsl: all zeros when nothing was found.
+    pub(crate) struct Report {
+        count_low: u32,
+        count_high: u32,
+        first_complement: u32,
+    }
 }
 
 impl Report {

@@ -10,6 +10,7 @@ use std::fmt::Write;
 
 pub use super::grid::WORKGROUP_SIZE;
 
+pub(crate) mod adam;
 pub mod adam_dense;
 pub mod adam_lazy;
 pub mod gather;
@@ -41,6 +42,8 @@ pub struct Kernel {
     pub bindings: &'static [Binding],
     /// The names of its `override` constants.
     pub constants: &'static [&'static str],
+    /// `const`s of its WGSL that the host side counts on, with the values it has for them.
+    pub mirrored: &'static [(&'static str, u32)],
 }
 
 /// A WGSL file.
@@ -59,8 +62,10 @@ pub struct Binding {
     pub name: &'static str,
     /// How the kernel uses it.
     pub access: Access,
-    /// For a uniform, the size of the Rust struct behind it, in bytes; for a storage buffer, that of one element.
+    /// The size of the Rust type behind it, in bytes; for a storage buffer, that of one element.
     pub size: u64,
+    /// The fields of the Rust struct behind it, in order, each with its WGSL type; none where it is no struct.
+    pub fields: &'static [(&'static str, &'static str)],
 }
 
 /// How a kernel uses a binding.
@@ -93,44 +98,85 @@ macro_rules! part {
 pub(crate) use part;
 
 impl Binding {
-    pub(crate) const fn uniform<T>(name: &'static str) -> Self {
-        Self { name, access: Access::Uniform, size: size_of::<T>() as u64 }
+    pub(crate) const fn uniform<T: ShaderType>(name: &'static str) -> Self {
+        Self::new::<T>(name, Access::Uniform)
     }
 
-    pub(crate) const fn read<T>(name: &'static str) -> Self {
-        Self { name, access: Access::Read, size: size_of::<T>() as u64 }
+    pub(crate) const fn read<T: ShaderType>(name: &'static str) -> Self {
+        Self::new::<T>(name, Access::Read)
     }
 
-    pub(crate) const fn read_write<T>(name: &'static str) -> Self {
-        Self { name, access: Access::ReadWrite, size: size_of::<T>() as u64 }
+    pub(crate) const fn read_write<T: ShaderType>(name: &'static str) -> Self {
+        Self::new::<T>(name, Access::ReadWrite)
+    }
+
+    const fn new<T: ShaderType>(name: &'static str, access: Access) -> Self {
+        Self { name, access, size: size_of::<T>() as u64, fields: T::FIELDS }
     }
 }
+
+/// A Rust type that a shader reads or writes as it lies in memory.
+pub(crate) trait ShaderType {
+    /// See [`Binding::fields`].
+    const FIELDS: &'static [(&'static str, &'static str)];
+}
+
+impl ShaderType for u32 {
+    const FIELDS: &'static [(&'static str, &'static str)] = &[];
+}
+
+impl ShaderType for f32 {
+    const FIELDS: &'static [(&'static str, &'static str)] = &[];
+}
+
+impl ShaderType for Quad {
+    const FIELDS: &'static [(&'static str, &'static str)] = &[];
+}
+
+/// Defines a struct that a shader shares, of fields that are u32 or f32, so that it lies in memory as WGSL has it; a
+/// test holds names, order and types against the shader.
+macro_rules! shader_struct {
+    ($(#[$meta:meta])* $visibility:vis struct $name:ident { $($(#[$field_meta:meta])* $field:ident: $type:ident,)* }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+        #[repr(C)]
+        $visibility struct $name {
+            $($(#[$field_meta])* pub $field: $type,)*
+        }
+
+        impl $crate::gpu::kernels::ShaderType for $name {
+            const FIELDS: &'static [(&'static str, &'static str)] =
+                &[$((stringify!($field), stringify!($type))),*];
+        }
+    };
+}
+pub(crate) use shader_struct;
 
 /// Four floats: what the kernels read and write at once.
 pub(crate) type Quad = [f32; 4];
 
-/// How many lookups a batch has: `Lookups` in gather.wgsl and index_check.wgsl.
-#[derive(Debug, Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
-#[repr(C)]
-pub(crate) struct Lookups {
-    pub count: u32,
+shader_struct! {
+    /// How many lookups a batch has: `Lookups` in gather.wgsl and index_check.wgsl.
+    pub(crate) struct Lookups {
+        count: u32,
+    }
 }
 
-/// Which rows a shard holds: `Shard` in shaders/shared/shard.wgsl.
-#[derive(Debug, Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
-#[repr(C)]
-pub(crate) struct Shard {
-    pub first_row: u32,
-    pub row_count: u32,
-    pub input_dim: u32,
+shader_struct! {
+    /// Which rows a shard holds: `Shard` in shaders/shared/shard.wgsl.
+    pub(crate) struct Shard {
+        first_row: u32,
+        row_count: u32,
+        input_dim: u32,
+    }
 }
 
-/// A batch's runs in one shard: `Runs` in shaders/shared/runs.wgsl.
-#[derive(Debug, Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
-#[repr(C)]
-pub(crate) struct Runs {
-    pub first_run: u32,
-    pub run_count: u32,
-    pub first_row: u32,
-    pub row_count: u32,
+shader_struct! {
+    /// A batch's runs in one shard: `Runs` in shaders/shared/runs.wgsl.
+    pub(crate) struct Runs {
+        first_run: u32,
+        run_count: u32,
+        first_row: u32,
+        row_count: u32,
+    }
 }

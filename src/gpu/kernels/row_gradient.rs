@@ -1,6 +1,6 @@
 //! The summed gradient by itself, compact or as a dense table.
 
-use super::{Binding, Kernel, Quad, Runs, part};
+use super::{Binding, Kernel, Quad, Runs, WORKGROUP_SIZE, part};
 
 macro_rules! build {
     ($output:literal, $element:ty) => {
@@ -20,6 +20,7 @@ macro_rules! build {
                 Binding::read::<Quad>("sums"),
             ],
             constants: &["DIM", "QUADS", "THREADS", "DENSE"],
+            mirrored: &[("WORKGROUP_SIZE", WORKGROUP_SIZE)],
         }
     };
 }

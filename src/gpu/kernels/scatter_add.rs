@@ -1,7 +1,6 @@
 //! `sums[run, :] = sum of the gradients of the run's lookups`, in a fixed order.
 
-use super::{Binding, Kernel, Quad, part};
-use crate::batch::plan::Segment;
+use super::{Binding, Kernel, Quad, WORKGROUP_SIZE, part, shader_struct};
 
 macro_rules! build {
     ($gradient:literal, $element:ty) => {
@@ -21,6 +20,7 @@ macro_rules! build {
                 Binding::read_write::<Quad>("sums"),
             ],
             constants: &["DIM", "QUADS", "THREADS"],
+            mirrored: &[("WORKGROUP_SIZE", WORKGROUP_SIZE)],
         }
     };
 }
@@ -30,11 +30,23 @@ pub static VEC4: Kernel = build!("shared/gradient_vec4.wgsl", Quad);
 /// For any other `output_dim`.
 pub static SCALAR: Kernel = build!("shared/gradient_scalar.wgsl", f32);
 
-/// `Level` in scatter_add.wgsl.
-#[derive(Debug, Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
-#[repr(C)]
-pub(crate) struct Level {
-    pub first_segment: u32,
-    pub segment_count: u32,
-    pub of_lookups: u32,
+shader_struct! {
+    /// `Level` in scatter_add.wgsl.
+    pub(crate) struct Level {
+        first_segment: u32,
+        segment_count: u32,
+        of_lookups: u32,
+    }
+}
+
+shader_struct! {
+    /// A sum of 1 to 64 items: `Segment` in scatter_add.wgsl.
+    pub(crate) struct Segment {
+        /// The first item: in `order` at level 0, in the sums above.
+        first_item: u32,
+        /// 1 to 64.
+        item_count: u32,
+        /// Where in the sums the result goes.
+        destination: u32,
+    }
 }

@@ -2,23 +2,13 @@
 
 use std::ops::Range;
 
-/// The most items a segment sums one after the other.
+use super::kernels::scatter_add::Segment;
+
+/// The most items that a [`Segment`] sums, one after the other.
 pub(crate) const CHUNK: usize = 64;
 
-/// A sum of at most [`CHUNK`] items: `Segment` in scatter_add.wgsl.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, bytemuck::Pod, bytemuck::Zeroable)]
-#[repr(C)]
-pub(crate) struct Segment {
-    /// The first item: in `order` at level 0, in the sums above.
-    pub first_item: u32,
-    /// 1 to 64.
-    pub item_count: u32,
-    /// Where in the sums the result goes.
-    pub destination: u32,
-}
-
 /// A sorted batch: its runs, one for each distinct row, and the segments that sum each run's gradients.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct SortPlan {
     /// Positions of the lookups in the batch, sorted by row, then by position.
     pub order: Vec<u32>,

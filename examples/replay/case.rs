@@ -1,0 +1,166 @@
+//! Reads a case, and refuses one that does not say everything it must.
+
+use std::collections::HashMap;
+
+use safetensors::{Dtype, SafeTensors};
+use wgpu_embedding::{Adam, EmbeddingConfig, EpsilonForm, Initializer, Update};
+
+/// Metadata `format` of the only format there is.
+const FORMAT: &str = "embedding-replay/1";
+
+/// A recorded training run.
+#[derive(Debug)]
+pub struct Case {
+    /// The table, with its first weights as the initializer.
+    pub config: EmbeddingConfig,
+    pub optimizer: Adam,
+    pub steps: Vec<Step>,
+}
+
+/// One step: what is looked up, and the gradient that the output then gets.
+#[derive(Debug)]
+pub struct Step {
+    pub indices: Vec<i64>,
+    pub shape: Vec<usize>,
+    /// Row-major, of `shape` with `output_dim` appended.
+    pub gradient: Vec<f32>,
+}
+
+impl Case {
+    /// Reads a case from the bytes of its file; an error says what is wrong.
+    ///
+    /// Everything is checked here but the range of the indices, which is the table's to check.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
+        let whole_file = |error| format!("not a whole safetensors file: {error}");
+        let (_, header) = SafeTensors::read_metadata(bytes).map_err(whole_file)?;
+        let tensors = Tensors(SafeTensors::deserialize(bytes).map_err(whole_file)?);
+        let metadata = Metadata(header.metadata().as_ref());
+        metadata.choice("format", &[(FORMAT, ())])?;
+
+        let mut config = EmbeddingConfig::new(metadata.count("input_dim")?, metadata.count("output_dim")?);
+        if metadata.has("padding_idx") {
+            config = config.with_padding_idx(metadata.count("padding_idx")?);
+        }
+        config.validate().map_err(|error| error.to_string())?;
+        let optimizer = metadata.optimizer()?;
+        let step_count = metadata.count("steps")?;
+
+        let (input_dim, output_dim) = (config.input_dim as usize, config.output_dim as usize);
+        let weight = tensors.floats("weight", &[input_dim, output_dim])?;
+        tensors.end_at(step_count)?;
+        // Not collected into a vector with room for `step_count`: that number may be nonsense, and is found out only
+        // when a step is missing.
+        let steps = (0..step_count).map(|step| tensors.step(step, output_dim)).collect::<Result<_, _>>()?;
+        Ok(Self { config: config.with_initializer(Initializer::Matrix(weight)), optimizer, steps })
+    }
+
+    /// Lookups of all steps together.
+    pub fn lookup_count(&self) -> usize {
+        self.steps.iter().map(|step| step.indices.len()).sum()
+    }
+}
+
+/// The file's metadata, all of it strings. Keys that nothing asks for are ignored.
+struct Metadata<'a>(Option<&'a HashMap<String, String>>);
+
+impl Metadata<'_> {
+    fn has(&self, key: &str) -> bool {
+        self.0.is_some_and(|metadata| metadata.contains_key(key))
+    }
+
+    fn text(&self, key: &str) -> Result<&str, String> {
+        let value = self.0.and_then(|metadata| metadata.get(key));
+        value.map(String::as_str).ok_or_else(|| format!("metadata {key} is missing"))
+    }
+
+    fn count(&self, key: &str) -> Result<u32, String> {
+        let text = self.text(key)?;
+        text.parse()
+            .map_err(|_| format!("metadata {key} must be a whole number in 0..={}, and is {text:?}", u32::MAX))
+    }
+
+    fn number(&self, key: &str) -> Result<f64, String> {
+        let text = self.text(key)?;
+        // Rust reads `nan`, `inf`, and a number too large for f64 as infinity.
+        let number = text.parse().ok().filter(|number: &f64| number.is_finite());
+        number.ok_or_else(|| format!("metadata {key} must be a finite number, and is {text:?}"))
+    }
+
+    fn choice<T: Copy>(&self, key: &str, choices: &[(&str, T)]) -> Result<T, String> {
+        let text = self.text(key)?;
+        let choice = choices.iter().find(|(name, _)| *name == text);
+        choice.map(|&(_, value)| value).ok_or_else(|| {
+            let names: Vec<_> = choices.iter().map(|&(name, _)| name).collect();
+            format!("metadata {key} must be {}, and is {text:?}", names.join(" or "))
+        })
+    }
+
+    fn optimizer(&self) -> Result<Adam, String> {
+        let decoupled = self.choice("optimizer", &[("adam", false), ("adamw", true)])?;
+        let update = self.choice("update", &[("dense", Update::Dense), ("lazy", Update::Lazy)])?;
+        let forms = [("keras", EpsilonForm::Keras), ("pytorch", EpsilonForm::PyTorch)];
+        let optimizer = Adam::default()
+            .with_update(update)
+            .with_learning_rate(self.number("learning_rate")?)
+            .with_betas(self.number("beta_1")?, self.number("beta_2")?)
+            .with_epsilon(self.number("epsilon")?)
+            .with_epsilon_form(self.choice("epsilon_form", &forms)?)
+            .with_weight_decay(self.number("weight_decay")?)
+            .with_amsgrad(self.choice("amsgrad", &[("true", true), ("false", false)])?);
+        if !decoupled && optimizer.weight_decay != 0.0 {
+            return Err(format!(
+                "metadata weight_decay must be 0 with optimizer adam, and is {}: PyTorch's Adam adds it to the gradient \
+                 (L2), which wgpu-embedding does not do; decay that is decoupled from the gradient is optimizer adamw",
+                optimizer.weight_decay
+            ));
+        }
+        optimizer.validate().map_err(|error| error.to_string())?;
+        Ok(optimizer)
+    }
+}
+
+/// The file's tensors. Those that nothing asks for are ignored, but for steps past the last.
+struct Tensors<'a>(SafeTensors<'a>);
+
+impl Tensors<'_> {
+    fn step(&self, step: u32, output_dim: usize) -> Result<Step, String> {
+        let (shape, bytes) = self.find(&format!("step.{step}.indices"), Dtype::I64, None)?;
+        // safetensors promises no alignment and a fixed byte order, so neither is taken from this machine.
+        let indices = bytes.as_chunks().0.iter().map(|&bytes| i64::from_le_bytes(bytes)).collect();
+        let mut gradient_shape = shape.clone();
+        gradient_shape.push(output_dim);
+        let gradient = self.floats(&format!("step.{step}.grad_output"), &gradient_shape)?;
+        Ok(Step { indices, shape, gradient })
+    }
+
+    fn floats(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, String> {
+        let (_, bytes) = self.find(name, Dtype::F32, Some(shape))?;
+        Ok(bytes.as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect())
+    }
+
+    /// The shape and the bytes of a tensor; any shape will do where none is required.
+    fn find(&self, name: &str, dtype: Dtype, required: Option<&[usize]>) -> Result<(Vec<usize>, &[u8]), String> {
+        let tensor = self.0.tensor(name).map_err(|_| format!("tensor {name} is missing"))?;
+        let shape = tensor.shape().to_vec();
+        if tensor.dtype() != dtype || required.is_some_and(|required| required != shape) {
+            let required = required.map_or("of any shape".to_owned(), |required| format!("{required:?}"));
+            let given = tensor.dtype();
+            return Err(format!("tensor {name} must be {dtype:?} {required}, and is {given:?} {shape:?}"));
+        }
+        Ok((shape, tensor.data()))
+    }
+
+    /// Refuses steps that would be left out without a word.
+    fn end_at(&self, step_count: u32) -> Result<(), String> {
+        let is_beyond = |name: &&str| {
+            let Some(rest) = name.strip_prefix("step.") else { return false };
+            let number = rest.split('.').next().and_then(|number| number.parse::<u32>().ok());
+            !number.is_some_and(|number| number < step_count)
+        };
+        // The smallest name, because the names come in no particular order.
+        match self.0.names().into_iter().filter(is_beyond).min() {
+            Some(name) => Err(format!("tensor {name:?} is none of a case whose metadata steps is {step_count}")),
+            None => Ok(()),
+        }
+    }
+}

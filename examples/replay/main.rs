@@ -1,0 +1,151 @@
+//! Repeats a recorded training run, so that anyone can hold a GPU and driver against Keras and PyTorch.
+//!
+//! ```text
+//! cargo run --release --example replay -- tests/golden/torch_adam.safetensors out.safetensors
+//! ```
+//!
+//! `--help` describes the files. tests/golden/ has cases with what Keras and PyTorch made of them, and how close to
+//! expect the result.
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Instant;
+use std::{fmt, fs};
+
+use wgpu_embedding::{Backend, GpuContext};
+
+mod case;
+mod run;
+
+const HELP: &str = "\
+Repeats a recorded training run of one embedding table.
+
+Usage: replay CASE OUT [--reference]
+
+  CASE         the run, a safetensors file (below)
+  OUT          what came out, a safetensors file: step.K.output, what the lookup
+               gave before step K's update, and the final weight, m and v, and
+               with amsgrad v_hat, the largest v so far; all F32
+  --reference  compute on the CPU reference; otherwise the GPU does, or the
+               reference where there is no adapter, and the first line says which
+  -h, --help   this text
+
+CASE's metadata, all strings:
+  format         embedding-replay/1
+  input_dim, output_dim, steps
+  optimizer      adam or adamw (weight_decay must be 0 with adam)
+  update         dense or lazy
+  learning_rate, beta_1, beta_2, epsilon, weight_decay
+  epsilon_form   keras or pytorch
+  amsgrad        true or false
+  padding_idx    may be left out
+CASE's tensors:
+  weight              F32 [input_dim, output_dim]
+  step.K.indices      I64, any shape, for each K in 0..steps
+  step.K.grad_output  F32, that shape with output_dim appended
+Other metadata and tensors are ignored, but a tensor step.K.* whose K is not
+below steps is an error.
+
+Exit code: 0, 1 for a file or device that will not do (one line on stderr says
+why), 2 for wrong arguments.
+";
+
+struct Arguments {
+    case: PathBuf,
+    out: PathBuf,
+    reference: bool,
+}
+
+fn main() -> ExitCode {
+    let arguments = match parse(lexopt::Parser::from_env()) {
+        Ok(Some(arguments)) => arguments,
+        Ok(None) => {
+            say(format_args!("{HELP}"));
+            return ExitCode::SUCCESS;
+        }
+        Err(error) => {
+            complain(&format!("{error}; see replay --help"));
+            return ExitCode::from(2);
+        }
+    };
+    match replay(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            complain(&message);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Gives none where help is asked for.
+fn parse(mut parser: lexopt::Parser) -> Result<Option<Arguments>, lexopt::Error> {
+    use lexopt::Arg::{Long, Short, Value};
+
+    let mut paths: Vec<OsString> = Vec::new();
+    let mut reference = false;
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Short('h') | Long("help") => return Ok(None),
+            Long("reference") => reference = true,
+            Value(path) if paths.len() < 2 => paths.push(path),
+            _ => return Err(argument.unexpected()),
+        }
+    }
+    let mut paths = paths.into_iter().map(PathBuf::from);
+    let case = paths.next().ok_or("missing argument CASE")?;
+    let out = paths.next().ok_or("missing argument OUT")?;
+    Ok(Some(Arguments { case, out, reference }))
+}
+
+/// An error begins with the name of the file it is about.
+fn replay(arguments: &Arguments) -> Result<(), String> {
+    let Arguments { case: case_path, out, reference } = arguments;
+    let of_case = |error: String| format!("{}: {error}", case_path.display());
+    let of_out = |error: String| format!("{}: {error}", out.display());
+
+    let bytes = fs::read(case_path).map_err(|error| of_case(error.to_string()))?;
+    let case = case::Case::from_bytes(&bytes).map_err(of_case)?;
+    if fs::canonicalize(out).is_ok_and(|out| fs::canonicalize(case_path).is_ok_and(|case| case == out)) {
+        return Err(of_out("is the case itself, which would be overwritten".to_owned()));
+    }
+
+    let context = if *reference { Ok(GpuContext::reference()) } else { GpuContext::auto() };
+    let context = context.map_err(|error| format!("replay: {error}"))?;
+    let fallback = context.backend() == Backend::Reference && !reference;
+    say(format_args!("device: {context}{}\n", if fallback { ", because no adapter was found" } else { "" }));
+
+    let start = Instant::now();
+    let outcome = run::run(&case, &context).map_err(of_case)?;
+    let seconds = start.elapsed().as_secs_f64();
+    let made_by = format!("wgpu-embedding {} on {context}", env!("CARGO_PKG_VERSION"));
+    outcome.to_bytes(made_by).and_then(|bytes| write(out, &bytes).map_err(|error| error.to_string())).map_err(of_out)?;
+
+    let device = context.adapter_info().map_or("the CPU reference", |info| &info.name);
+    let (steps, lookups) = (case.steps.len(), case.lookup_count());
+    say(format_args!("replayed {steps} steps, {lookups} lookups, on {device} in {seconds:.3} s\n"));
+    Ok(())
+}
+
+/// Writes beside the file and renames, so that OUT is never half written.
+fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    // A device or a pipe takes the bytes themselves: renamed over, /dev/null would be a plain file from then on.
+    if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+        return fs::write(path, bytes);
+    }
+    let partial = path.with_file_name(format!(".replay.{}.partial", std::process::id()));
+    fs::write(&partial, bytes).and_then(|()| fs::rename(&partial, path)).inspect_err(|_| {
+        let _ = fs::remove_file(&partial);
+    })
+}
+
+/// As print!, but a closed pipe is no reason to panic.
+fn say(text: fmt::Arguments<'_>) {
+    let _ = io::stdout().write_fmt(text);
+}
+
+/// One line on stderr, whatever a file name or a file's contents hold.
+fn complain(message: &str) {
+    let _ = writeln!(io::stderr(), "{}", message.replace(char::is_control, " "));
+}

@@ -1,0 +1,154 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use lexopt::prelude::*;
+
+/// What `--help` prints.
+pub const HELP: &str = "\
+Trains a classifier of sentences, and classifies some it has not seen: an embedding, the mean over the sentence's
+words, and a linear layer with a sigmoid. It trains on the GPU, or on the CPU reference where there is no adapter.
+
+Usage: cargo run --release --example sentiment -- [OPTIONS]
+
+  --positive FILE      positive sentences, one a line, UTF-8; blank lines are skipped
+  --negative FILE      negative sentences; give both files, or neither for the reviews in examples/data
+  --epochs N           passes over the training sentences [12; 40 for the built-in reviews]
+  --learning-rate R    Adam's learning rate [0.001; 0.01 for the built-in reviews]
+  --seed N             seeds the first weights and the order of the sentences [1]
+  --dim N              floats a word, 1 to 4096 [64]
+  --vocabulary N       one more than the words to keep, the most frequent ones; at least 2 [10000]
+  --reference          train on the CPU reference, even if there is a GPU
+  --help               print this
+
+Lines 1, 11, 21, ... of each file are not trained on: they are the test.
+";
+
+/// The largest `--dim`.
+const MAX_DIM: u32 = 4096;
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Arguments {
+    /// The positive and the negative file; the built-in reviews unless given.
+    pub files: Option<(PathBuf, PathBuf)>,
+    pub epochs: u32,
+    pub learning_rate: f64,
+    pub seed: u64,
+    pub dim: u32,
+    pub vocabulary: u32,
+    pub reference: bool,
+}
+
+/// What the command line asks for.
+#[derive(Debug, PartialEq)]
+pub enum Command {
+    Train(Arguments),
+    Help,
+}
+
+/// Reads the command line.
+pub fn parse(mut parser: lexopt::Parser) -> Result<Command, lexopt::Error> {
+    let (mut positive, mut negative) = (None, None);
+    let (mut epochs, mut learning_rate) = (None, None);
+    let (mut seed, mut dim, mut vocabulary) = (1, 64, 10_000);
+    let mut reference = false;
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Long("positive") => positive = Some(PathBuf::from(parser.value()?)),
+            Long("negative") => negative = Some(PathBuf::from(parser.value()?)),
+            Long("epochs") => {
+                epochs = Some(number(&mut parser, "--epochs", "a whole number from 1", |&epochs: &u32| epochs > 0)?);
+            }
+            Long("learning-rate") => {
+                // It must not vanish or overflow as an f32, in which the GPU has it.
+                let sensible = |&rate: &f64| rate as f32 > 0.0 && (rate as f32).is_finite();
+                learning_rate = Some(number(&mut parser, "--learning-rate", "a positive number", sensible)?);
+            }
+            Long("seed") => seed = number(&mut parser, "--seed", "a whole number from 0", |_| true)?,
+            Long("dim") => {
+                let required = "a whole number from 1 to 4096";
+                dim = number(&mut parser, "--dim", required, |dim| (1..=MAX_DIM).contains(dim))?;
+            }
+            Long("vocabulary") => {
+                vocabulary = number(&mut parser, "--vocabulary", "a whole number from 2", |&words| words >= 2)?;
+            }
+            Long("reference") => reference = true,
+            Long("help") | Short('h') => return Ok(Command::Help),
+            _ => return Err(argument.unexpected()),
+        }
+    }
+    let files = match (positive, negative) {
+        (Some(positive), Some(negative)) => Some((positive, negative)),
+        (None, None) => None,
+        (Some(_), None) => return Err("--positive needs --negative too".into()),
+        (None, Some(_)) => return Err("--negative needs --positive too".into()),
+    };
+    // A few hundred sentences are few steps an epoch, so these take longer ones, and more epochs.
+    let few = files.is_none();
+    Ok(Command::Train(Arguments {
+        files,
+        epochs: epochs.unwrap_or(if few { 40 } else { 12 }),
+        learning_rate: learning_rate.unwrap_or(if few { 0.01 } else { 0.001 }),
+        seed,
+        dim,
+        vocabulary,
+        reference,
+    }))
+}
+
+/// The option's value, if it is a number that `sensible` accepts.
+fn number<T: std::str::FromStr>(
+    parser: &mut lexopt::Parser,
+    option: &str,
+    required: &str,
+    sensible: impl Fn(&T) -> bool,
+) -> Result<T, lexopt::Error> {
+    let value = parser.value()?.to_string_lossy().into_owned();
+    let number = value.parse().ok().filter(sensible);
+    number.ok_or_else(|| format!("{option} must be {required}, and is {value:?}").into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse_line(line: &str) -> Result<Command, String> {
+        parse(lexopt::Parser::from_args(line.split_whitespace())).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn options_are_read() {
+        let Ok(Command::Train(arguments)) = parse_line("--positive a --negative=b --dim 7 --seed 3 --reference")
+        else {
+            panic!("these are good");
+        };
+        assert_eq!(arguments.files, Some(("a".into(), "b".into())));
+        assert_eq!((arguments.epochs, arguments.learning_rate), (12, 0.001));
+        assert_eq!((arguments.dim, arguments.seed, arguments.reference), (7, 3, true));
+        assert_eq!(parse_line("--dim 4096 --help"), Ok(Command::Help));
+    }
+
+    #[test]
+    fn bad_options_are_named() {
+        let cases = [
+            ("--epochs 0", "--epochs must be a whole number from 1, and is \"0\""),
+            ("--epochs -1", "--epochs must be"),
+            ("--seed 1.5", "--seed must be"),
+            ("--dim 4097", "--dim must be a whole number from 1 to 4096"),
+            ("--dim 0", "--dim must be"),
+            ("--vocabulary 1", "--vocabulary must be"),
+            ("--learning-rate nan", "--learning-rate must be"),
+            ("--learning-rate 1e60", "--learning-rate must be"),
+            ("--positive a", "--positive needs --negative too"),
+            ("--negative a", "--negative needs --positive too"),
+            ("--dim", "missing argument for option '--dim'"),
+            ("--reference=yes", "unexpected argument for option '--reference'"),
+            ("--depth 3", "invalid option '--depth'"),
+            ("reviews.txt", "unexpected argument \"reviews.txt\""),
+        ];
+        for (line, start) in cases {
+            let error = parse_line(line).unwrap_err();
+            assert!(error.starts_with(start), "{line}: {error}");
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! The classifier: embedding, mean over the sentence's words, linear, sigmoid.
+//!
+//! Twice, with the same results up to rounding: `gpu` is how to link the crate into GPU training code of your own;
+//! `reference` is the same in plain Rust, for a machine without a GPU.
+
+mod gpu;
+mod head;
+mod reference;
+
+use rand::RngExt;
+use rand::rngs::ChaCha8Rng;
+use wgpu_embedding::{Adam, GpuEmbedding, IndexBatch};
+
+pub use gpu::GpuClassifier;
+pub use reference::ReferenceClassifier;
+
+use crate::Result;
+
+/// What the classifier says of a sentence.
+#[derive(Debug, Clone, Copy, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+#[repr(C)]
+pub struct Outcome {
+    /// The binary cross-entropy against the sentence's label.
+    pub loss: f32,
+    /// How likely the sentence is positive, from 0 to 1.
+    pub score: f32,
+}
+
+/// What the training loop needs of a classifier, wherever it computes.
+///
+/// Labels are 1 for positive, 0 for negative, one for each sentence of the batch.
+pub trait Classifier {
+    /// The embedding, to prepare batches with.
+    fn embedding(&self) -> &GpuEmbedding;
+
+    /// One training step. Its sentences' outcomes are those from before the step.
+    fn train(&mut self, batch: &IndexBatch, labels: &[f32]) -> Result<()>;
+
+    /// Classifies without training.
+    fn classify(&mut self, batch: &IndexBatch, labels: &[f32]) -> Result<()>;
+
+    /// The outcomes of all sentences since the last call, in order.
+    fn take_outcomes(&mut self) -> Result<Vec<Outcome>>;
+}
+
+/// The linear layer's first parameters, as in PyTorch's `Linear(dim, 1)`: `dim` weights, and the bias last.
+pub fn initial_parameters(dim: usize, random: &mut ChaCha8Rng) -> Vec<f32> {
+    let bound = 1.0 / (dim as f32).sqrt();
+    (0..=dim).map(|_| random.random_range(-bound..bound)).collect()
+}
+
+/// The scalars of one of the head's Adam steps, with all powers taken on the host in f64:
+///
+///     m += (g - m) * (1 - beta_1)
+///     v += (g*g - v) * (1 - beta_2)
+///     w -= step_size * m / (sqrt(v) + epsilon)
+#[derive(Debug, Clone, Copy, Default, bytemuck::Pod, bytemuck::Zeroable)]
+#[repr(C)]
+pub struct AdamStep {
+    pub step_size: f32,
+    pub epsilon: f32,
+    pub one_minus_beta_1: f32,
+    pub one_minus_beta_2: f32,
+}
+
+impl AdamStep {
+    /// The head's next step: the settings are the embedding's own, and it has made as many steps.
+    pub fn next_after(embedding: &GpuEmbedding) -> Self {
+        let &Adam { learning_rate, beta_1, beta_2, epsilon, .. } = embedding.optimizer();
+        let step = (embedding.step_count() + 1) as f64;
+        Self {
+            step_size: (learning_rate * (1.0 - beta_2.powf(step)).sqrt() / (1.0 - beta_1.powf(step))) as f32,
+            epsilon: epsilon as f32,
+            one_minus_beta_1: (1.0 - beta_1) as f32,
+            one_minus_beta_2: (1.0 - beta_2) as f32,
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! Trains a classifier of sentences, and classifies some that it has not seen.
+//!
+//! This is how to link the crate into GPU training code of your own: start with `classifier/gpu.rs`, where a training
+//! step is put together of the crate's recorded calls and the example's own shader, `classifier/head.wgsl`.
+//!
+//! `cargo run --release --example sentiment -- --help` lists the options.
+
+mod arguments;
+mod classifier;
+mod corpus;
+mod report;
+mod tokenizer;
+mod training;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use arguments::{Arguments, Command};
+use classifier::{Classifier, GpuClassifier, ReferenceClassifier};
+use corpus::{Corpus, Sentence};
+use rand::SeedableRng;
+use rand::rngs::ChaCha8Rng;
+use report::Report;
+use tokenizer::Tokenizer;
+use training::{BATCH_SIZE, Set};
+use wgpu_embedding::{Adam, EmbeddingConfig, GpuContext, GpuEmbedding};
+
+/// Whatever goes wrong ends the program with one line, so one type for all of it will do.
+type Result<T, E = Box<dyn std::error::Error>> = std::result::Result<T, E>;
+
+/// What the classifier trained on the built-in reviews is shown; none of these is in the files.
+const UNSEEN: [&str; 6] = [
+    "A wonderful film with a clever story and brilliant actors.",
+    "The food was awful and the waiter was rude.",
+    "I loved every minute and I would gladly come again.",
+    "The battery is weak, the screen is dull, and it broke after a week.",
+    "Friendly staff, a clean room, and a superb breakfast.",
+    "A boring book that I could not finish.",
+];
+
+/// Test sentences shown of each file of the user's own.
+const SHOWN_OF_FILE: usize = 3;
+
+fn main() -> ExitCode {
+    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("warn")).init();
+    let arguments = match arguments::parse(lexopt::Parser::from_env()) {
+        Ok(Command::Train(arguments)) => arguments,
+        // Nobody left to read it is no failure.
+        Ok(Command::Help) => return io::stdout().write_all(arguments::HELP.as_bytes()).map_or(0, |()| 0).into(),
+        Err(error) => return fail(&format!("{error}; see --help"), 2),
+    };
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if is_broken_pipe(&*error) => ExitCode::SUCCESS,
+        Err(error) => fail(&error.to_string(), 1),
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<()> {
+    let corpus = match &arguments.files {
+        Some((positive, negative)) => Corpus::read(positive, negative)?,
+        None => Corpus::built_in()?,
+    };
+    let texts = corpus.train.iter().map(|sentence| sentence.text.as_str());
+    let tokenizer = Tokenizer::fit(texts, arguments.vocabulary);
+    let train = Set::new(&corpus.train, &tokenizer);
+    let test = Set::new(&corpus.test, &tokenizer);
+    let unseen = unseen(arguments, &corpus);
+    let unseen_set = Set::new(&unseen, &tokenizer);
+    let mut out = io::stdout();
+    writeln!(
+        out,
+        "{} sentences to train on, {} to test with, {} words",
+        train.len(),
+        test.len(),
+        tokenizer.table_rows() - 1
+    )?;
+
+    let context = if arguments.reference { GpuContext::reference() } else { GpuContext::auto()? };
+    writeln!(out, "training on {context}")?;
+    if context.device().is_none() && !arguments.reference {
+        let install = "install your GPU's Vulkan, Metal or DX12 driver, or on Linux the package mesa-vulkan-drivers";
+        writeln!(out, "no GPU adapter was found, so the CPU computes everything; to use one, {install}")?;
+    }
+    let mut random = ChaCha8Rng::seed_from_u64(arguments.seed);
+    let max_outcomes = train.len().max(test.len()).max(unseen_set.len());
+    let mut classifier = new_classifier(arguments, &context, tokenizer.table_rows(), max_outcomes, &mut random)?;
+
+    let mut report = Report::new(arguments.epochs, &train)?;
+    for _ in 0..arguments.epochs {
+        let epoch = training::epoch(&mut *classifier, &train, &test, &mut random, &|| report.batch_done())?;
+        report.epoch_done(epoch)?;
+    }
+    report.finish(&train)?;
+
+    let outcomes = training::classify(&mut *classifier, &unseen_set)?;
+    let labelled = arguments.files.is_some();
+    report::classified(
+        unseen
+            .iter()
+            .zip(outcomes)
+            .map(|(sentence, outcome)| (sentence.text.as_str(), labelled.then_some(sentence.positive), outcome)),
+    )
+}
+
+/// The embedding and its head, on the context's device or on the CPU.
+fn new_classifier(
+    arguments: &Arguments,
+    context: &GpuContext,
+    table_rows: u32,
+    max_outcomes: usize,
+    random: &mut ChaCha8Rng,
+) -> Result<Box<dyn Classifier>> {
+    // The padding's row takes no part: mask_zero tells the head which lookups are words, and padding_idx keeps the row
+    // from training.
+    let config = EmbeddingConfig::new(table_rows, arguments.dim)
+        .with_padding_idx(tokenizer::PADDING)
+        .with_mask_zero(true)
+        .with_seed(arguments.seed);
+    let optimizer = Adam::default().with_learning_rate(arguments.learning_rate);
+    let embedding = GpuEmbedding::new(context, config, optimizer)?;
+    let parameters = classifier::initial_parameters(arguments.dim as usize, random);
+    Ok(match (context.device(), context.queue()) {
+        (Some(device), Some(queue)) => {
+            Box::new(GpuClassifier::new(device, queue, embedding, &parameters, BATCH_SIZE, max_outcomes))
+        }
+        _ => Box::new(ReferenceClassifier::new(embedding, parameters)),
+    })
+}
+
+/// The sentences to classify at the end: of the user's own files, the first test lines.
+fn unseen(arguments: &Arguments, corpus: &Corpus) -> Vec<Sentence> {
+    if arguments.files.is_none() {
+        return UNSEEN.map(|text| Sentence { text: text.to_owned(), positive: true }).to_vec();
+    }
+    let of_file = |positive| corpus.test.iter().filter(move |sentence| sentence.positive == positive);
+    of_file(true).take(SHOWN_OF_FILE).chain(of_file(false).take(SHOWN_OF_FILE)).cloned().collect()
+}
+
+/// One line on standard error.
+fn fail(message: &str, code: u8) -> ExitCode {
+    let line = message.lines().map(str::trim).collect::<Vec<_>>().join(" ");
+    // If nobody reads it, the exit code still tells.
+    let _ = writeln!(io::stderr(), "error: {line}");
+    ExitCode::from(code)
+}
+
+/// Whether the reader of our output has gone, as in `| head`.
+fn is_broken_pipe(error: &(dyn std::error::Error + 'static)) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}

@@ -1,0 +1,62 @@
+use wgpu_embedding::{Adam, Backend, EmbeddingConfig, Error, GpuContext, GpuEmbedding, wgpu};
+
+use crate::support::*;
+
+/// A device as a caller's own code would make it.
+fn own_device(limits: wgpu::Limits) -> (wgpu::Adapter, wgpu::Device, wgpu::Queue) {
+    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle_from_env());
+    pollster::block_on(async {
+        let adapter = instance.request_adapter(&Default::default()).await.unwrap();
+        let descriptor = wgpu::DeviceDescriptor { required_limits: limits, ..Default::default() };
+        let (device, queue) = adapter.request_device(&descriptor).await.unwrap();
+        (adapter, device, queue)
+    })
+}
+
+pub fn the_context_describes_itself() {
+    let context = context();
+    let Backend::Gpu(backend) = context.backend() else { panic!("not a GPU") };
+    let line = context.to_string();
+    let info = context.adapter_info().unwrap();
+    let limits = context.device().unwrap().limits();
+    let binding = format!("bindings of {} MiB", limits.max_storage_buffer_binding_size >> 20);
+    for part in [&info.name, &info.driver_info, &format!("{backend:?}"), &binding] {
+        assert!(line.contains(part.as_str()), "{line} lacks {part}");
+    }
+    assert!(!line.contains('\n'));
+    // What auto finds is what gpu finds; and the async forms find it too.
+    assert_eq!(GpuContext::auto().unwrap().backend(), context.backend());
+    assert_eq!(pollster::block_on(GpuContext::gpu_async()).unwrap().backend(), context.backend());
+    assert_eq!(pollster::block_on(GpuContext::auto_async()).unwrap().backend(), context.backend());
+}
+
+pub fn a_callers_own_device_will_do() {
+    // With WebGPU's default limits: no feature and no more than that is needed.
+    let (adapter, device, queue) = own_device(wgpu::Limits::default());
+    let context = GpuContext::from_wgpu(&adapter, device, queue).unwrap();
+    let mut embedding = GpuEmbedding::new(&context, EmbeddingConfig::new(100, 7), Adam::default()).unwrap();
+    let batch = embedding.batch(&[1, 2, 1]).unwrap();
+    let output = embedding.lookup(&batch).unwrap();
+    embedding.update(&batch, &output).unwrap();
+    let mut twin =
+        GpuEmbedding::new(&GpuContext::reference(), EmbeddingConfig::new(100, 7), Adam::default()).unwrap();
+    let batch = twin.batch(&[1, 2, 1]).unwrap();
+    let output = twin.lookup(&batch).unwrap();
+    twin.update(&batch, &output).unwrap();
+    assert_close("own device", &embedding.weights().unwrap(), &twin.weights().unwrap(), |_| 1e-8);
+}
+
+pub fn a_device_with_too_low_limits_is_refused() {
+    let limits = wgpu::Limits { max_compute_workgroup_size_x: 128, ..wgpu::Limits::default() };
+    let (adapter, device, queue) = own_device(limits);
+    let error = GpuContext::from_wgpu(&adapter, device, queue).unwrap_err();
+    assert_eq!(error, Error::DeviceLimit { limit: "max_compute_workgroup_size_x", required: 256, available: 128 });
+}
+
+pub fn uncaught_errors_fail_the_test() {
+    let message = panic_of(|| {
+        let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::MAP_WRITE;
+        buffer_with_usage(&[0u32], usage);
+    });
+    assert!(message.is_some(), "a validation error went unnoticed");
+}

@@ -1,0 +1,150 @@
+use wgpu_embedding::{Adam, EmbeddingConfig, Error, GpuContext, GpuEmbedding, IndexBatch, reference, wgpu};
+
+use crate::support::*;
+
+const INPUT_DIM: u32 = 100;
+const WIDTH: usize = 5;
+
+fn table() -> GpuEmbedding {
+    let config = EmbeddingConfig::new(INPUT_DIM, WIDTH as u32).with_mask_zero(true).with_padding_idx(4);
+    GpuEmbedding::new(&context(), config, Adam::default()).unwrap()
+}
+
+fn resident(embedding: &GpuEmbedding, indices: &[u32]) -> IndexBatch {
+    embedding.batch_from_buffer(&buffer(indices), &[indices.len()]).unwrap()
+}
+
+fn out_of_range(count: u64, first_position: u32) -> Result<(), Error> {
+    Err(Error::GpuIndicesOutOfRange { count, first_position, input_dim: INPUT_DIM })
+}
+
+/// Good indices with bad ones among them: just past the end, far past it, and -1.
+fn mixed(count: usize) -> Vec<u32> {
+    let mut indices = indices(count, INPUT_DIM, Skew::Uniform, 1);
+    for (position, bad) in [(3, INPUT_DIM), (count / 2, u32::MAX), (count - 1, 1 << 31)] {
+        indices[position] = bad;
+    }
+    indices
+}
+
+pub fn bad_indices_give_zeros_and_are_counted_once() {
+    let embedding = table();
+    let weights = embedding.weights().unwrap();
+    for count in [8, 255, 256, 257, 5_000] {
+        let indices = mixed(count);
+        let batch = resident(&embedding, &indices);
+        let output = embedding.lookup(&batch).unwrap();
+        let expected = reference::index_check(&indices, INPUT_DIM).unwrap();
+        assert_eq!(expected, (3, 3));
+        assert_eq!(embedding.check(), out_of_range(expected.0, expected.1));
+        assert_eq!(embedding.check(), Ok(()));
+        assert_same_bits("bad rows", &output.read().unwrap(), &reference::gather(&weights, WIDTH, &indices));
+    }
+    let all_bad = vec![u32::MAX; 1_000];
+    let output = embedding.lookup(&resident(&embedding, &all_bad)).unwrap();
+    assert_eq!(embedding.check(), out_of_range(1_000, 0));
+    assert_eq!(output.read().unwrap(), [0.0; 1_000 * WIDTH]);
+}
+
+pub fn bad_indices_give_no_gradient_and_touch_no_row() {
+    for update in [wgpu_embedding::Update::Dense, wgpu_embedding::Update::Lazy] {
+        let config = EmbeddingConfig::new(INPUT_DIM, WIDTH as u32).with_padding_idx(4);
+        let adam = Adam::default().with_update(update);
+        let [mut gpu, mut reference] = pair(&config, &adam);
+        for step in 0..3u32 {
+            let indices = mixed(50);
+            let gradient = whole_numbers(indices.len() * WIDTH, step.into());
+            let batch = resident(&gpu, &indices);
+            // With a lookup before it, or without one: counted once either way.
+            if step != 1 {
+                gpu.lookup(&batch).unwrap();
+            }
+            gpu.update(&batch, &gradient).unwrap();
+            assert_eq!(gpu.check(), out_of_range(3, 3));
+
+            let kept: Vec<u32> = indices.iter().copied().filter(|&index| index < INPUT_DIM).collect();
+            let rows = gradient.chunks(WIDTH).zip(&indices).filter(|&(_, &index)| index < INPUT_DIM);
+            let kept_gradient: Vec<f32> = rows.flat_map(|(row, _)| row.to_vec()).collect();
+            let sums = gpu.row_gradient(&batch, &gradient).unwrap();
+            let expected = reference::scatter_add(&kept_gradient, WIDTH, &kept, |row| row != 4);
+            assert_eq!(sums.rows, expected.rows);
+            assert_eq!(sums.sums.read().unwrap(), expected.sums);
+            assert_eq!(gpu.check(), out_of_range(3, 3));
+            let batch = reference.batch(&kept).unwrap();
+            reference.update(&batch, &kept_gradient).unwrap();
+        }
+        let (got, expected) = (gpu.weights().unwrap(), reference.weights().unwrap());
+        assert_close("the good rows", &got, &expected, |_| 1e-7);
+    }
+}
+
+pub fn any_readback_reports_and_clears() {
+    let embedding = table();
+    let batch = resident(&embedding, &[1, 2, 777, 3]);
+    let output = embedding.lookup(&batch).unwrap();
+    let report = out_of_range(1, 2).unwrap_err();
+    let lookup = || drop(embedding.lookup(&batch).unwrap());
+
+    assert_eq!(output.read().unwrap_err(), report);
+    assert_eq!(output.read().unwrap()[2 * WIDTH..3 * WIDTH], [0.0; WIDTH]);
+    lookup();
+    assert_eq!(embedding.weights().unwrap_err(), report);
+    embedding.weights().unwrap();
+    lookup();
+    assert_eq!(embedding.moments().unwrap_err(), report);
+    embedding.moments().unwrap();
+    lookup();
+    assert_eq!(embedding.rows(&[1]).unwrap_err(), report);
+    embedding.rows(&[1]).unwrap();
+
+    // Two lookups before a report: both are counted, and the lowest position is kept.
+    lookup();
+    embedding.lookup(&resident(&embedding, &[1, INPUT_DIM])).unwrap();
+    assert_eq!(embedding.check(), out_of_range(2, 1));
+}
+
+pub fn resident_batches_mask_and_check_their_buffers() {
+    let mut embedding = table();
+    let storage = wgpu::BufferUsages::STORAGE;
+    let batch = resident(&embedding, &[0, 5, 0, 9]);
+    assert_eq!(embedding.mask(&batch).unwrap(), Some(vec![false, true, false, true]));
+    assert_eq!(batch.unique_rows(), None);
+
+    // A part of a buffer.
+    let mut values = vec![u32::MAX; 200];
+    values[64..67].copy_from_slice(&[7, 8, 9]);
+    let part = buffer(&values);
+    let batch = embedding.batch_from_buffer(part.slice(256..), &[3]).unwrap();
+    assert_eq!(embedding.lookup(&batch).unwrap().read().unwrap(), embedding.rows(&[7, 8, 9]).unwrap());
+    embedding.update(&batch, &[1.0; 3 * WIDTH]).unwrap();
+
+    let error = |result: Result<IndexBatch, Error>| result.unwrap_err();
+    assert!(matches!(
+        error(embedding.batch_from_buffer(part.slice(256..), &[137])),
+        Error::BufferTooSmall { required: 548, given: 544, .. }
+    ));
+    let no_storage = buffer_with_usage(&[1u32], wgpu::BufferUsages::COPY_SRC);
+    assert!(matches!(error(embedding.batch_from_buffer(&no_storage, &[1])), Error::BufferUsage { .. }));
+    assert!(matches!(error(embedding.batch_from_buffer(&part, &[usize::MAX, 2])), Error::Shape { .. }));
+    let on_the_reference =
+        GpuEmbedding::new(&GpuContext::reference(), EmbeddingConfig::new(5, 5), Adam::default()).unwrap();
+    assert!(matches!(error(on_the_reference.batch_from_buffer(&part, &[1])), Error::NeedsGpu { .. }));
+
+    // Without COPY_SRC a lookup works, and what must read the indices back says what it lacks.
+    let unreadable = buffer_with_usage(&[1u32, 2], storage);
+    let batch = embedding.batch_from_buffer(&unreadable, &[2]).unwrap();
+    embedding.lookup(&batch).unwrap();
+    assert!(matches!(embedding.update(&batch, &[0.0; 2 * WIDTH]), Err(Error::BufferUsage { .. })));
+    assert!(matches!(embedding.mask(&batch), Err(Error::BufferUsage { .. })));
+    assert!(matches!(
+        embedding.record_update(&mut encoder(), &batch, &buffer(&[0.0f32; 2 * WIDTH])),
+        Err(Error::Unsorted { .. })
+    ));
+
+    // Indices and output in one buffer would be read and written by one dispatch.
+    let shared = buffer(&[0u32; 1_000]);
+    let batch = embedding.batch_from_buffer(&shared, &[2]).unwrap();
+    let output = shared.slice(256..);
+    assert!(matches!(embedding.record_lookup(&mut encoder(), &batch, output), Err(Error::Shape { .. })));
+    assert_eq!(embedding.step_count(), 1);
+}

@@ -1,0 +1,205 @@
+//! The shaders against the Rust that drives them, without a GPU: what is registered, bound, mirrored and allowed.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
+use naga::{AddressSpace, Module, StorageAccess, TypeInner};
+use wgpu_embedding::kernels::{ALL, Access, Kernel};
+
+/// WebGPU's default limits, which every kernel stays in.
+const MAX_STORAGE_BUFFERS: usize = 8;
+const MAX_INVOCATIONS: u32 = 256;
+const MAX_WORKGROUP_BYTES: u32 = 16_384;
+
+/// Parses and validates with no capability beyond WebGPU's core, which is all that contexts request.
+fn validate(source: &str) -> Result<(Module, ModuleInfo), String> {
+    let module = naga::front::wgsl::parse_str(source).map_err(|error| error.emit_to_string(source))?;
+    let info = Validator::new(ValidationFlags::all(), Capabilities::empty())
+        .validate(&module)
+        .map_err(|error| error.emit_to_string(source))?;
+    Ok((module, info))
+}
+
+fn each_kernel(check: impl Fn(&Kernel, &Module)) {
+    assert!(!ALL.is_empty());
+    for kernel in ALL {
+        let (module, _) = validate(&kernel.source()).unwrap_or_else(|error| panic!("{}: {error}", kernel.name));
+        check(kernel, &module);
+    }
+}
+
+fn wgsl_files(folder: &Path, below: &str, found: &mut BTreeSet<String>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = format!("{below}{}", path.file_name().unwrap().to_str().unwrap());
+        if path.is_dir() {
+            wgsl_files(&path, &format!("{name}/"), found);
+        } else {
+            assert!(name.ends_with(".wgsl"), "{name} is no shader");
+            found.insert(name);
+        }
+    }
+}
+
+#[test]
+fn every_file_is_registered_and_every_registration_has_its_file() {
+    let mut files = BTreeSet::new();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("shaders");
+    wgsl_files(&folder, "", &mut files);
+    let mut registered = BTreeSet::new();
+    for kernel in ALL {
+        for part in kernel.parts {
+            assert_eq!(std::fs::read_to_string(folder.join(part.file)).unwrap(), part.text, "{}", part.file);
+            registered.insert(part.file.to_owned());
+        }
+        let own = kernel.parts.last().unwrap().file;
+        assert_eq!(own, format!("{}.wgsl", kernel.name), "a kernel's own file is its last part");
+    }
+    assert_eq!(files, registered);
+}
+
+#[test]
+fn entry_points_have_the_kernels_name_and_the_workgroup_size_of_the_host() {
+    each_kernel(|kernel, module| {
+        let [entry] = &module.entry_points[..] else { panic!("{}: one entry point", kernel.name) };
+        assert_eq!(entry.name, kernel.name);
+        assert_eq!(entry.workgroup_size, [wgpu_embedding::kernels::WORKGROUP_SIZE, 1, 1]);
+        assert!(entry.workgroup_size.iter().product::<u32>() <= MAX_INVOCATIONS);
+    });
+}
+
+#[test]
+fn bindings_are_those_of_the_host() {
+    each_kernel(|kernel, module| {
+        let mut bound = 0;
+        for (_, variable) in module.global_variables.iter() {
+            let Some(binding) = variable.binding else { continue };
+            assert_eq!(binding.group, 0);
+            let name = variable.name.as_deref().unwrap();
+            let described = &kernel.bindings[binding.binding as usize];
+            assert_eq!(described.name, name, "{}: binding {}", kernel.name, binding.binding);
+            let access = match variable.space {
+                AddressSpace::Uniform => Access::Uniform,
+                AddressSpace::Storage { access } if access.contains(StorageAccess::STORE) => Access::ReadWrite,
+                AddressSpace::Storage { .. } => Access::Read,
+                space => panic!("{name} is bound in {space:?}"),
+            };
+            assert_eq!(described.access, access, "{}: {name}", kernel.name);
+
+            // A runtime-sized array counts by its element.
+            let (element, size) = match module.types[variable.ty].inner {
+                TypeInner::Array { base, stride, .. } => (base, stride),
+                _ => (variable.ty, module.types[variable.ty].inner.size(module.to_ctx())),
+            };
+            assert_eq!(u64::from(size), described.size, "{}: the size of {name}", kernel.name);
+            check_fields(module, element, described.fields, &format!("{}: {name}", kernel.name));
+            bound += 1;
+        }
+        assert_eq!(bound, kernel.bindings.len(), "{}: bindings without a variable", kernel.name);
+    });
+}
+
+fn check_fields(module: &Module, element: naga::Handle<naga::Type>, fields: &[(&str, &str)], what: &str) {
+    let TypeInner::Struct { members, .. } = &module.types[element].inner else {
+        assert!(fields.is_empty(), "{what} is a struct in Rust alone");
+        return;
+    };
+    assert_eq!(members.len(), fields.len(), "{what}: fields");
+    for (number, (member, (name, scalar))) in members.iter().zip(fields).enumerate() {
+        assert_eq!(member.name.as_deref(), Some(*name), "{what}: field {number}");
+        // Rust's fields are four bytes each, one after the other.
+        assert_eq!(member.offset as usize, number * 4, "{what}: the offset of {name}");
+        let kind = match module.types[member.ty].inner {
+            TypeInner::Scalar(scalar) | TypeInner::Atomic(scalar) => (scalar.kind, scalar.width),
+            ref other => panic!("{what}: {name} is {other:?}"),
+        };
+        let expected = match *scalar {
+            "u32" => (naga::ScalarKind::Uint, 4),
+            "f32" => (naga::ScalarKind::Float, 4),
+            other => panic!("{what}: {name} is {other} in Rust"),
+        };
+        assert_eq!(kind, expected, "{what}: the type of {name}");
+    }
+}
+
+#[test]
+fn constants_are_those_of_the_host() {
+    each_kernel(|kernel, module| {
+        let overrides: BTreeSet<_> = module.overrides.iter().filter_map(|(_, it)| it.name.as_deref()).collect();
+        assert_eq!(overrides, kernel.constants.iter().copied().collect(), "{}", kernel.name);
+        assert!(kernel.mirrored.iter().any(|&(name, _)| name == "WORKGROUP_SIZE"), "{}", kernel.name);
+        for &(name, value) in kernel.mirrored {
+            let (_, constant) = module
+                .constants
+                .iter()
+                .find(|(_, constant)| constant.name.as_deref() == Some(name))
+                .unwrap_or_else(|| panic!("{}: no constant {name}", kernel.name));
+            let naga::Expression::Literal(naga::Literal::U32(written)) = module.global_expressions[constant.init]
+            else {
+                panic!("{}: {name} is no u32", kernel.name)
+            };
+            assert_eq!(written, value, "{}: {name}", kernel.name);
+        }
+    });
+}
+
+#[test]
+fn kernels_stay_in_the_default_limits() {
+    each_kernel(|kernel, module| {
+        let storage = kernel.bindings.iter().filter(|binding| binding.access != Access::Uniform).count();
+        assert!(storage <= MAX_STORAGE_BUFFERS, "{}: {storage} storage buffers", kernel.name);
+        let workgroup_bytes: u32 = module
+            .global_variables
+            .iter()
+            .filter(|(_, variable)| variable.space == AddressSpace::WorkGroup)
+            .map(|(_, variable)| module.types[variable.ty].inner.size(module.to_ctx()))
+            .sum();
+        assert!(workgroup_bytes <= MAX_WORKGROUP_BYTES, "{}: {workgroup_bytes} bytes", kernel.name);
+    });
+}
+
+/// What compilers or drivers get wrong, or what would break a promise, in the words of the source.
+fn lessons(source: &str) -> Vec<&'static str> {
+    let code: String =
+        source.lines().map(|line| line.split("//").next().unwrap_or("")).collect::<Vec<_>>().join("\n");
+    let forbidden = [
+        ("pow(", "powers are taken on the host, in f64"),
+        ("exp2(", "powers are taken on the host, in f64"),
+        (" max(", "max() may lose a NaN: select by comparison"),
+        ("isNan", "WGSL has no isNan, and fast-math removes x != x: test the bits"),
+        ("atomic<f32>", "WebGPU has no float atomics, and their order is not fixed"),
+        ("enable ", "an extension keeps the kernel from adapters that lack it"),
+        ("subgroup", "subgroups differ in size: a kernel that uses them needs a twin that does not"),
+        ("atomicLoad(", "spinning on another workgroup never ends on adapters without forward progress"),
+    ];
+    forbidden.iter().filter(|(word, _)| code.contains(word)).map(|&(_, lesson)| lesson).collect()
+}
+
+#[test]
+fn no_kernel_forgets_a_lesson() {
+    each_kernel(|kernel, _| {
+        assert!(lessons(&kernel.source()).is_empty(), "{}: {:?}", kernel.name, lessons(&kernel.source()))
+    });
+}
+
+#[test]
+fn lessons_accept_and_reject() {
+    assert!(lessons("let s = select(v, l, l > v); // not max(v, l)").is_empty());
+    assert_eq!(lessons("let b = pow(beta, t);").len(), 1);
+    assert_eq!(lessons("let s = max(v, l);").len(), 1);
+    assert_eq!(lessons("enable subgroups;").len(), 2);
+}
+
+#[test]
+fn validation_accepts_and_rejects() {
+    let kernel = |body: &str| {
+        format!(
+            "var<workgroup> a: u32;
+            @compute @workgroup_size(64) fn k(@builtin(local_invocation_index) i: u32) {{ {body} }}"
+        )
+    };
+    validate(&kernel("a = i; workgroupBarrier();")).unwrap();
+    validate(&kernel("a = undeclared;")).unwrap_err();
+    validate("enable f16; @compute @workgroup_size(1) fn k() { let x: f16 = 1.0h; }").unwrap_err();
+}
