@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use safetensors::{Dtype, SafeTensors};
-use wgpu_embedding::{Adam, EmbeddingConfig, EpsilonForm, Initializer, Update};
+use wgpu_embedding::{Adam, EmbeddingConfig, EpsilonForm, Error, Initializer, Update};
 
 /// Metadata `format` of the only format there is.
 const FORMAT: &str = "embedding-replay/1";
@@ -29,7 +29,7 @@ pub struct Step {
 impl Case {
     /// Reads a case from the bytes of its file; an error says what is wrong.
     ///
-    /// Everything is checked here but the range of the indices, which is the table's to check.
+    /// All of it is checked here, so that a malformed case is refused before any device is opened.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
         let whole_file = |error| format!("not a whole safetensors file: {error}");
         let (_, header) = SafeTensors::read_metadata(bytes).map_err(whole_file)?;
@@ -45,12 +45,12 @@ impl Case {
         let optimizer = metadata.optimizer()?;
         let step_count = metadata.count("steps")?;
 
-        let (input_dim, output_dim) = (config.input_dim as usize, config.output_dim as usize);
-        let weight = tensors.floats("weight", &[input_dim, output_dim])?;
+        let (input_dim, output_dim) = (config.input_dim, config.output_dim as usize);
+        let weight = tensors.floats("weight", &[input_dim as usize, output_dim])?;
         tensors.end_at(step_count)?;
-        // Not collected into a vector with room for `step_count`: that number may be nonsense, and is found out only
-        // when a step is missing.
-        let steps = (0..step_count).map(|step| tensors.step(step, output_dim)).collect::<Result<_, _>>()?;
+        // A step count that is nonsense is found out when a step is missing; nothing of its size is allocated till then.
+        let steps =
+            (0..step_count).map(|step| tensors.step(step, input_dim, output_dim)).collect::<Result<_, _>>()?;
         Ok(Self { config: config.with_initializer(Initializer::Matrix(weight)), optimizer, steps })
     }
 
@@ -81,7 +81,7 @@ impl Metadata<'_> {
 
     fn number(&self, key: &str) -> Result<f64, String> {
         let text = self.text(key)?;
-        // Rust reads `nan`, `inf`, and a number too large for f64 as infinity.
+        // Rust parses `nan` and `inf` too, and a number too large for f64 as infinity.
         let number = text.parse().ok().filter(|number: &f64| number.is_finite());
         number.ok_or_else(|| format!("metadata {key} must be a finite number, and is {text:?}"))
     }
@@ -123,10 +123,14 @@ impl Metadata<'_> {
 struct Tensors<'a>(SafeTensors<'a>);
 
 impl Tensors<'_> {
-    fn step(&self, step: u32, output_dim: usize) -> Result<Step, String> {
+    fn step(&self, step: u32, input_dim: u32, output_dim: usize) -> Result<Step, String> {
         let (shape, bytes) = self.find(&format!("step.{step}.indices"), Dtype::I64, None)?;
-        // safetensors promises no alignment and a fixed byte order, so neither is taken from this machine.
-        let indices = bytes.as_chunks().0.iter().map(|&bytes| i64::from_le_bytes(bytes)).collect();
+        // The format promises no alignment and is little-endian everywhere, so the bytes are not cast.
+        let indices: Vec<_> = bytes.as_chunks().0.iter().map(|&bytes| i64::from_le_bytes(bytes)).collect();
+        if let Some(position) = indices.iter().position(|index| !(0..i64::from(input_dim)).contains(index)) {
+            let error = Error::IndexOutOfRange { position, value: indices[position].into(), input_dim };
+            return Err(format!("step {step}: {error}"));
+        }
         let mut gradient_shape = shape.clone();
         gradient_shape.push(output_dim);
         let gradient = self.floats(&format!("step.{step}.grad_output"), &gradient_shape)?;
@@ -155,7 +159,7 @@ impl Tensors<'_> {
         let is_beyond = |name: &&str| {
             let Some(rest) = name.strip_prefix("step.") else { return false };
             let number = rest.split('.').next().and_then(|number| number.parse::<u32>().ok());
-            !number.is_some_and(|number| number < step_count)
+            number.is_none_or(|number| number >= step_count)
         };
         // The smallest name, because the names come in no particular order.
         match self.0.names().into_iter().filter(is_beyond).min() {

@@ -9,7 +9,7 @@
 
 use std::ffi::OsString;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 use std::{fmt, fs};
@@ -17,7 +17,10 @@ use std::{fmt, fs};
 use wgpu_embedding::{Backend, GpuContext};
 
 mod case;
+mod output;
 mod run;
+
+use output::Output;
 
 const HELP: &str = "\
 Repeats a recorded training run of one embedding table.
@@ -104,12 +107,16 @@ fn replay(arguments: &Arguments) -> Result<(), String> {
     let Arguments { case: case_path, out, reference } = arguments;
     let of_case = |error: String| format!("{}: {error}", case_path.display());
     let of_out = |error: String| format!("{}: {error}", out.display());
+    let of_writing = |error: io::Error| of_out(error.to_string());
 
     let bytes = fs::read(case_path).map_err(|error| of_case(error.to_string()))?;
     let case = case::Case::from_bytes(&bytes).map_err(of_case)?;
     if fs::canonicalize(out).is_ok_and(|out| fs::canonicalize(case_path).is_ok_and(|case| case == out)) {
-        return Err(of_out("is the case itself, which would be overwritten".to_owned()));
+        return Err(of_out("this is the case itself, which would be overwritten".to_owned()));
     }
+
+    // Before the run: a long one should not be lost to a file name that will not do.
+    let output = Output::create(out).map_err(of_writing)?;
 
     let context = if *reference { Ok(GpuContext::reference()) } else { GpuContext::auto() };
     let context = context.map_err(|error| format!("replay: {error}"))?;
@@ -120,24 +127,12 @@ fn replay(arguments: &Arguments) -> Result<(), String> {
     let outcome = run::run(&case, &context).map_err(of_case)?;
     let seconds = start.elapsed().as_secs_f64();
     let made_by = format!("wgpu-embedding {} on {context}", env!("CARGO_PKG_VERSION"));
-    outcome.to_bytes(made_by).and_then(|bytes| write(out, &bytes).map_err(|error| error.to_string())).map_err(of_out)?;
+    output.finish(&outcome.to_bytes(made_by).map_err(of_out)?).map_err(of_writing)?;
 
     let device = context.adapter_info().map_or("the CPU reference", |info| &info.name);
     let (steps, lookups) = (case.steps.len(), case.lookup_count());
     say(format_args!("replayed {steps} steps, {lookups} lookups, on {device} in {seconds:.3} s\n"));
     Ok(())
-}
-
-/// Writes beside the file and renames, so that OUT is never half written.
-fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    // A device or a pipe takes the bytes themselves: renamed over, /dev/null would be a plain file from then on.
-    if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
-        return fs::write(path, bytes);
-    }
-    let partial = path.with_file_name(format!(".replay.{}.partial", std::process::id()));
-    fs::write(&partial, bytes).and_then(|()| fs::rename(&partial, path)).inspect_err(|_| {
-        let _ = fs::remove_file(&partial);
-    })
 }
 
 /// As print!, but a closed pipe is no reason to panic.

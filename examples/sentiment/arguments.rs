@@ -13,7 +13,7 @@ Usage: cargo run --release --example sentiment -- [OPTIONS]
 
   --positive FILE      positive sentences, one a line, UTF-8; blank lines are skipped
   --negative FILE      negative sentences; give both files, or neither for the reviews in examples/data
-  --epochs N           passes over the training sentences [12; 40 for the built-in reviews]
+  --epochs N           passes over the training sentences [12]
   --learning-rate R    Adam's learning rate [0.001; 0.01 for the built-in reviews]
   --seed N             seeds the first weights and the order of the sentences [1]
   --dim N              floats a word, 1 to 4096 [64]
@@ -49,15 +49,15 @@ pub enum Command {
 /// Reads the command line.
 pub fn parse(mut parser: lexopt::Parser) -> Result<Command, lexopt::Error> {
     let (mut positive, mut negative) = (None, None);
-    let (mut epochs, mut learning_rate) = (None, None);
-    let (mut seed, mut dim, mut vocabulary) = (1, 64, 10_000);
+    let mut learning_rate = None;
+    let (mut epochs, mut seed, mut dim, mut vocabulary) = (12, 1, 64, 10_000);
     let mut reference = false;
     while let Some(argument) = parser.next()? {
         match argument {
             Long("positive") => positive = Some(PathBuf::from(parser.value()?)),
             Long("negative") => negative = Some(PathBuf::from(parser.value()?)),
             Long("epochs") => {
-                epochs = Some(number(&mut parser, "--epochs", "a whole number from 1", |&epochs: &u32| epochs > 0)?);
+                epochs = number(&mut parser, "--epochs", "a whole number from 1", |&epochs| epochs > 0)?
             }
             Long("learning-rate") => {
                 // It must not vanish or overflow as an f32, in which the GPU has it.
@@ -83,12 +83,12 @@ pub fn parse(mut parser: lexopt::Parser) -> Result<Command, lexopt::Error> {
         (Some(_), None) => return Err("--positive needs --negative too".into()),
         (None, Some(_)) => return Err("--negative needs --positive too".into()),
     };
-    // A few hundred sentences are few steps an epoch, so these take longer ones, and more epochs.
-    let few = files.is_none();
+    // The built-in reviews are few, so an epoch of them is few steps: let these be longer.
+    let default_rate = if files.is_some() { 0.001 } else { 0.01 };
     Ok(Command::Train(Arguments {
         files,
-        epochs: epochs.unwrap_or(if few { 40 } else { 12 }),
-        learning_rate: learning_rate.unwrap_or(if few { 0.01 } else { 0.001 }),
+        epochs,
+        learning_rate: learning_rate.unwrap_or(default_rate),
         seed,
         dim,
         vocabulary,

@@ -45,8 +45,11 @@ fn main() -> ExitCode {
     env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("warn")).init();
     let arguments = match arguments::parse(lexopt::Parser::from_env()) {
         Ok(Command::Train(arguments)) => arguments,
-        // Nobody left to read it is no failure.
-        Ok(Command::Help) => return io::stdout().write_all(arguments::HELP.as_bytes()).map_or(0, |()| 0).into(),
+        Ok(Command::Help) => {
+            // Nobody left to read it is no failure.
+            let _ = io::stdout().write_all(arguments::HELP.as_bytes());
+            return ExitCode::SUCCESS;
+        }
         Err(error) => return fail(&format!("{error}; see --help"), 2),
     };
     match run(&arguments) {
@@ -111,8 +114,8 @@ fn new_classifier(
     max_outcomes: usize,
     random: &mut ChaCha8Rng,
 ) -> Result<Box<dyn Classifier>> {
-    // The padding's row takes no part: mask_zero tells the head which lookups are words, and padding_idx keeps the row
-    // from training.
+    // The padding takes no part: padding_idx keeps its row from training, and the head leaves it out of the mean. On the
+    // GPU it looks at the indices for that, on the CPU at the mask that mask_zero makes.
     let config = EmbeddingConfig::new(table_rows, arguments.dim)
         .with_padding_idx(tokenizer::PADDING)
         .with_mask_zero(true)
@@ -122,7 +125,7 @@ fn new_classifier(
     let parameters = classifier::initial_parameters(arguments.dim as usize, random);
     Ok(match (context.device(), context.queue()) {
         (Some(device), Some(queue)) => {
-            Box::new(GpuClassifier::new(device, queue, embedding, &parameters, BATCH_SIZE, max_outcomes))
+            Box::new(GpuClassifier::new(device, queue, embedding, &parameters, BATCH_SIZE, max_outcomes)?)
         }
         _ => Box::new(ReferenceClassifier::new(embedding, parameters)),
     })
@@ -131,6 +134,7 @@ fn new_classifier(
 /// The sentences to classify at the end: of the user's own files, the first test lines.
 fn unseen(arguments: &Arguments, corpus: &Corpus) -> Vec<Sentence> {
     if arguments.files.is_none() {
+        // These have no labels, and none is shown.
         return UNSEEN.map(|text| Sentence { text: text.to_owned(), positive: true }).to_vec();
     }
     let of_file = |positive| corpus.test.iter().filter(move |sentence| sentence.positive == positive);
@@ -148,4 +152,15 @@ fn fail(message: &str, code: u8) -> ExitCode {
 /// Whether the reader of our output has gone, as in `| head`.
 fn is_broken_pipe(error: &(dyn std::error::Error + 'static)) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sentences_shown_are_unseen() {
+        let corpus = Corpus::built_in().unwrap();
+        assert!(corpus.train.iter().chain(&corpus.test).all(|sentence| !UNSEEN.contains(&sentence.text.as_str())));
+    }
 }

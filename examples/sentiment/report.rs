@@ -59,12 +59,10 @@ impl Report {
     pub fn finish(self, train: &Set) -> Result<()> {
         self.bar.finish_and_clear();
         let mut out = io::stdout();
-        // Of equal ones the first.
-        let accuracy = |epoch: &Epoch| epoch.test.accuracy;
-        if let Some((number, best)) =
-            (1..).zip(&self.epochs).rev().max_by(|a, b| accuracy(a.1).total_cmp(&accuracy(b.1)))
-        {
-            writeln!(out, "\nbest test accuracy {:.4}, in epoch {number}", best.test.accuracy)?;
+        // Of equal ones the first; max_by gives the last.
+        let accuracy = |epoch: usize| self.epochs[epoch].test.accuracy;
+        if let Some(best) = (0..self.epochs.len()).rev().max_by(|&a, &b| accuracy(a).total_cmp(&accuracy(b))) {
+            writeln!(out, "\nbest test accuracy {:.4}, in epoch {}", accuracy(best), best + 1)?;
         }
         let time: Duration = self.epochs.iter().map(|epoch| epoch.training_time).sum();
         let sentences = (self.epochs.len() * train.len()) as f64 / time.as_secs_f64();

@@ -5,10 +5,9 @@ use std::collections::VecDeque;
 use wgpu_embedding::wgpu;
 use wgpu_embedding::{GpuEmbedding, IndexBatch};
 
-use super::head::{Head, Sentence};
+use super::head::Head;
 use super::{AdamStep, Classifier, Outcome};
 use crate::Result;
-use crate::tokenizer::LENGTH;
 
 /// Submissions that may be unfinished. The crate's recorded calls never wait, so whoever submits holds back: enough to
 /// keep the GPU busy, and few enough that the progress shown is the GPU's and that memory does not pile up.
@@ -35,25 +34,21 @@ impl GpuClassifier {
         parameters: &[f32],
         batch_size: usize,
         max_outcomes: usize,
-    ) -> Self {
+    ) -> Result<Self> {
+        // An error that no scope catches makes wgpu panic, and a large dim may need more memory than there is.
+        let scope = device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
         let head = Head::new(device, parameters, batch_size, max_outcomes);
-        Self {
+        if let Some(error) = pollster::block_on(scope.pop()) {
+            return Err(error.into());
+        }
+        Ok(Self {
             device: device.clone(),
             queue: queue.clone(),
             embedding,
             head,
             in_flight: VecDeque::new(),
             outcome_count: 0,
-        }
-    }
-
-    /// What the head needs of each sentence. The words are counted on the host, where this batch's indices come from.
-    fn sentences(&self, batch: &IndexBatch, labels: &[f32]) -> Result<Vec<Sentence>> {
-        // There is one, for the embedding is made with mask_zero.
-        let mask = self.embedding.mask(batch)?.unwrap_or_default();
-        let word_counts =
-            mask.chunks_exact(LENGTH).map(|mask| mask.iter().filter(|&&is_word| is_word).count() as u32);
-        Ok(labels.iter().zip(word_counts).map(|(&label, word_count)| Sentence { label, word_count }).collect())
+        })
     }
 
     fn submit(&mut self, encoder: wgpu::CommandEncoder, sentences: usize) -> Result<()> {
@@ -75,8 +70,7 @@ impl Classifier for GpuClassifier {
     /// This is how a training step is put together.
     fn train(&mut self, batch: &IndexBatch, labels: &[f32]) -> Result<()> {
         let step = AdamStep::next_after(&self.embedding);
-        let sentences = self.sentences(batch, labels)?;
-        let bound = self.head.bind(&self.device, self.outcome_count, step, &sentences);
+        let bound = self.head.bind(&self.device, batch, self.outcome_count, step, labels)?;
 
         let mut encoder = self.device.create_command_encoder(&Default::default());
         self.embedding.record_lookup(&mut encoder, batch, &self.head.words)?;
@@ -86,8 +80,7 @@ impl Classifier for GpuClassifier {
     }
 
     fn classify(&mut self, batch: &IndexBatch, labels: &[f32]) -> Result<()> {
-        let sentences = self.sentences(batch, labels)?;
-        let bound = self.head.bind(&self.device, self.outcome_count, AdamStep::default(), &sentences);
+        let bound = self.head.bind(&self.device, batch, self.outcome_count, AdamStep::default(), labels)?;
 
         let mut encoder = self.device.create_command_encoder(&Default::default());
         self.embedding.record_lookup(&mut encoder, batch, &self.head.words)?;

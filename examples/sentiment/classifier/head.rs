@@ -1,5 +1,6 @@
 //! The head on the GPU: its buffers and pipelines, and how its passes are recorded. What they compute is in head.wgsl.
 
+use wgpu_embedding::IndexBatch;
 use wgpu_embedding::wgpu;
 use wgpu_embedding::wgpu::util::{BufferInitDescriptor, DeviceExt};
 
@@ -10,16 +11,7 @@ use crate::tokenizer::LENGTH;
 /// Threads in a workgroup, as in head.wgsl.
 const THREADS: u32 = 64;
 
-/// What the head is told of a sentence.
-#[derive(Debug, Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
-#[repr(C)]
-pub struct Sentence {
-    /// 1 for positive, 0 for negative.
-    pub label: f32,
-    pub word_count: u32,
-}
-
-/// What the shader's `Batch` has before its sentences.
+/// What the shader's `Batch` has before its labels.
 #[derive(Debug, Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
 #[repr(C)]
 struct BatchHeader {
@@ -75,9 +67,9 @@ impl Head {
         });
 
         // Written out, because the three pipelines share the bind groups: the layouts that wgpu derives of a shader fit
-        // one pipeline alone. 7 storage buffers; WebGPU grants 8.
+        // one pipeline alone. 8 storage buffers, as many as WebGPU grants.
         let model_layout = storage_layout(device, "head", &[true, false, false, false, false, false]);
-        let batch_layout = storage_layout(device, "head batch", &[true]);
+        let batch_layout = storage_layout(device, "head batch", &[true, true]);
         let model = [&words, &gradient, &means, &outcomes, &parameter_buffer, &moments];
         let model = bind(device, &model_layout, &model.map(wgpu::Buffer::as_entire_binding));
         let layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
@@ -112,24 +104,26 @@ impl Head {
         }
     }
 
-    /// Uploads what the host knows of a batch, into a new buffer: a buffer that is written again for each batch, through
-    /// the queue, would be wrong as soon as two batches are recorded before one submission.
+    /// Binds a batch's indices, and uploads what else the head is to know of it. Into a new buffer: one that is written
+    /// again for each batch, through the queue, would be wrong as soon as two batches are recorded before a submission.
     pub fn bind(
         &self,
         device: &wgpu::Device,
+        batch: &IndexBatch,
         first_outcome: u32,
         step: AdamStep,
-        sentences: &[Sentence],
-    ) -> BoundBatch {
+        labels: &[f32],
+    ) -> Result<BoundBatch> {
+        let indices = batch.index_buffer().ok_or("the batch is not on a GPU")?;
         let mut contents = bytemuck::bytes_of(&BatchHeader { first_outcome, step }).to_vec();
-        contents.extend_from_slice(bytemuck::cast_slice(sentences));
+        contents.extend_from_slice(bytemuck::cast_slice(labels));
         let buffer = device.create_buffer_init(&BufferInitDescriptor {
             label: Some("head batch"),
             contents: &contents,
             usage: wgpu::BufferUsages::STORAGE,
         });
-        let bind_group = bind(device, &self.batch_layout, &[buffer.as_entire_binding()]);
-        BoundBatch { bind_group, sentences: sentences.len() as u32 }
+        let bind_group = bind(device, &self.batch_layout, &[buffer.as_entire_binding(), indices.as_binding()]);
+        Ok(BoundBatch { bind_group, sentences: labels.len() as u32 })
     }
 
     /// Records the outcomes of the words looked up.

@@ -5,20 +5,14 @@
 //   score[s] = sigmoid(dot(mean[s], weights) + bias)
 //   loss     = mean over the batch of the binary cross-entropy of score[s] and label[s]
 //
-// Three entry points, dispatched in this order: `forward`, `backward` and `update`. A sentence is LENGTH lookups; as
-// padding comes first, its words are the last of them. Every sum has a fixed order, so the same inputs give the same
-// bits.
+// Three entry points, dispatched in this order: `forward`, `backward` and `update`. A sentence is LENGTH lookups, and
+// those of index PADDING are no words. Every sum has a fixed order, so the same inputs give the same bits.
 
 override DIM: u32;
 override LENGTH: u32;
 
+const PADDING: u32 = 0u;
 const THREADS: u32 = 64u;
-
-struct Sentence {
-    // 1 for positive, 0 for negative.
-    label: f32,
-    word_count: u32,
-}
 
 // All that the host knows of a batch, in a buffer of the batch's own.
 struct Batch {
@@ -29,8 +23,8 @@ struct Batch {
     epsilon: f32,
     one_minus_beta_1: f32,
     one_minus_beta_2: f32,
-    // One for each sentence of the batch.
-    sentences: array<Sentence>,
+    // One for each sentence of the batch: 1 for positive, 0 for negative.
+    labels: array<f32>,
 }
 
 struct Outcome {
@@ -51,6 +45,8 @@ struct Outcome {
 // [DIM + 1]: Adam's m and v
 @group(0) @binding(5) var<storage, read_write> moments: array<vec2<f32>>;
 @group(1) @binding(0) var<storage, read> batch: Batch;
+// [sentences, LENGTH], the crate's own
+@group(1) @binding(1) var<storage, read> indices: array<u32>;
 
 var<workgroup> partial_dots: array<f32, THREADS>;
 
@@ -58,14 +54,14 @@ var<workgroup> partial_dots: array<f32, THREADS>;
 @compute @workgroup_size(THREADS)
 fn forward(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
     let sentence = workgroup.x;
-    let read = batch.sentences[sentence];
-    let divisor = f32(max(read.word_count, 1u));
-    let end = (sentence + 1u) * LENGTH;
+    let divisor = word_count(sentence);
     var dot = 0.0;
     for (var column = thread; column < DIM; column += THREADS) {
         var sum = 0.0;
-        for (var word = end - read.word_count; word < end; word++) {
-            sum += words[word * DIM + column];
+        for (var word = sentence * LENGTH; word < (sentence + 1u) * LENGTH; word++) {
+            if indices[word] != PADDING {
+                sum += words[word * DIM + column];
+            }
         }
         let mean = sum / divisor;
         means[sentence * DIM + column] = mean;
@@ -80,8 +76,17 @@ fn forward(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocatio
         }
     }
     if thread == 0u {
-        outcomes[batch.first_outcome + sentence] = outcome(partial_dots[0] + parameters[DIM], read.label);
+        outcomes[batch.first_outcome + sentence] = outcome(partial_dots[0] + parameters[DIM], batch.labels[sentence]);
     }
+}
+
+// Words of a sentence; 1 where it has none, so that its mean is zero and not the NaN that 0 / 0 gives.
+fn word_count(sentence: u32) -> f32 {
+    var count = 0u;
+    for (var word = sentence * LENGTH; word < (sentence + 1u) * LENGTH; word++) {
+        count += u32(indices[word] != PADDING);
+    }
+    return f32(max(count, 1u));
 }
 
 // Sigmoid and binary cross-entropy, in forms that do not overflow.
@@ -95,20 +100,18 @@ fn outcome(logit: f32, label: f32) -> Outcome {
 // The gradient of the loss with respect to a sentence's logit.
 fn error(sentence: u32) -> f32 {
     let score = outcomes[batch.first_outcome + sentence].score;
-    return (score - batch.sentences[sentence].label) / f32(arrayLength(&batch.sentences));
+    return (score - batch.labels[sentence]) / f32(arrayLength(&batch.labels));
 }
 
 // gradient[s, word, :] = error[s] * weights / word_count[s], and zero for padding. One workgroup a sentence.
 @compute @workgroup_size(THREADS)
 fn backward(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
     let sentence = workgroup.x;
-    let word_count = batch.sentences[sentence].word_count;
-    let scale = error(sentence) / f32(max(word_count, 1u));
-    let start = sentence * LENGTH;
+    let scale = error(sentence) / word_count(sentence);
     for (var column = thread; column < DIM; column += THREADS) {
         let of_word = scale * parameters[column];
-        for (var word = 0u; word < LENGTH; word++) {
-            gradient[(start + word) * DIM + column] = select(0.0, of_word, word >= LENGTH - word_count);
+        for (var word = sentence * LENGTH; word < (sentence + 1u) * LENGTH; word++) {
+            gradient[word * DIM + column] = select(0.0, of_word, indices[word] != PADDING);
         }
     }
 }
@@ -122,7 +125,7 @@ fn update(@builtin(global_invocation_id) thread: vec3<u32>) {
         return;
     }
     var g = 0.0;
-    for (var sentence = 0u; sentence < arrayLength(&batch.sentences); sentence++) {
+    for (var sentence = 0u; sentence < arrayLength(&batch.labels); sentence++) {
         // The bias is the weight of an input that is always 1.
         var input = 1.0;
         if parameter < DIM {

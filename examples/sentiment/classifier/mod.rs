@@ -76,3 +76,58 @@ impl AdamStep {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+    use wgpu_embedding::{EmbeddingConfig, GpuContext};
+
+    use super::*;
+    use crate::tokenizer::{LENGTH, Words};
+
+    /// Trains on three batches, the last one small, of sentences of any length, also none.
+    fn outcomes(context: &GpuContext, dim: u32) -> Vec<Outcome> {
+        let mut random = ChaCha8Rng::seed_from_u64(dim.into());
+        let config = EmbeddingConfig::new(50, dim).with_padding_idx(0).with_mask_zero(true);
+        let embedding = GpuEmbedding::new(context, config, Adam::default().with_learning_rate(0.01)).unwrap();
+        let parameters = initial_parameters(dim as usize, &mut random);
+        let mut classifier: Box<dyn Classifier> = match (context.device(), context.queue()) {
+            (Some(device), Some(queue)) => {
+                Box::new(GpuClassifier::new(device, queue, embedding, &parameters, 64, 3 * 64).unwrap())
+            }
+            _ => Box::new(ReferenceClassifier::new(embedding, parameters)),
+        };
+        for sentences in [64, 64, 5] {
+            let mut words = vec![[0; LENGTH]; sentences];
+            for sentence in &mut words {
+                let count = random.random_range(0..=LENGTH);
+                sentence[LENGTH - count..].fill_with(|| random.random_range(1..50));
+            }
+            let labels: Vec<f32> = (0..sentences).map(|sentence| (sentence % 2) as f32).collect();
+            let batch = classifier.embedding().batch::<Vec<Words>>(&words).unwrap();
+            classifier.train(&batch, &labels).unwrap();
+            classifier.classify(&batch, &labels).unwrap();
+            if sentences == 64 {
+                assert_eq!(classifier.take_outcomes().unwrap().len(), 2 * sentences);
+            }
+        }
+        classifier.take_outcomes().unwrap()
+    }
+
+    #[test]
+    #[ignore = "needs a GPU adapter: cargo test --example sentiment -- --include-ignored"]
+    fn the_gpu_agrees_with_the_reference() {
+        let context = GpuContext::gpu().unwrap_or_else(|error| panic!("{error}"));
+        for dim in [1, 63, 64, 65, 200] {
+            let expected = outcomes(&GpuContext::reference(), dim);
+            let computed = outcomes(&context, dim);
+            assert_eq!(computed.len(), 2 * 5);
+            for (computed, expected) in computed.iter().zip(&expected) {
+                // Written so that NaN fails.
+                let close = |a: f32, b: f32| (a - b).abs() <= 1e-5 * b.abs();
+                assert!(close(computed.loss, expected.loss), "{dim}: {computed:?} and {expected:?}");
+                assert!(close(computed.score, expected.score), "{dim}: {computed:?} and {expected:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,19 @@
+// destination = source: what an adapter can move at most, for the other figures to be held against.
+//
+// The best mapping found for it: one thread copies 4 quads, a workgroup apart.
+
+@group(0) @binding(0) var<storage, read> source: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read_write> destination: array<vec4<f32>>;
+
+@compute @workgroup_size(256)
+fn copy(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) grid: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let first = (workgroup.y * grid.x + workgroup.x) * 1024u + local;
+    let end = min(first + 1024u, arrayLength(&source));
+    for (var quad = first; quad < end; quad += 256u) {
+        destination[quad] = source[quad];
+    }
+}
