@@ -276,10 +276,11 @@ pub fn all(context: &GpuContext) -> impl Iterator<Item = Box<dyn Case>> {
         uniform(Operation::Step(Update::Dense), 10_000, 8_192),
     ];
     let gpu = context.device().map(|_| context.clone());
-    let copy = Copy::new(context).map(|copy| Box::new(copy) as Box<dyn Case>);
+    let copies = [1, 16].into_iter().filter_map(|quads| Some(Box::new(Copy::new(context, quads)?) as Box<dyn Case>));
+    let copies: Vec<_> = copies.collect();
     let sides: Vec<GpuContext> = gpu.into_iter().chain([GpuContext::reference()]).collect();
     // Made one after the other, for each holds a table.
-    copy.into_iter().chain(settings.into_iter().flat_map(move |setting| {
+    copies.into_iter().chain(settings.into_iter().flat_map(move |setting| {
         sides.clone().into_iter().map(move |side| Box::new(TableCase::new(&side, setting)) as Box<dyn Case>)
     }))
 }

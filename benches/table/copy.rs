@@ -11,12 +11,14 @@ const BYTES: u64 = 64 << 20;
 
 pub struct Copy {
     context: GpuContext,
+    quads_per_thread: u64,
     pipeline: wgpu::ComputePipeline,
     bind_group: wgpu::BindGroup,
 }
 
 impl Copy {
-    pub fn new(context: &GpuContext) -> Option<Self> {
+    /// A copy kernel whose threads copy that many quads each; `None` without a GPU.
+    pub fn new(context: &GpuContext, quads_per_thread: u64) -> Option<Self> {
         let device = context.device()?;
         let module = device.create_shader_module(wgpu::include_wgsl!("copy.wgsl"));
         let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
@@ -24,7 +26,10 @@ impl Copy {
             layout: None,
             module: &module,
             entry_point: Some("copy"),
-            compilation_options: Default::default(),
+            compilation_options: wgpu::PipelineCompilationOptions {
+                constants: &[("QUADS", quads_per_thread as f64)],
+                ..Default::default()
+            },
             cache: None,
         });
         let buffer = |usage| {
@@ -48,7 +53,7 @@ impl Copy {
                 wgpu::BindGroupEntry { binding: 1, resource: destination.as_entire_binding() },
             ],
         });
-        let mut copy = Self { context: context.clone(), pipeline, bind_group };
+        let mut copy = Self { context: context.clone(), quads_per_thread, pipeline, bind_group };
         copy.time(2);
         Some(copy)
     }
@@ -56,7 +61,7 @@ impl Copy {
 
 impl Case for Copy {
     fn name(&self) -> String {
-        "copy".to_owned()
+        format!("copy/{}_quads_a_thread", self.quads_per_thread)
     }
 
     fn side(&self) -> &'static str {
@@ -76,7 +81,9 @@ impl Case for Copy {
                 let mut pass = encoder.begin_compute_pass(&Default::default());
                 pass.set_pipeline(&self.pipeline);
                 pass.set_bind_group(0, &self.bind_group, &[]);
-                pass.dispatch_workgroups((BYTES / 16 / 1024) as u32, 1, 1);
+                // 4 Mi quads: 16 rows of workgroups, each a quarter of what a dimension may have, and fewer of them.
+                let workgroups = (BYTES / 16 / 256 / self.quads_per_thread) as u32;
+                pass.dispatch_workgroups(workgroups / 16, 16, 1);
             }
             queue.submit([encoder.finish()]);
         }

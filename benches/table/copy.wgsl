@@ -1,6 +1,9 @@
-// destination = source: what an adapter can move at most, for the other figures to be held against.
+// destination = source: what an adapter can move, for the other figures to be held against.
 //
-// The best mapping found for it: one thread copies 4 quads, a workgroup apart.
+// A thread copies QUADS quads, a workgroup apart: 1 is the plain copy kernel, more of them save the adapter's own cost of
+// a thread.
+
+override QUADS: u32;
 
 @group(0) @binding(0) var<storage, read> source: array<vec4<f32>>;
 @group(0) @binding(1) var<storage, read_write> destination: array<vec4<f32>>;
@@ -11,8 +14,8 @@ fn copy(
     @builtin(num_workgroups) grid: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
-    let first = (workgroup.y * grid.x + workgroup.x) * 1024u + local;
-    let end = min(first + 1024u, arrayLength(&source));
+    let first = (workgroup.y * grid.x + workgroup.x) * 256u * QUADS + local;
+    let end = min(first + 256u * QUADS, arrayLength(&source));
     for (var quad = first; quad < end; quad += 256u) {
         destination[quad] = source[quad];
     }

@@ -5,9 +5,6 @@ use std::ops::Range;
 use crate::config::EmbeddingConfig;
 use crate::error::{Error, Result};
 
-/// Quads one thread works on, at most, per index it reads.
-const QUADS_PER_THREAD: u32 = 4;
-
 /// Bytes in a quad: four f32.
 pub(crate) const QUAD_BYTES: u64 = 16;
 
@@ -70,9 +67,9 @@ impl TableLayout {
         self.output_dim.div_ceil(4)
     }
 
-    /// Threads that share a row.
-    pub(crate) fn threads(&self) -> u32 {
-        self.quads().div_ceil(QUADS_PER_THREAD)
+    /// Threads that share a row, each with at most `quads_per_thread` quads of it.
+    pub(crate) fn threads(&self, quads_per_thread: u32) -> u32 {
+        self.quads().div_ceil(quads_per_thread)
     }
 
     /// Bytes of a row as the table stores it.

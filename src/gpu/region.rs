@@ -60,7 +60,7 @@ impl<'a> BufferRegion<'a> {
             return Err(Error::BufferUsage { what, required: wgpu::BufferUsages::STORAGE, given: usage });
         }
         let alignment = limits.min_storage_buffer_offset_alignment;
-        if self.offset % u64::from(alignment) != 0 {
+        if !self.offset.is_multiple_of(u64::from(alignment)) {
             return Err(Error::BufferAlignment { what, offset: self.offset, alignment });
         }
         if self.size < required {
