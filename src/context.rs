@@ -7,6 +7,8 @@ use crate::error::{Error, Result};
 use crate::gpu::device::Gpu;
 #[cfg(not(target_arch = "wasm32"))]
 use crate::gpu::device::lock;
+use crate::gpu::readback::{PIECE_BYTES, Waiting};
+use crate::gpu::region::BufferRegion;
 
 /// A GPU device and queue, or the CPU reference, for any number of tables.
 ///
@@ -54,7 +56,7 @@ impl GpuContext {
     /// # Errors
     ///
     /// As [`gpu`](Self::gpu), but for [`Error::NoAdapter`]. An adapter that is there and fails is an error, not a
-    /// fallback; so is `WGPU_ADAPTER_NAME` set to a name that no adapter has.
+    /// fallback; so is `WGPU_ADAPTER_NAME` set to a name that no adapter has ([`Error::AdapterNotFound`]).
     #[cfg(not(target_arch = "wasm32"))]
     pub fn auto() -> Result<Self> {
         pollster::block_on(Self::auto_async())
@@ -63,7 +65,7 @@ impl GpuContext {
     /// The async form of [`auto`](Self::auto).
     pub async fn auto_async() -> Result<Self> {
         match Self::gpu_async().await {
-            Err(error @ Error::NoAdapter { .. }) if wanted_adapter().is_none() => {
+            Err(error @ Error::NoAdapter { .. }) => {
                 log::warn!("computing on the CPU reference: {error}");
                 Ok(Self::reference())
             }
@@ -77,7 +79,7 @@ impl GpuContext {
     ///
     /// # Errors
     ///
-    /// [`Error::NoAdapter`] says what to install; [`Error::NoDevice`] and [`Error::DeviceLimit`] if there is an
+    /// [`Error::NoAdapter`] says what to install; [`Error::AdapterNotFound`], [`Error::NoDevice`] and [`Error::DeviceLimit`] if there is an
     /// adapter that will not do.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn gpu() -> Result<Self> {
@@ -138,6 +140,62 @@ impl GpuContext {
     /// The adapter, unless this is the CPU reference.
     pub fn adapter_info(&self) -> Option<&wgpu::AdapterInfo> {
         self.gpu.as_ref().map(|gpu| &gpu.info)
+    }
+
+    /// Submits one encoder's work, as the queue's own `submit` does, but leaves no more than a few submissions
+    /// unfinished: past that it waits for the oldest.
+    ///
+    /// A training loop that reads nothing back should submit through this, or hold back in its own way; otherwise it
+    /// queues work, and holds memory, without bound.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NeedsGpu`] on the CPU reference; [`Error::Device`] with what wgpu says if the encoder holds an invalid
+    /// command or the device was lost.
+    pub fn submit(&self, encoder: wgpu::CommandEncoder) -> Result<()> {
+        self.gpu.as_ref().ok_or(Error::NeedsGpu { call: "submit" })?.submit(encoder)
+    }
+
+    /// Reads a part of a caller's own buffer back, after all that was submitted before. Blocks.
+    ///
+    /// The buffer needs the usage `COPY_SRC`; the region's offset must be a multiple of 4. Gives as many whole `T` as
+    /// the region holds.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NeedsGpu`] on the CPU reference; [`Error::BufferUsage`]; [`Error::BufferAlignment`];
+    /// [`Error::Device`] if the device was lost.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn read_buffer<'a, T: bytemuck::Pod>(&self, region: impl Into<BufferRegion<'a>>) -> Result<Vec<T>> {
+        crate::gpu::readback::block_on(|waiting| self.read_buffer_with(region.into(), waiting))
+    }
+
+    /// The async form of [`read_buffer`](Self::read_buffer).
+    pub async fn read_buffer_async<'a, T: bytemuck::Pod>(
+        &self,
+        region: impl Into<BufferRegion<'a>>,
+    ) -> Result<Vec<T>> {
+        self.read_buffer_with(region.into(), Waiting::Yield).await
+    }
+
+    async fn read_buffer_with<T: bytemuck::Pod>(&self, region: BufferRegion<'_>, waiting: Waiting) -> Result<Vec<T>> {
+        let gpu = self.gpu.as_ref().ok_or(Error::NeedsGpu { call: "read_buffer" })?;
+        let (what, required, given) = ("reading back", wgpu::BufferUsages::COPY_SRC, region.buffer.usage());
+        if !given.contains(required) {
+            return Err(Error::BufferUsage { what, required, given });
+        }
+        let (offset, alignment) = (region.offset, wgpu::COPY_BUFFER_ALIGNMENT as u32);
+        if !offset.is_multiple_of(alignment.into()) {
+            return Err(Error::BufferAlignment { what, offset, alignment });
+        }
+        let count = region.size / size_of::<T>().max(1) as u64;
+        let size = count * size_of::<T>() as u64;
+        let mut bytes = Vec::with_capacity(size as usize);
+        // Copies are of whole words; wgpu's buffers may end between two.
+        let end = (offset + size.next_multiple_of(alignment.into())).min(region.buffer.size() / 4 * 4);
+        gpu.read(region.buffer, offset..end, PIECE_BYTES, waiting, |piece| bytes.extend_from_slice(piece)).await?;
+        bytes.truncate(size as usize);
+        Ok(bytemuck::pod_collect_to_vec(&bytes[..bytes.len() / size_of::<T>().max(1) * size_of::<T>()]))
     }
 
     pub(crate) fn inner(&self) -> Option<&Arc<Gpu>> {
@@ -209,13 +267,11 @@ async fn request_adapter() -> Result<wgpu::Adapter> {
     if let Some(wanted) = wanted_adapter() {
         // Not wgpu::util::initialize_adapter_from_env: that panics where no adapter has the name.
         let adapters = instance.enumerate_adapters(backends).await;
-        let names: Vec<_> = adapters.iter().map(|adapter| adapter.get_info().name).collect();
+        let found = adapters.iter().map(|adapter| adapter.get_info().name).collect();
         return adapters
             .into_iter()
             .find(|adapter| adapter.get_info().name.to_lowercase().contains(&wanted))
-            .ok_or_else(|| Error::NoAdapter {
-                reason: format!("WGPU_ADAPTER_NAME is {wanted:?}, and the adapters are {names:?}"),
-            });
+            .ok_or(Error::AdapterNotFound { wanted, found });
     }
     let options = wgpu::RequestAdapterOptions {
         power_preference: wgpu::PowerPreference::from_env().unwrap_or(wgpu::PowerPreference::HighPerformance),

@@ -38,7 +38,8 @@ const STREAM_DEPTH: usize = 2;
 ///   caller's encoder, on the caller's buffers, between the caller's own passes, and do nothing else: no submission, no
 ///   wait, no write through the queue. They need a GPU.
 ///
-/// What is recorded takes effect in the order in which it is submitted; what is called from the host, at once. So submit
+/// Recorded calls never wait, so a loop that only records and submits must hold back by itself, or submit through
+/// [`GpuContext::submit`]. What is recorded takes effect in the order in which it is submitted; what is called from the host, at once. So submit
 /// a recorded update before reading or setting weights that depend on it.
 ///
 /// ```
@@ -188,7 +189,7 @@ impl GpuEmbedding {
         Ok(())
     }
 
-    /// How many updates were made or recorded.
+    /// How many updates were made or recorded; the next one is step `step_count() + 1`.
     #[doc(alias = "iterations")]
     pub fn step_count(&self) -> u64 {
         self.step_count

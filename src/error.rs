@@ -20,6 +20,17 @@ pub enum Error {
         reason: String,
     },
 
+    /// `WGPU_ADAPTER_NAME` is set, and no adapter has that name.
+    #[error(
+        "WGPU_ADAPTER_NAME is {wanted:?}, and the adapters found are {found:?}; set it to part of one of these names"
+    )]
+    AdapterNotFound {
+        /// The variable's value.
+        wanted: String,
+        /// The names of the adapters there are.
+        found: Vec<String>,
+    },
+
     /// The adapter would not give a device.
     #[error("the adapter {adapter} gave no device: {reason}")]
     NoDevice {
@@ -120,8 +131,8 @@ pub enum Error {
 
     /// A GPU buffer's offset is not a multiple of the device's alignment.
     #[error(
-        "{what} starts at byte {offset} of its buffer, which is not a multiple of the device's \
-         min_storage_buffer_offset_alignment, {alignment}"
+        "{what} starts at byte {offset} of its buffer, which is not a multiple of {alignment}, as this device requires; \
+         multiples of 256 always are"
     )]
     BufferAlignment {
         /// What the buffer is for.

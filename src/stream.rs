@@ -94,8 +94,12 @@ mod worker {
             // The batch in the worker's hand counts too, so the channel holds one fewer.
             let (sender, prepared) = sync_channel(depth.max(1) - 1);
             let work = move || {
-                // Ends when the source does, or when the receiver is gone.
-                let _ = prepare.map(|batch| sender.send(batch)).find(|sent| sent.is_err());
+                for batch in prepare {
+                    if sender.send(batch).is_err() {
+                        // The stream was dropped.
+                        break;
+                    }
+                }
             };
             match Builder::new().name("embedding index stream".to_owned()).spawn(work) {
                 Ok(thread) => Self { prepared, thread: Some(thread), not_started: None },

@@ -14,6 +14,8 @@ mod bad_input;
 mod context;
 #[path = "gpu/gather.rs"]
 mod gather;
+#[path = "gpu/golden.rs"]
+mod golden;
 #[path = "gpu/index_check.rs"]
 mod index_check;
 #[path = "gpu/properties.rs"]
@@ -65,12 +67,16 @@ fn main() {
             a_callers_own_device_will_do,
             a_device_with_too_low_limits_is_refused,
             uncaught_errors_fail_the_test,
+            a_callers_encoder_and_buffer,
         }
         gather {
             every_width_size_and_skew_copies_the_rows,
             any_shape_of_indices,
             a_grid_past_one_dimension,
             split_tables_give_the_same_rows,
+        }
+        golden {
+            the_gpu_agrees_with_keras_and_pytorch,
         }
         index_check {
             bad_indices_give_zeros_and_are_counted_once,
@@ -119,6 +125,12 @@ fn main() {
         support {
             the_comparison_rejects_what_it_should,
             the_skews_are_what_they_say,
+        }
+        golden {
+            the_reference_agrees_with_keras_and_pytorch,
+            an_almost_right_rule_is_out_of_bounds,
+            the_comparison_rejects_what_it_should,
+            malformed_cases_are_refused_in_one_line,
         }
         bad_input {
             the_reference_refuses_gpu_calls,

@@ -123,11 +123,9 @@ fn new_classifier(
     let optimizer = Adam::default().with_learning_rate(arguments.learning_rate);
     let embedding = GpuEmbedding::new(context, config, optimizer)?;
     let parameters = classifier::initial_parameters(arguments.dim as usize, random);
-    Ok(match (context.device(), context.queue()) {
-        (Some(device), Some(queue)) => {
-            Box::new(GpuClassifier::new(device, queue, embedding, &parameters, BATCH_SIZE, max_outcomes)?)
-        }
-        _ => Box::new(ReferenceClassifier::new(embedding, parameters)),
+    Ok(match context.device() {
+        Some(_) => Box::new(GpuClassifier::new(embedding, &parameters, BATCH_SIZE, max_outcomes)?),
+        None => Box::new(ReferenceClassifier::new(embedding, parameters)),
     })
 }
 

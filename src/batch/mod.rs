@@ -31,7 +31,7 @@ pub(crate) enum BatchData {
     /// For the CPU reference.
     Reference { indices: Vec<u32>, rows: Vec<u32> },
     /// Made from host indices, all of them rows of the table.
-    Sorted { indices: Vec<u32>, rows: Vec<u32>, lookups: GpuLookups, runs: SortedRuns },
+    Sorted { indices: Vec<u32>, rows: Vec<u32>, lookups: GpuLookups, runs: Box<SortedRuns> },
     /// Indices that another kernel wrote: neither checked nor sorted yet.
     Resident {
         lookups: GpuLookups,
@@ -69,6 +69,18 @@ impl IndexBatch {
     /// The indices as the GPU has them, u32, for the caller's own kernels: a mask, say, is `index != 0`.
     ///
     /// The batch must outlive the submission of what reads them. `None` where the context is the CPU reference.
+    ///
+    /// ```
+    /// # use wgpu_embedding::{IndexBatch, wgpu};
+    /// fn bind(device: &wgpu::Device, layout: &wgpu::BindGroupLayout, batch: &IndexBatch) -> Option<wgpu::BindGroup> {
+    ///     let indices = batch.index_buffer()?;
+    ///     Some(device.create_bind_group(&wgpu::BindGroupDescriptor {
+    ///         label: None,
+    ///         layout,
+    ///         entries: &[wgpu::BindGroupEntry { binding: 0, resource: indices.as_binding() }],
+    ///     }))
+    /// }
+    /// ```
     pub fn index_buffer(&self) -> Option<BufferRegion<'_>> {
         self.lookups().map(|lookups| lookups.indices.region())
     }
@@ -108,7 +120,7 @@ impl BatchMaker {
             None => BatchData::Reference { indices, rows: plan.rows },
             Some(gpu) => {
                 let (lookups, runs) = upload(gpu, &self.pool, &self.layout, &indices, &plan)?;
-                BatchData::Sorted { indices, rows: plan.rows, lookups, runs }
+                BatchData::Sorted { indices, rows: plan.rows, lookups, runs: Box::new(runs) }
             }
         };
         Ok(IndexBatch { maker: self.clone(), shape, data })

@@ -159,7 +159,7 @@ impl Adam {
         }
         // An untouched element divides 0 by epsilon, so epsilon must not vanish in f32, also not at step 1, where
         // PyTorch's form makes it smallest.
-        let smallest = self.epsilon_at(1) as f32;
+        let smallest = self.step_epsilon(1) as f32;
         if !(self.epsilon.is_finite() && smallest.is_finite() && smallest >= f32::MIN_POSITIVE) {
             return invalid(format!("epsilon must be positive, finite and a normal f32, and is {:e}", self.epsilon));
         }
@@ -172,17 +172,21 @@ impl Adam {
 
 impl Adam {
     /// `sqrt(1 - beta_2^step)`.
-    pub(crate) fn root_bias_2(&self, step: u64) -> f64 {
+    fn root_bias_2(&self, step: u64) -> f64 {
         (1.0 - power(self.beta_2, step)).sqrt()
     }
 
-    /// `learning_rate * sqrt(1 - beta_2^step) / (1 - beta_1^step)`, the step size of both forms.
-    pub(crate) fn alpha_at(&self, step: u64) -> f64 {
+    /// `learning_rate * sqrt(1 - beta_2^step) / (1 - beta_1^step)`, `alpha` in the formula above, of step `step`, from 1.
+    ///
+    /// For code that trains other parameters beside the table, in step with it: before an update is made or recorded, its
+    /// step is [`step_count() + 1`](crate::GpuEmbedding::step_count).
+    pub fn step_size(&self, step: u64) -> f64 {
         self.learning_rate * self.root_bias_2(step) / (1.0 - power(self.beta_1, step))
     }
 
-    /// Epsilon as it is added to `sqrt(v)`; PyTorch's form multiplied out is `epsilon * sqrt(1 - beta_2^step)`.
-    pub(crate) fn epsilon_at(&self, step: u64) -> f64 {
+    /// Epsilon as it is added to `sqrt(v)` at step `step`, from 1: PyTorch's form, multiplied out, is
+    /// `epsilon * sqrt(1 - beta_2^step)`.
+    pub fn step_epsilon(&self, step: u64) -> f64 {
         match self.epsilon_form {
             EpsilonForm::Keras => self.epsilon,
             EpsilonForm::PyTorch => self.epsilon * self.root_bias_2(step),

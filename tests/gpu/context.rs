@@ -60,3 +60,24 @@ pub fn uncaught_errors_fail_the_test() {
     });
     assert!(message.is_some(), "a validation error went unnoticed");
 }
+
+pub fn a_callers_encoder_and_buffer() {
+    let context = context();
+    let (source, target) = (buffer(&[1.0f32, 2.0, 3.0, 4.0]), buffer(&[0.0f32; 4]));
+    let mut encoder = encoder();
+    encoder.copy_buffer_to_buffer(&source, 4, &target, 0, 12);
+    context.submit(encoder).unwrap();
+    assert_eq!(context.read_buffer::<f32>(&target).unwrap(), [2.0, 3.0, 4.0, 0.0]);
+    assert_eq!(context.read_buffer::<[u32; 3]>(target.slice(4..)).unwrap(), [[3.0f32, 4.0, 0.0].map(f32::to_bits)]);
+    assert_eq!(pollster::block_on(context.read_buffer_async::<u8>(target.slice(8..10))).unwrap(), [0, 0]);
+    assert!(matches!(context.read_buffer::<u8>(target.slice(3..)), Err(Error::BufferAlignment { .. })));
+    let unreadable = buffer_with_usage(&[0u32; 4], wgpu::BufferUsages::STORAGE);
+    assert!(matches!(context.read_buffer::<u32>(&unreadable), Err(Error::BufferUsage { .. })));
+    let on_the_reference = GpuContext::reference().read_buffer::<u32>(&target);
+    assert!(matches!(on_the_reference, Err(Error::NeedsGpu { .. })));
+
+    // An invalid command is an error here, not a panic: the copy runs past the end.
+    let mut encoder = device().create_command_encoder(&Default::default());
+    encoder.copy_buffer_to_buffer(&source, 0, &target, 0, 64);
+    assert!(matches!(context.submit(encoder), Err(Error::Device { .. })));
+}

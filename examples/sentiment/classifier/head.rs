@@ -4,7 +4,7 @@ use wgpu_embedding::IndexBatch;
 use wgpu_embedding::wgpu;
 use wgpu_embedding::wgpu::util::{BufferInitDescriptor, DeviceExt};
 
-use super::{AdamStep, Outcome};
+use super::AdamStep;
 use crate::Result;
 use crate::tokenizer::LENGTH;
 
@@ -31,7 +31,8 @@ pub struct Head {
     pub words: wgpu::Buffer,
     /// What `record_update` takes: `[sentences, LENGTH, dim]`.
     pub gradient: wgpu::Buffer,
-    outcomes: wgpu::Buffer,
+    /// An [`Outcome`](super::Outcome) a sentence, in the order in which they were submitted.
+    pub outcomes: wgpu::Buffer,
     forward: wgpu::ComputePipeline,
     backward: wgpu::ComputePipeline,
     update: wgpu::ComputePipeline,
@@ -156,30 +157,6 @@ impl Head {
             pass.set_pipeline(pipeline);
             pass.dispatch_workgroups(*workgroups, 1, 1);
         }
-    }
-
-    /// Reads the first `count` outcomes back, after all that was submitted.
-    pub fn read_outcomes(&self, device: &wgpu::Device, queue: &wgpu::Queue, count: usize) -> Result<Vec<Outcome>> {
-        if count == 0 {
-            return Ok(Vec::new());
-        }
-        let size = (count * size_of::<Outcome>()) as u64;
-        let staging = device.create_buffer(&wgpu::BufferDescriptor {
-            label: Some("outcomes readback"),
-            size,
-            usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
-            mapped_at_creation: false,
-        });
-        let mut encoder = device.create_command_encoder(&Default::default());
-        encoder.copy_buffer_to_buffer(&self.outcomes, 0, &staging, 0, size);
-        queue.submit([encoder.finish()]);
-
-        let (sender, mapped) = std::sync::mpsc::channel();
-        staging.map_async(wgpu::MapMode::Read, .., move |result| drop(sender.send(result)));
-        device.poll(wgpu::PollType::wait_indefinitely())?;
-        mapped.recv()??;
-        let view = staging.get_mapped_range(..)?;
-        Ok(bytemuck::pod_collect_to_vec(&view))
     }
 }
 

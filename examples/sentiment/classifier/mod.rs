@@ -9,7 +9,7 @@ mod reference;
 
 use rand::RngExt;
 use rand::rngs::ChaCha8Rng;
-use wgpu_embedding::{Adam, GpuEmbedding, IndexBatch};
+use wgpu_embedding::{GpuEmbedding, IndexBatch};
 
 pub use gpu::GpuClassifier;
 pub use reference::ReferenceClassifier;
@@ -66,13 +66,13 @@ pub struct AdamStep {
 impl AdamStep {
     /// The head's next step: the settings are the embedding's own, and it has made as many steps.
     pub fn next_after(embedding: &GpuEmbedding) -> Self {
-        let &Adam { learning_rate, beta_1, beta_2, epsilon, .. } = embedding.optimizer();
-        let step = (embedding.step_count() + 1) as f64;
+        let adam = embedding.optimizer();
+        let step = embedding.step_count() + 1;
         Self {
-            step_size: (learning_rate * (1.0 - beta_2.powf(step)).sqrt() / (1.0 - beta_1.powf(step))) as f32,
-            epsilon: epsilon as f32,
-            one_minus_beta_1: (1.0 - beta_1) as f32,
-            one_minus_beta_2: (1.0 - beta_2) as f32,
+            step_size: adam.step_size(step) as f32,
+            epsilon: adam.step_epsilon(step) as f32,
+            one_minus_beta_1: (1.0 - adam.beta_1) as f32,
+            one_minus_beta_2: (1.0 - adam.beta_2) as f32,
         }
     }
 }
@@ -80,7 +80,7 @@ impl AdamStep {
 #[cfg(test)]
 mod tests {
     use rand::SeedableRng;
-    use wgpu_embedding::{EmbeddingConfig, GpuContext};
+    use wgpu_embedding::{Adam, EmbeddingConfig, GpuContext};
 
     use super::*;
     use crate::tokenizer::{LENGTH, Words};
@@ -91,11 +91,9 @@ mod tests {
         let config = EmbeddingConfig::new(50, dim).with_padding_idx(0).with_mask_zero(true);
         let embedding = GpuEmbedding::new(context, config, Adam::default().with_learning_rate(0.01)).unwrap();
         let parameters = initial_parameters(dim as usize, &mut random);
-        let mut classifier: Box<dyn Classifier> = match (context.device(), context.queue()) {
-            (Some(device), Some(queue)) => {
-                Box::new(GpuClassifier::new(device, queue, embedding, &parameters, 64, 3 * 64).unwrap())
-            }
-            _ => Box::new(ReferenceClassifier::new(embedding, parameters)),
+        let mut classifier: Box<dyn Classifier> = match context.device() {
+            Some(_) => Box::new(GpuClassifier::new(embedding, &parameters, 64, 3 * 64).unwrap()),
+            None => Box::new(ReferenceClassifier::new(embedding, parameters)),
         };
         for sentences in [64, 64, 5] {
             let mut words = vec![[0; LENGTH]; sentences];

@@ -35,8 +35,8 @@ impl AdamStep {
     /// The scalars of step `step`, from 1, rounded once.
     pub(crate) fn new(adam: &Adam, step: u64) -> Self {
         Self {
-            step_size: adam.alpha_at(step) as f32,
-            epsilon: adam.epsilon_at(step) as f32,
+            step_size: adam.step_size(step) as f32,
+            epsilon: adam.step_epsilon(step) as f32,
             one_minus_beta_1: (1.0 - adam.beta_1) as f32,
             one_minus_beta_2: (1.0 - adam.beta_2) as f32,
             decay: (1.0 - adam.learning_rate * adam.weight_decay) as f32,
