@@ -1,4 +1,4 @@
-//! The cases: what is done, on what data, and how many bytes it must move (FORMULAS: the roofline).
+//! The cases: what is done, on what data, and how many bytes it must move.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! DESIGN: an error that names what was required and what was given; nothing lost, nothing silently changed.
+//! Bad input gives an error that names what was required and what was given; nothing lost, nothing silently changed.
 
 use wgpu_embedding::{Adam, EmbeddingConfig, Error, GpuContext, GpuEmbedding, Initializer, wgpu};
 

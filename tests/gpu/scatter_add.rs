@@ -50,7 +50,7 @@ pub fn fractions_agree_within_the_rounding_of_the_sum() {
             let indices = indices(count, 100, skew, 3);
             let gradient = fractions(count * width as usize, 4);
             let (got, expected) = sums(&embedding, &indices, &gradient);
-            // FORMULAS: a sum of len terms is within len * eps * sum|g|.
+            // However it is added up, a sum of len terms is within len * eps * sum|g|.
             let magnitudes: Vec<f32> = gradient.iter().map(|g| g.abs()).collect();
             let magnitudes = reference::scatter_add(&magnitudes, width as usize, &indices, |_| true);
             let mut lengths = [0u32; 100];
