@@ -262,6 +262,8 @@ async fn request_adapter() -> Result<wgpu::Adapter> {
     if wgpu::Backends::from_env().is_none() {
         descriptor.backends = wgpu::Backends::PRIMARY;
     }
+    // Where the driver can tell, what does not fit is an error and does not drive out everything else.
+    descriptor.memory_budget_thresholds.for_resource_creation.get_or_insert(95);
     let backends = descriptor.backends;
     let instance = instance(descriptor);
     if let Some(wanted) = wanted_adapter() {

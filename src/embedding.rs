@@ -122,7 +122,7 @@ impl GpuEmbedding {
             None => {
                 let (input_dim, output_dim) = (config.input_dim, config.output_dim);
                 let layout = TableLayout { input_dim, output_dim, rows_per_shard: input_dim };
-                let mut table = ReferenceTable::new(input_dim as usize, output_dim as usize, adam);
+                let mut table = ReferenceTable::new(input_dim as usize, output_dim as usize, adam)?;
                 for row in table.state.weights.chunks_exact_mut(output_dim as usize) {
                     rows.fill_row(row);
                 }

@@ -7,6 +7,7 @@ mod embedding;
 mod error;
 mod gpu;
 mod initializer;
+mod memory;
 mod optimizer;
 pub mod reference;
 mod stream;

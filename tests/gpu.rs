@@ -60,6 +60,7 @@ fn main() {
             batches_of_another_table_are_refused,
             a_frozen_table_is_looked_up_and_not_updated,
             too_large_things_are_refused_before_allocation,
+            a_table_beyond_all_memory_is_an_error,
             failed_calls_change_nothing,
         }
         context {

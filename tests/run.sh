@@ -38,6 +38,10 @@ install_software_adapter() {
     DEBIAN_FRONTEND=noninteractive $as_root apt-get install -qy --no-install-recommends mesa-vulkan-drivers libvulkan1
 }
 
+# Mesa complains on standard error where it is not set.
+XDG_RUNTIME_DIR="${XDG_RUNTIME_DIR:-${TMPDIR:-/tmp}}"
+export XDG_RUNTIME_DIR
+
 # Tests that Rust's own harness can only ignore at compile time, because they need an adapter.
 adapter_tests=--include-ignored
 if [ "${WGPU_EMBEDDING_NO_ADAPTER:-}" = 1 ]; then

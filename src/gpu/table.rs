@@ -12,6 +12,7 @@ use super::region::{BufferRegion, check_binding_size};
 use super::report::IndexReport;
 use super::scratch::Scratch;
 use crate::error::{Error, Result};
+use crate::memory::check_room_for;
 use crate::optimizer::{Adam, Update};
 use crate::tensor::extend_from_le_bytes;
 
@@ -81,6 +82,13 @@ impl GpuTable {
     /// Allocates a table with all numbers zero. `adam` is `None` for a frozen table.
     pub(crate) fn new(gpu: &Gpu, layout: TableLayout, adam: Option<&Adam>) -> Result<Self> {
         let optimizer = adam.map(|adam| OptimizerKind { update: adam.update, amsgrad: adam.amsgrad });
+        if gpu.info.device_type == wgpu::DeviceType::Cpu {
+            let arrays = optimizer.map_or(1, |kind| if kind.amsgrad { 4 } else { 3 });
+            check_room_for(
+                "the table and its moments",
+                u64::from(layout.input_dim).saturating_mul(layout.row_bytes() * arrays),
+            )?;
+        }
         let shards = layout
             .shards()
             .map(|rows| {

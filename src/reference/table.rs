@@ -1,6 +1,8 @@
 //! The table in host memory, for a context without a GPU.
 
 use super::{AdamState, RowSums};
+use crate::error::{Error, Result};
+use crate::memory::check_room_for;
 use crate::optimizer::{Adam, Update};
 
 /// See the module.
@@ -13,17 +15,33 @@ pub(crate) struct ReferenceTable {
 
 impl ReferenceTable {
     /// A table with all numbers zero. `adam` is `None` for a frozen table.
-    pub(crate) fn new(input_dim: usize, output_dim: usize, adam: Option<&Adam>) -> Self {
-        let zeros = |wanted: bool| if wanted { vec![0.0; input_dim * output_dim] } else { Vec::new() };
-        Self {
+    pub(crate) fn new(input_dim: usize, output_dim: usize, adam: Option<&Adam>) -> Result<Self> {
+        let arrays = adam.map_or(1, |adam| if adam.amsgrad { 4 } else { 3 });
+        check_room_for(
+            "the table and its moments",
+            (input_dim as u64 * output_dim as u64).saturating_mul(4 * arrays),
+        )?;
+        let zeros = |what: &'static str, wanted: bool| {
+            let count = if wanted { input_dim * output_dim } else { 0 };
+            let mut values = Vec::new();
+            // Not vec![0.0; count], which ends the process where there is no room.
+            values.try_reserve_exact(count).map_err(|error| Error::OutOfMemory {
+                what,
+                required: count as u64 * 4,
+                reason: error.to_string(),
+            })?;
+            values.resize(count, 0.0);
+            Ok(values)
+        };
+        Ok(Self {
             output_dim,
             state: AdamState {
-                weights: zeros(true),
-                first_moment: zeros(adam.is_some()),
-                second_moment: zeros(adam.is_some()),
-                largest_moment: zeros(adam.is_some_and(|adam| adam.amsgrad)),
+                weights: zeros("weights", true)?,
+                first_moment: zeros("first_moment", adam.is_some())?,
+                second_moment: zeros("second_moment", adam.is_some())?,
+                largest_moment: zeros("largest_moment", adam.is_some_and(|adam| adam.amsgrad))?,
             },
-        }
+        })
     }
 
     pub(crate) fn update(&mut self, gradient: &RowSums, adam: &Adam, step: u64) {

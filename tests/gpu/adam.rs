@@ -39,9 +39,9 @@ fn state(embedding: &GpuEmbedding) -> State {
     (embedding.weights().unwrap(), embedding.moments().unwrap().unwrap())
 }
 
-/// How far the GPU may be from the reference, added up step by step, from what the WGSL specification allows: 1 ulp for
-/// + - *, 2.5 for division, 4.5 for sqrt, and any fusing. That is 3 eps of the terms of m, 4 eps of v and 13 eps of an
-/// update, besides what m and v bring into it.
+/// How far the GPU may be from the reference, added up step by step, from what the WGSL specification allows: 1 ulp for a
+/// sum, a difference and a product, 2.5 for a division, 4.5 for sqrt, and any fusing. That is 3 eps of the terms of m,
+/// 4 eps of v and 13 eps of an update, besides what m and v bring into it.
 ///
 /// The gradients are whole numbers, so the row sums are equal and only Adam itself differs.
 struct Bounds {

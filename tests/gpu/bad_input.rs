@@ -189,6 +189,16 @@ pub fn too_large_things_are_refused_before_allocation() {
     assert!(matches!(GpuEmbedding::new(&context(), config, Adam::default()), Err(Error::InvalidConfig(_))));
 }
 
+pub fn a_table_beyond_all_memory_is_an_error() {
+    // 1 TiB of weights, and Adam's moments besides.
+    for context in [context(), GpuContext::reference()] {
+        let error = GpuEmbedding::new(&context, EmbeddingConfig::new(1 << 30, 256), Adam::default()).unwrap_err();
+        assert!(matches!(error, Error::OutOfMemory { required, .. } if required >= 1 << 20), "{error}");
+    }
+    // What failed took nothing with it.
+    GpuEmbedding::new(&context(), EmbeddingConfig::new(10, 4), Adam::default()).unwrap().weights().unwrap();
+}
+
 pub fn failed_calls_change_nothing() {
     for mut embedding in pair(&EmbeddingConfig::new(20, 4), &Adam::default()) {
         let batch = embedding.batch(&[1, 2]).unwrap();
