@@ -13,6 +13,7 @@ use crate::gpu::device::Gpu;
 use crate::gpu::kernels::adam::AdamStep;
 use crate::gpu::plan::SortPlan;
 use crate::gpu::readback::{PIECE_BYTES, Waiting};
+use crate::gpu::record::BatchGradient;
 use crate::gpu::region::BufferRegion;
 use crate::gpu::table::{GpuTable, Part};
 use crate::initializer::RowGenerator;
@@ -326,8 +327,8 @@ impl GpuEmbedding {
             return Ok(());
         }
         let step = AdamStep::new(&self.optimizer, self.step_count + 1);
-        self.with_runs(batch, gradient, |gpu, table, encoder, runs, gradient| {
-            table.record_update(gpu, encoder, runs, batch.len() as u32, gradient, &step)
+        self.with_runs(batch, gradient, |gpu, table, encoder, gradient| {
+            table.record_update(gpu, encoder, gradient, &step)
         })?;
         self.step_count += 1;
         Ok(())
@@ -345,10 +346,10 @@ impl GpuEmbedding {
             let sums = Tensor::on_host(vec![rows.len(), output_dim], sums);
             return Ok(RowGradient { rows, sums });
         }
-        self.with_runs(batch, gradient.into(), |gpu, table, encoder, runs, gradient| {
-            let shape = vec![runs.run_count as usize, output_dim];
+        self.with_runs(batch, gradient.into(), |gpu, table, encoder, gradient| {
+            let shape = vec![gradient.runs.run_count as usize, output_dim];
             let sums = Tensor::on_gpu(gpu, "row gradient", shape, None)?;
-            table.record_row_gradient(gpu, encoder, runs, batch.len() as u32, gradient, whole(&sums))?;
+            table.record_row_gradient(gpu, encoder, gradient, whole(&sums))?;
             Ok(sums)
         })
         .map(|(sums, rows)| RowGradient { rows, sums })
@@ -366,9 +367,9 @@ impl GpuEmbedding {
             let dense = reference::row_gradient(&sums, shape[0], table.output_dim);
             return Ok(Tensor::on_host(shape, dense));
         }
-        self.with_runs(batch, gradient.into(), |gpu, table, encoder, runs, gradient| {
+        self.with_runs(batch, gradient.into(), |gpu, table, encoder, gradient| {
             let dense = Tensor::on_gpu(gpu, "dense gradient", shape, None)?;
-            table.record_dense_gradient(gpu, encoder, runs, batch.len() as u32, gradient, whole(&dense))?;
+            table.record_dense_gradient(gpu, encoder, gradient, whole(&dense))?;
             Ok(dense)
         })
         .map(|(dense, _)| dense)
@@ -420,9 +421,9 @@ impl GpuEmbedding {
         if !self.trainable {
             return Err(Error::Frozen);
         }
-        let runs = self.sorted_runs("record_update", batch)?;
+        let gradient = self.sorted_gradient("record_update", batch, gradient.into())?;
         let step = AdamStep::new(&self.optimizer, self.step_count + 1);
-        table.record_update(gpu, encoder, runs, batch.len() as u32, gradient.into(), &step)?;
+        table.record_update(gpu, encoder, gradient, &step)?;
         hold(encoder, batch);
         self.step_count += 1;
         Ok(())
@@ -441,8 +442,8 @@ impl GpuEmbedding {
         output: impl Into<BufferRegion<'b>>,
     ) -> Result<()> {
         let (gpu, table) = self.gpu_table("record_row_gradient")?;
-        let runs = self.sorted_runs("record_row_gradient", batch)?;
-        table.record_row_gradient(gpu, encoder, runs, batch.len() as u32, gradient.into(), output.into())?;
+        let gradient = self.sorted_gradient("record_row_gradient", batch, gradient.into())?;
+        table.record_row_gradient(gpu, encoder, gradient, output.into())?;
         hold(encoder, batch);
         Ok(())
     }
@@ -461,8 +462,8 @@ impl GpuEmbedding {
         output: impl Into<BufferRegion<'b>>,
     ) -> Result<()> {
         let (gpu, table) = self.gpu_table("record_dense_gradient")?;
-        let runs = self.sorted_runs("record_dense_gradient", batch)?;
-        table.record_dense_gradient(gpu, encoder, runs, batch.len() as u32, gradient.into(), output.into())?;
+        let gradient = self.sorted_gradient("record_dense_gradient", batch, gradient.into())?;
+        table.record_dense_gradient(gpu, encoder, gradient, output.into())?;
         hold(encoder, batch);
         Ok(())
     }
@@ -669,11 +670,16 @@ impl GpuEmbedding {
         Ok(())
     }
 
-    /// The batch's sorted runs, for a call that can only record.
-    fn sorted_runs<'b>(&self, call: &'static str, batch: &'b IndexBatch) -> Result<&'b SortedRuns> {
+    /// The batch's gradient with its sorted runs, for a call that can only record.
+    fn sorted_gradient<'a>(
+        &self,
+        call: &'static str,
+        batch: &'a IndexBatch,
+        region: BufferRegion<'a>,
+    ) -> Result<BatchGradient<'a>> {
         batch.check_made_by(&self.maker)?;
         match &batch.data {
-            BatchData::Sorted { runs, .. } => Ok(runs),
+            BatchData::Sorted { runs, .. } => Ok(BatchGradient { runs, lookup_count: batch.len() as u32, region }),
             _ => Err(Error::Unsorted { call }),
         }
     }
@@ -684,12 +690,12 @@ impl GpuEmbedding {
         &self,
         batch: &IndexBatch,
         gradient: Gradient<'_>,
-        record: impl FnOnce(&Arc<Gpu>, &GpuTable, &mut wgpu::CommandEncoder, &SortedRuns, BufferRegion<'_>) -> Result<T>,
+        record: impl FnOnce(&Arc<Gpu>, &GpuTable, &mut wgpu::CommandEncoder, BatchGradient<'_>) -> Result<T>,
     ) -> Result<(T, Vec<u32>)> {
         let (gpu, table) = self.gpu_table("update")?;
         batch.check_made_by(&self.maker)?;
         let uploaded;
-        let gradient = match gradient.0 {
+        let region = match gradient.0 {
             GradientSource::Gpu(region) => region,
             GradientSource::Host(values) => {
                 Gradient::check_length(values, batch.len() * self.output_dim() as usize)?;
@@ -697,12 +703,17 @@ impl GpuEmbedding {
                 (&uploaded).into()
             }
         };
+        let lookup_count = batch.len() as u32;
         let mut encoder = gpu.encoder("embedding update");
         let value = match &batch.data {
-            BatchData::Sorted { runs, rows, .. } => (record(gpu, table, &mut encoder, runs, gradient)?, rows.clone()),
+            BatchData::Sorted { runs, rows, .. } => {
+                let gradient = BatchGradient { runs, lookup_count, region };
+                (record(gpu, table, &mut encoder, gradient)?, rows.clone())
+            }
             BatchData::Resident { lookups, counted } => {
                 let (runs, rows) = self.sort_on_host(batch)?;
-                let value = record(gpu, table, &mut encoder, &runs, gradient)?;
+                let gradient = BatchGradient { runs: &runs, lookup_count, region };
+                let value = record(gpu, table, &mut encoder, gradient)?;
                 if !counted.swap(false, Ordering::Relaxed) {
                     table.record_check(gpu, &mut encoder, lookups)?;
                 }

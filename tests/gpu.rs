@@ -102,6 +102,7 @@ fn main() {
             whole_numbers_agree_bit_for_bit,
             fractions_agree_within_the_rounding_of_the_sum,
             one_hot_row_of_every_level,
+            sums_that_nearly_fill_a_binding,
             two_runs_and_any_split_give_the_same_bits,
             padding_rows_get_no_gradient,
             a_nan_reaches_its_own_row_and_no_other,

@@ -67,11 +67,6 @@ impl TableLayout {
         self.output_dim.div_ceil(4)
     }
 
-    /// Threads that share a row, each with at most `quads_per_thread` quads of it.
-    pub(crate) fn threads(&self, quads_per_thread: u32) -> u32 {
-        self.quads().div_ceil(quads_per_thread)
-    }
-
     /// Bytes of a row as the table stores it.
     pub(crate) fn row_bytes(&self) -> u64 {
         u64::from(self.quads()) * QUAD_BYTES

@@ -73,6 +73,24 @@ pub fn one_hot_row_of_every_level() {
     }
 }
 
+pub fn sums_that_nearly_fill_a_binding() {
+    // The scratch buffer grows by half, past the binding; 17 rows first, so that it does grow.
+    let width = 1 << 18;
+    let row_bytes = u64::from(width) * 4;
+    let rows = (device().limits().max_storage_buffer_binding_size / row_bytes).min(128) as u32;
+    let config = EmbeddingConfig::new(rows, width).with_trainable(false);
+    let config = config.with_initializer(wgpu_embedding::Initializer::Zeros);
+    let embedding = GpuEmbedding::new(&context(), config, Adam::default()).unwrap();
+    for count in [17, rows] {
+        let indices: Vec<u32> = (0..count).rev().collect();
+        let gradient = whole_numbers((count * width) as usize, 9);
+        let got = embedding.row_gradient(&embedding.batch(&indices).unwrap(), &gradient).unwrap();
+        let got = got.sums.read().unwrap();
+        let rows = gradient.chunks_exact(width as usize).rev();
+        assert!(got.chunks_exact(width as usize).eq(rows), "{count} rows");
+    }
+}
+
 pub fn two_runs_and_any_split_give_the_same_bits() {
     let (count, width) = (5_000, 20);
     let indices = indices(count, 300, Skew::Zipf, 6);

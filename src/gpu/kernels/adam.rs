@@ -1,6 +1,8 @@
 //! What the Adam kernels share: shaders/shared/adam.wgsl.
 
 use super::{Binding, Quad, Runs, shader_struct};
+use crate::gpu::batch::{Section, SortedRuns};
+use crate::gpu::table::{GpuTable, Moments, Shard};
 use crate::optimizer::Adam;
 
 /// What both Adam kernels bind: the step and the table, then the batch's rows and sums.
@@ -14,6 +16,27 @@ pub(super) static BINDINGS: &[Binding] = &[
     Binding::read::<u32>("rows"),
     Binding::read::<Quad>("sums"),
 ];
+
+/// What one shard's update binds, in the order of [`BINDINGS`].
+pub(super) fn resources<'a>(
+    table: &'a GpuTable,
+    shard: &'a Shard,
+    moments: &'a Moments,
+    runs: &'a SortedRuns,
+    uniform: &'a Section,
+    sums: wgpu::BufferBinding<'a>,
+) -> [wgpu::BufferBinding<'a>; 8] {
+    [
+        table.step.as_entire_buffer_binding(),
+        shard.weights.as_entire_buffer_binding(),
+        moments.first.as_entire_buffer_binding(),
+        moments.second.as_entire_buffer_binding(),
+        moments.largest.as_entire_buffer_binding(),
+        uniform.binding(),
+        runs.rows.binding(),
+        sums,
+    ]
+}
 
 shader_struct! {
     /// The scalars of one step, `AdamStep` in adam.wgsl.

@@ -1,6 +1,11 @@
 //! `output[i, :] = table[indices[i], :]`
 
 use super::{Binding, Kernel, Lookups, Quad, Shard, WORKGROUP_SIZE, part};
+use crate::error::Result;
+use crate::gpu::batch::GpuLookups;
+use crate::gpu::device::{Dispatch, Gpu};
+use crate::gpu::mapping::RowMapping;
+use crate::gpu::table::{GpuTable, Shard as TableShard};
 
 macro_rules! build {
     ($output:literal, $element:ty) => {
@@ -30,3 +35,25 @@ macro_rules! build {
 pub static VEC4: Kernel = build!("shared/output_vec4.wgsl", Quad);
 /// For any other `output_dim`.
 pub static SCALAR: Kernel = build!("shared/output_scalar.wgsl", f32);
+
+/// One dispatch a shard; there must be lookups.
+pub(crate) fn dispatches(
+    gpu: &Gpu,
+    table: &GpuTable,
+    lookups: &GpuLookups,
+    output: wgpu::BufferBinding<'_>,
+) -> Result<Vec<Dispatch>> {
+    let mapping = RowMapping::moved(gpu, table.layout);
+    let pipeline = mapping.pipeline(gpu, mapping.by_width(&VEC4, &SCALAR), None)?;
+    let of_shard = |shard: &TableShard| {
+        let resources = [
+            output.clone(),
+            shard.uniform.as_entire_buffer_binding(),
+            lookups.uniform.binding(),
+            lookups.indices.binding(),
+            shard.weights.as_entire_buffer_binding(),
+        ];
+        gpu.dispatch(&pipeline, &resources, mapping.workgroups(lookups.count))
+    };
+    table.shards.iter().map(of_shard).collect()
+}

@@ -1,6 +1,10 @@
 //! Counts the GPU-resident indices outside the table.
 
 use super::{Binding, Kernel, Lookups, WORKGROUP_SIZE, part, shader_struct};
+use crate::error::Result;
+use crate::gpu::batch::GpuLookups;
+use crate::gpu::device::{Dispatch, Gpu};
+use crate::gpu::table::GpuTable;
 
 /// The one build.
 pub static KERNEL: Kernel = Kernel {
@@ -38,4 +42,16 @@ impl Report {
         let count = u64::from(self.count_low) | u64::from(self.count_high) << 32;
         (count > 0).then_some((count, !self.first_complement))
     }
+}
+
+/// One dispatch; there must be lookups.
+pub(crate) fn dispatch(gpu: &Gpu, table: &GpuTable, lookups: &GpuLookups) -> Result<Dispatch> {
+    let pipeline = gpu.pipeline(&KERNEL, &[])?;
+    let resources = [
+        table.uniform.as_entire_buffer_binding(),
+        lookups.uniform.binding(),
+        lookups.indices.binding(),
+        table.report.buffer.as_entire_buffer_binding(),
+    ];
+    gpu.dispatch(&pipeline, &resources, u64::from(lookups.count).div_ceil(WORKGROUP_SIZE.into()))
 }

@@ -1,6 +1,11 @@
 //! `sums[run, :] = sum of the gradients of the run's lookups`, in a fixed order.
 
 use super::{Binding, Kernel, Quad, WORKGROUP_SIZE, part, shader_struct};
+use crate::error::Result;
+use crate::gpu::TableLayout;
+use crate::gpu::batch::{Section, SortedRuns};
+use crate::gpu::device::{Dispatch, Gpu};
+use crate::gpu::mapping::RowMapping;
 
 macro_rules! build {
     ($gradient:literal, $element:ty) => {
@@ -49,4 +54,22 @@ shader_struct! {
         /// Where in the sums the result goes.
         destination: u32,
     }
+}
+
+/// One dispatch a level, in this order; `sums` has room for all of the runs' sums.
+pub(crate) fn dispatches(
+    gpu: &Gpu,
+    layout: TableLayout,
+    runs: &SortedRuns,
+    gradient: wgpu::BufferBinding<'_>,
+    sums: wgpu::BufferBinding<'_>,
+) -> Result<Vec<Dispatch>> {
+    let mapping = RowMapping::summed(layout);
+    let pipeline = mapping.pipeline(gpu, mapping.by_width(&VEC4, &SCALAR), None)?;
+    let of_level = |(segment_count, uniform): &(u32, Section)| {
+        let resources =
+            [gradient.clone(), uniform.binding(), runs.segments.binding(), runs.order.binding(), sums.clone()];
+        gpu.dispatch(&pipeline, &resources, mapping.workgroups(*segment_count))
+    };
+    runs.levels.iter().map(of_level).collect()
 }
