@@ -1,0 +1,251 @@
+//! GpuEmbedding: what it is and how batches are made for it; `host` drives it, `record` records it, `state` reads and
+//! sets what it holds.
+
+mod host;
+mod record;
+mod state;
+
+use std::sync::Arc;
+
+pub use host::RowGradient;
+pub use state::Moments;
+
+use crate::batch::{BatchMaker, HostIndices, IndexBatch};
+use crate::config::EmbeddingConfig;
+use crate::context::GpuContext;
+use crate::error::{Error, Result};
+use crate::gpu::TableLayout;
+use crate::gpu::device::Gpu;
+use crate::gpu::region::BufferRegion;
+use crate::gpu::table::GpuTable;
+use crate::initializer::RowGenerator;
+use crate::optimizer::{Adam, check_learning_rate};
+use crate::reference::table::ReferenceTable;
+use crate::stream::IndexStream;
+
+/// Batches that [`GpuEmbedding::stream`] prepares ahead.
+const STREAM_DEPTH: usize = 2;
+
+/// An embedding table that lives and trains on the GPU, or on the CPU reference.
+///
+/// A table of `input_dim` rows by `output_dim` floats. A batch of indices looks rows up; the gradient of what was looked
+/// up is summed per row and Adam updates the table.
+///
+/// There are two ways to drive it, and they may be mixed:
+///
+/// - **From the host**: [`lookup`](Self::lookup) and [`update`](Self::update) submit at once and give or take tensors.
+///   They work on every context.
+/// - **Recorded**: [`record_lookup`](Self::record_lookup) and [`record_update`](Self::record_update) add commands to the
+///   caller's encoder, on the caller's buffers, between the caller's own passes, and do nothing else: no submission, no
+///   wait, no write through the queue. They need a GPU.
+///
+/// Recorded calls never wait, so a loop that only records and submits must hold back by itself, or submit through
+/// [`GpuContext::submit`]. What is recorded takes effect in the order in which it is submitted; what is called from the host, at once. So submit
+/// a recorded update before reading or setting weights that depend on it.
+///
+/// ```
+/// use wgpu_embedding::{Adam, EmbeddingConfig, GpuContext, GpuEmbedding};
+///
+/// let context = GpuContext::auto()?;
+/// let config = EmbeddingConfig::new(1_000, 16).with_seed(7);
+/// let mut embedding = GpuEmbedding::new(&context, config, Adam::default().with_learning_rate(0.01))?;
+///
+/// // Pull the rows 1, 2 and 3 towards zero: the loss is half the sum of squares, so its gradient is the output.
+/// let batch = embedding.batch(&[[1, 2], [3, 1]])?;
+/// for _ in 0..10 {
+///     let output = embedding.lookup(&batch)?;
+///     assert_eq!(output.shape(), [2, 2, 16]);
+///     embedding.update(&batch, &output)?;
+/// }
+/// assert_eq!(embedding.step_count(), 10);
+/// # Ok::<(), wgpu_embedding::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct GpuEmbedding {
+    maker: BatchMaker,
+    table: Table,
+    optimizer: Adam,
+    step_count: u64,
+    mask_zero: bool,
+    trainable: bool,
+}
+
+#[derive(Debug)]
+enum Table {
+    Gpu(Arc<Gpu>, GpuTable),
+    Reference(ReferenceTable),
+}
+
+impl GpuEmbedding {
+    /// Makes a table and its optimizer state.
+    ///
+    /// A large table is drawn and uploaded piece by piece; no copy of it is made on the host.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidConfig`] for a setting of `config` or `optimizer` out of range; [`Error::TooLarge`] if a row
+    /// does not fit the device's bindings, [`Error::OutOfMemory`] if the table does not fit the device.
+    pub fn new(context: &GpuContext, config: EmbeddingConfig, optimizer: Adam) -> Result<Self> {
+        config.validate()?;
+        optimizer.validate()?;
+        let adam = config.trainable.then_some(&optimizer);
+        let mut rows = RowGenerator::new(&config)?;
+        let (layout, table) = match context.inner() {
+            Some(gpu) => {
+                let layout = TableLayout::new(&config, &gpu.limits)?;
+                let table = GpuTable::new(gpu, layout, adam)?;
+                table.write_weights(gpu, |row| rows.fill_row(row))?;
+                (layout, Table::Gpu(gpu.clone(), table))
+            }
+            None => {
+                let (input_dim, output_dim) = (config.input_dim, config.output_dim);
+                let layout = TableLayout { input_dim, output_dim, rows_per_shard: input_dim };
+                let mut table = ReferenceTable::new(input_dim as usize, output_dim as usize, adam)?;
+                for row in table.state.weights.chunks_exact_mut(output_dim as usize) {
+                    rows.fill_row(row);
+                }
+                (layout, Table::Reference(table))
+            }
+        };
+        let maker = BatchMaker {
+            context: context.clone(),
+            layout,
+            padding_idx: config.padding_idx,
+            input_length: config.input_length,
+            pool: Arc::default(),
+        };
+        Ok(Self { maker, table, optimizer, step_count: 0, mask_zero: config.mask_zero, trainable: config.trainable })
+    }
+    /// The context it lives on.
+    pub fn context(&self) -> &GpuContext {
+        &self.maker.context
+    }
+
+    /// Rows of the table.
+    #[doc(alias = "num_embeddings")]
+    pub fn input_dim(&self) -> u32 {
+        self.maker.layout.input_dim
+    }
+
+    /// Floats in a row.
+    #[doc(alias = "embedding_dim")]
+    pub fn output_dim(&self) -> u32 {
+        self.maker.layout.output_dim
+    }
+
+    /// How many GPU buffers the weights are split over; 1 on the CPU reference.
+    pub fn shard_count(&self) -> u32 {
+        self.maker.layout.shard_count()
+    }
+
+    /// Whether it can be updated.
+    pub fn trainable(&self) -> bool {
+        self.trainable
+    }
+
+    /// Adam's settings, with the learning rate as it is now.
+    pub fn optimizer(&self) -> &Adam {
+        &self.optimizer
+    }
+
+    /// The learning rate of the next update.
+    pub fn learning_rate(&self) -> f64 {
+        self.optimizer.learning_rate
+    }
+
+    /// Changes the learning rate, from the next update that is made or recorded.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidConfig`] if it is negative or not finite.
+    pub fn set_learning_rate(&mut self, learning_rate: f64) -> Result<()> {
+        check_learning_rate(learning_rate)?;
+        self.optimizer.learning_rate = learning_rate;
+        Ok(())
+    }
+
+    /// How many updates were made or recorded; the next one is step `step_count() + 1`.
+    #[doc(alias = "iterations")]
+    pub fn step_count(&self) -> u64 {
+        self.step_count
+    }
+
+    /// Validates, uploads and sorts a batch of host indices, of any shape and any integer type.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::IndexOutOfRange`] names the first bad index; [`Error::Shape`] if the shape does not hold the indices,
+    /// or its last dimension is not `input_length`; [`Error::TooLarge`] and [`Error::OutOfMemory`] from the upload.
+    ///
+    /// ```
+    /// # use wgpu_embedding::{Adam, EmbeddingConfig, Error, GpuContext, GpuEmbedding};
+    /// # let context = GpuContext::auto()?;
+    /// let embedding = GpuEmbedding::new(&context, EmbeddingConfig::new(10, 4), Adam::default())?;
+    /// assert_eq!(embedding.batch(&[1u8, 2, 3])?.shape(), [3]);
+    /// assert_eq!(embedding.batch(&vec![[1i64, 2], [3, 4]])?.shape(), [2, 2]);
+    /// assert_eq!(embedding.batch(&(vec![1u32; 24], [2, 3, 4]))?.shape(), [2, 3, 4]);
+    /// let error = embedding.batch(&[1, 2, -3]).unwrap_err();
+    /// assert_eq!(error.to_string(), "index -3 at position 2 is outside the table's rows 0..10");
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn batch<T: HostIndices + ?Sized>(&self, indices: &T) -> Result<IndexBatch> {
+        self.maker.make(indices)
+    }
+
+    /// Takes indices that another kernel writes: u32, row-major, `shape`'s product of them from the region's start.
+    ///
+    /// Nothing is read here: each lookup and update uses what the buffer holds when its commands run. An index outside
+    /// the table gives zeros and no gradient, and is counted: see [`check`](Self::check). The buffer needs the usage
+    /// `STORAGE`, and `COPY_SRC` too if the host-driven [`update`](Self::update) or [`mask`](Self::mask) is to read it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NeedsGpu`] on the CPU reference; [`Error::BufferTooSmall`], [`Error::BufferUsage`],
+    /// [`Error::BufferAlignment`], [`Error::TooLarge`] of the region; [`Error::Shape`] as for
+    /// [`batch`](Self::batch).
+    pub fn batch_from_buffer<'a>(&self, indices: impl Into<BufferRegion<'a>>, shape: &[usize]) -> Result<IndexBatch> {
+        self.maker.make_resident(indices.into(), shape)
+    }
+
+    /// Prepares batches ahead, on a worker thread: validates, sorts and uploads the next two while the GPU computes.
+    ///
+    /// The stream does not borrow the embedding. See [`IndexStream`] for order, errors and the end.
+    ///
+    /// ```
+    /// # use wgpu_embedding::{Adam, EmbeddingConfig, Error, GpuContext, GpuEmbedding};
+    /// # let context = GpuContext::auto()?;
+    /// # let mut embedding = GpuEmbedding::new(&context, EmbeddingConfig::new(10, 4), Adam::default())?;
+    /// let epoch = vec![vec![1, 2, 3], vec![4, 5], vec![6]];
+    /// for batch in embedding.stream(epoch) {
+    ///     let batch = batch?;
+    ///     let output = embedding.lookup(&batch)?;
+    ///     embedding.update(&batch, &output)?;
+    /// }
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn stream<I>(&self, batches: I) -> IndexStream
+    where
+        I: IntoIterator,
+        I::IntoIter: Send + 'static,
+        I::Item: HostIndices,
+    {
+        self.stream_with_depth(batches, STREAM_DEPTH)
+    }
+
+    /// As [`stream`](Self::stream), with at most `depth` batches prepared and not yet taken; 0 counts as 1.
+    pub fn stream_with_depth<I>(&self, batches: I, depth: usize) -> IndexStream
+    where
+        I: IntoIterator,
+        I::IntoIter: Send + 'static,
+        I::Item: HostIndices,
+    {
+        IndexStream::new(self.maker.clone(), batches.into_iter(), depth)
+    }
+
+    pub(super) fn gpu_table(&self, call: &'static str) -> Result<(&Arc<Gpu>, &GpuTable)> {
+        match &self.table {
+            Table::Gpu(gpu, table) => Ok((gpu, table)),
+            Table::Reference(_) => Err(Error::NeedsGpu { call }),
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! The recorded calls: they add commands to the caller's encoder, and do nothing else.
+
+use std::sync::atomic::Ordering;
+
+use super::GpuEmbedding;
+use crate::batch::{BatchData, IndexBatch};
+use crate::error::{Error, Result};
+use crate::gpu::kernels::adam::AdamStep;
+use crate::gpu::record::BatchGradient;
+use crate::gpu::region::BufferRegion;
+
+impl GpuEmbedding {
+    /// Records a lookup into `output`: `[batch.len(), output_dim]` f32, row-major.
+    ///
+    /// Sees the updates that are submitted before it, and those recorded before it on the same encoder.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NeedsGpu`] on the CPU reference; [`Error::BatchMismatch`]; [`Error::BufferTooSmall`],
+    /// [`Error::BufferUsage`], [`Error::BufferAlignment`], [`Error::TooLarge`] and [`Error::ForeignObject`] of
+    /// `output`. After an error nothing was recorded. An encoder of another device is wgpu's to report, when it is
+    /// finished.
+    pub fn record_lookup<'a>(
+        &self,
+        encoder: &mut wgpu::CommandEncoder,
+        batch: &IndexBatch,
+        output: impl Into<BufferRegion<'a>>,
+    ) -> Result<()> {
+        self.gpu_table("record_lookup")?;
+        batch.check_made_by(&self.maker)?;
+        self.encode_lookup(encoder, batch, output.into())?;
+        hold(encoder, batch);
+        Ok(())
+    }
+
+    /// Records one step: the scatter-add of `gradient`, `[batch.len(), output_dim]` f32, and Adam's update.
+    ///
+    /// The step is counted, and its learning rate taken, when it is recorded. Steps must be submitted in the order in
+    /// which they were recorded; an encoder that is dropped takes its step with it, and the count stays.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NeedsGpu`] on the CPU reference; [`Error::Frozen`]; [`Error::Unsorted`] for a batch with GPU-resident
+    /// indices; [`Error::BatchMismatch`]; [`Error::BufferTooSmall`], [`Error::BufferUsage`],
+    /// [`Error::BufferAlignment`], [`Error::TooLarge`] and [`Error::ForeignObject`] of `gradient`. After an error
+    /// nothing was recorded and no step counted.
+    pub fn record_update<'a>(
+        &mut self,
+        encoder: &mut wgpu::CommandEncoder,
+        batch: &IndexBatch,
+        gradient: impl Into<BufferRegion<'a>>,
+    ) -> Result<()> {
+        let (gpu, table) = self.gpu_table("record_update")?;
+        if !self.trainable {
+            return Err(Error::Frozen);
+        }
+        let gradient = self.sorted_gradient("record_update", batch, gradient.into())?;
+        let step = AdamStep::new(&self.optimizer, self.step_count + 1);
+        table.record_update(gpu, encoder, gradient, &step)?;
+        hold(encoder, batch);
+        self.step_count += 1;
+        Ok(())
+    }
+
+    /// Records the summed gradient of each of [`IndexBatch::unique_rows`] into `output`: `[rows, output_dim]` f32.
+    ///
+    /// # Errors
+    ///
+    /// As [`record_update`](Self::record_update), of `gradient` and of `output`; a frozen table has gradients too.
+    pub fn record_row_gradient<'a, 'b>(
+        &self,
+        encoder: &mut wgpu::CommandEncoder,
+        batch: &IndexBatch,
+        gradient: impl Into<BufferRegion<'a>>,
+        output: impl Into<BufferRegion<'b>>,
+    ) -> Result<()> {
+        let (gpu, table) = self.gpu_table("record_row_gradient")?;
+        let gradient = self.sorted_gradient("record_row_gradient", batch, gradient.into())?;
+        table.record_row_gradient(gpu, encoder, gradient, output.into())?;
+        hold(encoder, batch);
+        Ok(())
+    }
+
+    /// Records the summed gradient as a table into `output`: `[input_dim, output_dim]` f32, zeros for rows that the batch
+    /// does not have. `output` needs the usage `COPY_DST` too; it may be larger than a binding.
+    ///
+    /// # Errors
+    ///
+    /// As [`record_row_gradient`](Self::record_row_gradient).
+    pub fn record_dense_gradient<'a, 'b>(
+        &self,
+        encoder: &mut wgpu::CommandEncoder,
+        batch: &IndexBatch,
+        gradient: impl Into<BufferRegion<'a>>,
+        output: impl Into<BufferRegion<'b>>,
+    ) -> Result<()> {
+        let (gpu, table) = self.gpu_table("record_dense_gradient")?;
+        let gradient = self.sorted_gradient("record_dense_gradient", batch, gradient.into())?;
+        table.record_dense_gradient(gpu, encoder, gradient, output.into())?;
+        hold(encoder, batch);
+        Ok(())
+    }
+
+    pub(super) fn encode_lookup(
+        &self,
+        encoder: &mut wgpu::CommandEncoder,
+        batch: &IndexBatch,
+        output: BufferRegion<'_>,
+    ) -> Result<()> {
+        let (gpu, table) = self.gpu_table("lookup")?;
+        let lookups = batch.lookups().expect("a batch of a GPU context has lookups");
+        let resident = match &batch.data {
+            BatchData::Resident { counted, .. } => Some(counted),
+            _ => None,
+        };
+        table.record_lookup(gpu, encoder, lookups, resident.is_some(), output)?;
+        if let Some(counted) = resident {
+            counted.store(true, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// The batch's gradient with its sorted runs, for a call that can only record.
+    fn sorted_gradient<'a>(
+        &self,
+        call: &'static str,
+        batch: &'a IndexBatch,
+        region: BufferRegion<'a>,
+    ) -> Result<BatchGradient<'a>> {
+        batch.check_made_by(&self.maker)?;
+        match &batch.data {
+            BatchData::Sorted { runs, .. } => Ok(BatchGradient { runs, lookup_count: batch.len() as u32, region }),
+            _ => Err(Error::Unsorted { call }),
+        }
+    }
+}
+
+/// Keeps the batch's buffers from being filled again before the recording has run.
+fn hold(encoder: &wgpu::CommandEncoder, batch: &IndexBatch) {
+    if let Some(lookups) = batch.lookups() {
+        lookups.indices.hold(encoder);
+    }
+}
