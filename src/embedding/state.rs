@@ -176,7 +176,7 @@ impl GpuEmbedding {
     ///
     /// [`Error::GpuIndicesOutOfRange`] says how many there were and where the first one stood; this clears the report.
     /// Each readback ([`weights`](Self::weights), [`rows`](Self::rows), [`moments`](Self::moments), and
-    /// [`Tensor::read`] of a GPU-resident batch's lookup) asks the same.
+    /// [`Tensor::read`](crate::Tensor::read) of a GPU-resident batch's lookup) asks the same.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn check(&self) -> Result<()> {
         crate::gpu::readback::block_on(|waiting| self.check_with(waiting))
