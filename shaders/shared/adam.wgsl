@@ -26,6 +26,8 @@ override AMSGRAD: bool;
 @group(0) @binding(4) var<storage, read_write> largest_moment: array<vec4<f32>>;
 
 fn update_quad(index: u32, g: vec4<f32>) {
+    // All loads before the first store, so that their cache misses overlap.
+    let w = weights[index];
     var m = first_moment[index];
     var v = second_moment[index];
     m += (g - m) * step.one_minus_beta_1;
@@ -39,5 +41,5 @@ fn update_quad(index: u32, g: vec4<f32>) {
         s = select(v, largest, largest > v);
         largest_moment[index] = s;
     }
-    weights[index] = weights[index] * step.decay - step.step_size * m / (sqrt(s) + step.epsilon);
+    weights[index] = w * step.decay - step.step_size * m / (sqrt(s) + step.epsilon);
 }
