@@ -99,7 +99,9 @@ impl GpuContext {
             .request_device(&descriptor)
             .await
             .map_err(|error| Error::NoDevice { adapter: info.name.clone(), reason: error.to_string() })?;
-        Ok(Self { gpu: Some(Arc::new(Gpu::new(info, device, queue)?)) })
+        let gpu = Gpu::new(info, device, queue)?;
+        gpu.watch();
+        Ok(Self { gpu: Some(Arc::new(gpu)) })
     }
 
     /// A context on the device that the caller's own code uses.
@@ -159,7 +161,7 @@ impl GpuContext {
     /// Reads a part of a caller's own buffer back, after all that was submitted before. Blocks.
     ///
     /// The buffer needs the usage `COPY_SRC`; the region's offset must be a multiple of 4. Gives as many whole `T` as
-    /// the region holds.
+    /// the region holds; of a buffer whose size is no multiple of 4, the last bytes cannot be read.
     ///
     /// # Errors
     ///
@@ -188,14 +190,17 @@ impl GpuContext {
         if !offset.is_multiple_of(alignment.into()) {
             return Err(Error::BufferAlignment { what, offset, alignment });
         }
-        let count = region.size / size_of::<T>().max(1) as u64;
+        if size_of::<T>() == 0 {
+            return Ok(Vec::new());
+        }
+        let count = region.size / size_of::<T>() as u64;
         let size = count * size_of::<T>() as u64;
         let mut bytes = Vec::with_capacity(size as usize);
         // Copies are of whole words; wgpu's buffers may end between two.
         let end = (offset + size.next_multiple_of(alignment.into())).min(region.buffer.size() / 4 * 4);
         gpu.read(region.buffer, offset..end, PIECE_BYTES, waiting, |piece| bytes.extend_from_slice(piece)).await?;
         bytes.truncate(size as usize);
-        Ok(bytemuck::pod_collect_to_vec(&bytes[..bytes.len() / size_of::<T>().max(1) * size_of::<T>()]))
+        Ok(bytemuck::pod_collect_to_vec(&bytes[..bytes.len() / size_of::<T>() * size_of::<T>()]))
     }
 
     pub(crate) fn inner(&self) -> Option<&Arc<Gpu>> {
@@ -269,6 +274,9 @@ async fn request_adapter() -> Result<wgpu::Adapter> {
     if let Some(wanted) = wanted_adapter() {
         // Not wgpu::util::initialize_adapter_from_env: that panics where no adapter has the name.
         let adapters = instance.enumerate_adapters(backends).await;
+        if adapters.is_empty() {
+            return Err(Error::NoAdapter { reason: "no backend has one".to_owned() });
+        }
         let found = adapters.iter().map(|adapter| adapter.get_info().name).collect();
         return adapters
             .into_iter()

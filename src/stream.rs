@@ -78,6 +78,9 @@ mod worker {
     use super::{IndexBatch, Result};
     use crate::error::Error;
 
+    /// More batches than this are never prepared ahead.
+    const MAX_DEPTH: usize = 1_024;
+
     #[derive(Debug)]
     pub(super) struct Worker {
         prepared: Receiver<Result<IndexBatch>>,
@@ -92,7 +95,7 @@ mod worker {
             depth: usize,
         ) -> Self {
             // The batch in the worker's hand counts too, so the channel holds one fewer.
-            let (sender, prepared) = sync_channel(depth.max(1) - 1);
+            let (sender, prepared) = sync_channel(depth.clamp(1, MAX_DEPTH) - 1);
             let work = move || {
                 for batch in prepare {
                     if sender.send(batch).is_err() {

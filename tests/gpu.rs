@@ -61,6 +61,7 @@ fn main() {
             a_frozen_table_is_looked_up_and_not_updated,
             too_large_things_are_refused_before_allocation,
             a_table_beyond_all_memory_is_an_error,
+            a_lost_device_is_an_error,
             failed_calls_change_nothing,
         }
         context {
@@ -83,6 +84,8 @@ fn main() {
             bad_indices_give_zeros_and_are_counted_once,
             bad_indices_give_no_gradient_and_touch_no_row,
             any_readback_reports_and_clears,
+            bad_indices_overwrite_what_was_there,
+            gradients_are_right_beside_a_stream,
             resident_batches_mask_and_check_their_buffers,
         }
         properties {
@@ -97,6 +100,7 @@ fn main() {
             gradients_into_the_callers_buffers,
             a_dropped_batch_is_not_overwritten_before_its_recording_runs,
             a_dropped_encoder_gives_its_batch_back,
+            a_recorded_update_holds_its_batch_too,
         }
         scatter_add {
             whole_numbers_agree_bit_for_bit,
@@ -105,6 +109,7 @@ fn main() {
             sums_that_nearly_fill_a_binding,
             two_runs_and_any_split_give_the_same_bits,
             padding_rows_get_no_gradient,
+            threads_may_share_a_table,
             a_nan_reaches_its_own_row_and_no_other,
         }
         stream {
@@ -135,7 +140,7 @@ fn main() {
             malformed_cases_are_refused_in_one_line,
         }
         bad_input {
-            the_reference_refuses_gpu_calls,
+            errors_say_the_remedy,
             bad_batches_are_named_and_change_nothing,
         }
     };

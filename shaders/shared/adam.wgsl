@@ -36,9 +36,9 @@ fn update_quad(index: u32, g: vec4<f32>) {
     second_moment[index] = v;
     var s = v;
     if AMSGRAD {
-        // Not max(): a NaN must reach s, as it does in PyTorch.
-        let largest = largest_moment[index];
-        s = select(v, largest, largest > v);
+        // On the bits, whose order is that of numbers not negative, with NaN above them all: a NaN must reach s, as it does
+        // in PyTorch, and the max() of floats may lose it.
+        s = bitcast<vec4<f32>>(max(bitcast<vec4<u32>>(v), bitcast<vec4<u32>>(largest_moment[index])));
         largest_moment[index] = s;
     }
     weights[index] = w * step.decay - step.step_size * m / (sqrt(s) + step.epsilon);

@@ -3,7 +3,6 @@
 mod indices;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 pub use indices::{HostIndices, Index};
 
@@ -33,11 +32,7 @@ pub(crate) enum BatchData {
     /// Made from host indices, all of them rows of the table.
     Sorted { indices: Vec<u32>, rows: Vec<u32>, lookups: GpuLookups, runs: Box<SortedRuns> },
     /// Indices that another kernel wrote: neither checked nor sorted yet.
-    Resident {
-        lookups: GpuLookups,
-        /// Whether a lookup has counted the bad ones since the last update, so that the update need not.
-        counted: AtomicBool,
-    },
+    Resident { lookups: GpuLookups },
 }
 
 impl IndexBatch {
@@ -88,7 +83,7 @@ impl IndexBatch {
     pub(crate) fn lookups(&self) -> Option<&GpuLookups> {
         match &self.data {
             BatchData::Reference { .. } => None,
-            BatchData::Sorted { lookups, .. } | BatchData::Resident { lookups, .. } => Some(lookups),
+            BatchData::Sorted { lookups, .. } | BatchData::Resident { lookups } => Some(lookups),
         }
     }
 
@@ -133,8 +128,7 @@ impl BatchMaker {
         let count = count.unwrap_or(usize::MAX);
         indices::validate_shape(shape, count, self.input_length)?;
         let lookups = resident(gpu, region, count as u32)?;
-        let data = BatchData::Resident { lookups, counted: AtomicBool::new(false) };
-        Ok(IndexBatch { maker: self.clone(), shape: shape.to_vec(), data })
+        Ok(IndexBatch { maker: self.clone(), shape: shape.to_vec(), data: BatchData::Resident { lookups } })
     }
 
     /// Whether lookups of this row get a gradient.

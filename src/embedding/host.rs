@@ -1,7 +1,6 @@
 //! The calls driven from the host: they submit at once, on every context.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use super::{GpuEmbedding, Table};
 use crate::batch::{BatchData, IndexBatch};
@@ -144,30 +143,29 @@ impl GpuEmbedding {
             GradientSource::Gpu(region) => region,
             GradientSource::Host(values) => {
                 Gradient::check_length(values, batch.len() * self.output_dim() as usize)?;
-                uploaded = table.upload_gradient(gpu, values)?;
+                uploaded = GpuTable::upload_gradient(gpu, values)?;
                 (&uploaded).into()
             }
         };
         let lookup_count = batch.len() as u32;
         let mut encoder = gpu.encoder("embedding update");
-        let value = match &batch.data {
-            BatchData::Sorted { runs, rows, .. } => {
-                let gradient = BatchGradient { runs, lookup_count, region };
-                (record(gpu, table, &mut encoder, gradient)?, rows.clone())
-            }
-            BatchData::Resident { lookups, counted } => {
-                let (runs, rows) = self.sort_on_host(batch)?;
-                let gradient = BatchGradient { runs: &runs, lookup_count, region };
-                let value = record(gpu, table, &mut encoder, gradient)?;
-                if !counted.swap(false, Ordering::Relaxed) {
-                    table.record_check(gpu, &mut encoder, lookups)?;
-                }
-                (value, rows)
+        // Sorted here, these must live until the submission: dropped before, their buffer could be filled again by
+        // another thread's batch.
+        let sorted_here;
+        let (runs, rows) = match &batch.data {
+            BatchData::Sorted { runs, rows, .. } => (&**runs, rows),
+            BatchData::Resident { .. } => {
+                sorted_here = self.sort_on_host(batch)?;
+                (&sorted_here.0, &sorted_here.1)
             }
             BatchData::Reference { .. } => unreachable!("a batch of the same context"),
         };
+        let value = record(gpu, table, &mut encoder, BatchGradient { runs, lookup_count, region })?;
+        if let BatchData::Resident { lookups } = &batch.data {
+            table.record_check(gpu, &mut encoder, lookups)?;
+        }
         gpu.submit(encoder)?;
-        Ok(value)
+        Ok((value, rows.clone()))
     }
 
     /// Reads a GPU-resident batch back and sorts what trains of it.

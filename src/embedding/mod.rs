@@ -19,7 +19,7 @@ use crate::gpu::device::Gpu;
 use crate::gpu::region::BufferRegion;
 use crate::gpu::table::GpuTable;
 use crate::initializer::RowGenerator;
-use crate::optimizer::{Adam, check_learning_rate};
+use crate::optimizer::Adam;
 use crate::reference::table::ReferenceTable;
 use crate::stream::IndexStream;
 
@@ -157,10 +157,11 @@ impl GpuEmbedding {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidConfig`] if it is negative or not finite.
+    /// [`Error::InvalidConfig`] if it is negative, not finite, or too large for f32.
     pub fn set_learning_rate(&mut self, learning_rate: f64) -> Result<()> {
-        check_learning_rate(learning_rate)?;
-        self.optimizer.learning_rate = learning_rate;
+        let optimizer = self.optimizer.with_learning_rate(learning_rate);
+        optimizer.validate()?;
+        self.optimizer = optimizer;
         Ok(())
     }
 
@@ -232,7 +233,8 @@ impl GpuEmbedding {
         self.stream_with_depth(batches, STREAM_DEPTH)
     }
 
-    /// As [`stream`](Self::stream), with at most `depth` batches prepared and not yet taken; 0 counts as 1.
+    /// As [`stream`](Self::stream), with at most `depth` batches prepared and not yet taken: 1 to 1,024, and what
+    /// is outside counts as the nearer of them.
     pub fn stream_with_depth<I>(&self, batches: I, depth: usize) -> IndexStream
     where
         I: IntoIterator,

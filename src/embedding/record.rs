@@ -1,7 +1,5 @@
 //! The recorded calls: they add commands to the caller's encoder, and do nothing else.
 
-use std::sync::atomic::Ordering;
-
 use super::GpuEmbedding;
 use crate::batch::{BatchData, IndexBatch};
 use crate::error::{Error, Result};
@@ -109,15 +107,8 @@ impl GpuEmbedding {
     ) -> Result<()> {
         let (gpu, table) = self.gpu_table("lookup")?;
         let lookups = batch.lookups().expect("a batch of a GPU context has lookups");
-        let resident = match &batch.data {
-            BatchData::Resident { counted, .. } => Some(counted),
-            _ => None,
-        };
-        table.record_lookup(gpu, encoder, lookups, resident.is_some(), output)?;
-        if let Some(counted) = resident {
-            counted.store(true, Ordering::Relaxed);
-        }
-        Ok(())
+        let resident = matches!(batch.data, BatchData::Resident { .. });
+        table.record_lookup(gpu, encoder, lookups, resident, output)
     }
 
     /// The batch's gradient with its sorted runs, for a call that can only record.

@@ -170,7 +170,8 @@ impl GpuEmbedding {
     /// Asks whether GPU-resident indices were outside the table since the last report. Blocks until the GPU has computed
     /// what was submitted before.
     ///
-    /// A lookup counts what it meets; so does an update that no lookup of the same batch went before.
+    /// Every lookup counts what it meets, and so does every update and gradient: an index that is looked up and then
+    /// trained counts twice.
     ///
     /// # Errors
     ///

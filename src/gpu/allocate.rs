@@ -29,6 +29,15 @@ impl Gpu {
         Ok(buffer)
     }
 
+    /// Writes through the queue: what is submitted from now on sees it.
+    pub(crate) fn write(&self, buffer: &wgpu::Buffer, offset: u64, bytes: &[u8]) -> Result<()> {
+        let ((), error) = self.scoped(|| self.queue.write_buffer(buffer, offset, bytes));
+        match error {
+            None => Ok(()),
+            Some(error) => Err(Error::Device { doing: "writing to the GPU", reason: error.to_string() }),
+        }
+    }
+
     fn create(
         &self,
         what: &'static str,

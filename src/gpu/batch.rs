@@ -150,7 +150,7 @@ impl Image {
 
     fn upload(&self, gpu: &Gpu, pool: &Arc<BatchPool>) -> Result<Arc<BatchBuffer>> {
         let buffer = pool.take(gpu, self.bytes.len() as u64)?;
-        gpu.queue.write_buffer(buffer.buffer(), 0, &self.bytes);
+        gpu.write(buffer.buffer(), 0, &self.bytes)?;
         Ok(buffer)
     }
 }

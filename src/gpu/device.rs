@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::future::Future;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use super::grid;
@@ -38,6 +38,8 @@ pub(crate) struct Gpu {
     pub info: wgpu::AdapterInfo,
     pipelines: Mutex<HashMap<PipelineKey, Arc<Pipeline>>>,
     in_flight: Mutex<VecDeque<wgpu::SubmissionIndex>>,
+    /// Why the device was lost, once it is; known for devices of this crate's own.
+    lost: Arc<OnceLock<String>>,
 }
 
 /// The address of the kernel, which is a static, tells its build; the constants are kept by their bits, for f64 has no
@@ -69,7 +71,25 @@ impl Gpu {
                 return Err(Error::DeviceLimit { limit, required, available });
             }
         }
-        Ok(Self { device, queue, limits, info, pipelines: Mutex::default(), in_flight: Mutex::default() })
+        Ok(Self {
+            device,
+            queue,
+            limits,
+            info,
+            pipelines: Mutex::default(),
+            in_flight: Mutex::default(),
+            lost: Arc::default(),
+        })
+    }
+
+    /// Learns of the loss of a device of this crate's own: wgpu keeps one callback, and a caller's device may have the
+    /// caller's.
+    pub(crate) fn watch(&self) {
+        let lost = self.lost.clone();
+        self.device.set_device_lost_callback(move |reason, message| {
+            // The first reason is the one.
+            let _ = lost.set(format!("{reason:?}: {message}"));
+        });
     }
 
     /// A kernel compiled with these values of its constants, in the order of [`Kernel::constants`].
@@ -188,8 +208,42 @@ impl Gpu {
         self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some(label) })
     }
 
+    /// Records dispatches in one compute pass, after what `before` records on the encoder itself.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ForeignObject`] where wgpu refuses at once: a pass of the caller's is still open on the encoder, say.
+    pub(crate) fn record(
+        &self,
+        encoder: &mut wgpu::CommandEncoder,
+        label: &'static str,
+        dispatches: &[Dispatch],
+        before: impl FnOnce(&mut wgpu::CommandEncoder),
+    ) -> Result<()> {
+        let ((), error) = self.scoped(|| {
+            before(encoder);
+            if dispatches.is_empty() {
+                return;
+            }
+            let descriptor = wgpu::ComputePassDescriptor { label: Some(label), timestamp_writes: None };
+            let mut pass = encoder.begin_compute_pass(&descriptor);
+            for dispatch in dispatches {
+                pass.set_pipeline(&dispatch.pipeline.pipeline);
+                pass.set_bind_group(0, &dispatch.bind_group, &[]);
+                pass.dispatch_workgroups(dispatch.grid[0], dispatch.grid[1], 1);
+            }
+        });
+        match error {
+            None => Ok(()),
+            Some(error) => Err(Error::ForeignObject { what: "the encoder", reason: error.to_string() }),
+        }
+    }
+
     /// Submits one encoder's work, waiting first where too much is unfinished already.
     pub(crate) fn submit(&self, encoder: wgpu::CommandEncoder) -> Result<()> {
+        if let Some(reason) = self.lost.get() {
+            return Err(Error::Device { doing: "submitting work to a lost device", reason: reason.clone() });
+        }
         let (submission, error) = self.scoped(|| self.queue.submit([encoder.finish()]));
         if let Some(error) = error {
             return Err(Error::Device { doing: "submitting work", reason: error.to_string() });
@@ -205,20 +259,6 @@ impl Gpu {
                 .map_err(|error| Error::Device { doing: "waiting for earlier work", reason: error.to_string() })?;
         }
         Ok(())
-    }
-}
-
-/// Records dispatches in one compute pass.
-pub(crate) fn record(encoder: &mut wgpu::CommandEncoder, label: &str, dispatches: &[Dispatch]) {
-    if dispatches.is_empty() {
-        return;
-    }
-    let mut pass =
-        encoder.begin_compute_pass(&wgpu::ComputePassDescriptor { label: Some(label), timestamp_writes: None });
-    for dispatch in dispatches {
-        pass.set_pipeline(&dispatch.pipeline.pipeline);
-        pass.set_bind_group(0, &dispatch.bind_group, &[]);
-        pass.dispatch_workgroups(dispatch.grid[0], dispatch.grid[1], 1);
     }
 }
 

@@ -11,6 +11,9 @@ pub(crate) const QUAD_BYTES: u64 = 16;
 /// No shard is larger, whatever the device allows, so that quad numbers stay far inside u32.
 const MAX_SHARD_BYTES: u64 = 4 << 30;
 
+/// Each shard costs buffers, and a dispatch in each call.
+const MAX_SHARDS: u32 = 4_096;
+
 /// The offset alignment that WebGPU guarantees to suffice for a storage binding, in bytes.
 const OFFSET_ALIGNMENT: u64 = 256;
 
@@ -59,7 +62,16 @@ impl TableLayout {
                 remedy: "use a smaller output_dim",
             });
         }
-        Ok(Self { rows_per_shard: rows as u32, ..layout })
+        let layout = Self { rows_per_shard: rows as u32, ..layout };
+        if layout.shard_count() > MAX_SHARDS {
+            return Err(Error::InvalidConfig(format!(
+                "the table would be split in {} shards of {} bytes, and {MAX_SHARDS} are the most; use a larger \
+                 max_shard_bytes, or a device with larger bindings",
+                layout.shard_count(),
+                rows * layout.row_bytes()
+            )));
+        }
+        Ok(layout)
     }
 
     /// Quads in a row.
@@ -117,7 +129,7 @@ mod tests {
             (7, 64, 256),
             (64, 1, 1024),
             (65, 1, 1024),
-            (u32::MAX - 1, 1024, 4 << 30),
+            (1 << 30, 1024, 4 << 30),
         ] {
             let layout = layout(input_dim, output_dim, bytes).unwrap();
             let mut next = 0;
@@ -138,6 +150,7 @@ mod tests {
         assert!(matches!(layout(10, 1024, 2048), Err(Error::TooLarge { required: 4096, available: 2048, .. })));
         // 63 rows of one float need no granule of 64, for they are one shard.
         assert_eq!(layout(63, 1, 63 * 16).unwrap().rows_per_shard, 63);
+        assert!(matches!(layout(u32::MAX - 1, 1024, 1 << 30), Err(Error::InvalidConfig(_))));
         let config = EmbeddingConfig::new(100, 64).with_max_shard_bytes(100);
         assert!(matches!(TableLayout::new(&config, &limits(1 << 20)), Err(Error::InvalidConfig(_))));
     }

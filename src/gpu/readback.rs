@@ -70,13 +70,18 @@ impl Gpu {
         }
         let mapped = Arc::new(Mutex::new(Mapped::default()));
         let callback = mapped.clone();
-        staging.map_async(wgpu::MapMode::Read, ..size, move |result| {
-            let mut mapped = lock(&callback);
-            mapped.result = Some(result);
-            if let Some(waker) = mapped.waker.take() {
-                waker.wake();
-            }
-        });
+        let map = || {
+            staging.map_async(wgpu::MapMode::Read, ..size, move |result| {
+                let mut mapped = lock(&callback);
+                mapped.result = Some(result);
+                if let Some(waker) = mapped.waker.take() {
+                    waker.wake();
+                }
+            });
+        };
+        if let ((), Some(error)) = self.scoped(map) {
+            return Err(device_error(error));
+        }
         poll_fn(|context| {
             // The callback runs inside this poll, so no lock is held over it.
             let poll_type = match waiting {

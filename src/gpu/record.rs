@@ -1,7 +1,7 @@
 //! What each call records: checks first, then every dispatch prepared, then the encoder touched.
 
 use super::batch::{GpuLookups, SortedRuns};
-use super::device::{Dispatch, Gpu, record};
+use super::device::{Dispatch, Gpu};
 use super::kernels::adam::AdamStep;
 use super::kernels::row_gradient::Target;
 use super::kernels::{adam_dense, adam_lazy, gather, index_check, row_gradient, scatter_add};
@@ -43,8 +43,7 @@ impl GpuTable {
             dispatches.push(index_check::dispatch(gpu, self, lookups)?);
         }
         dispatches.extend(gather::dispatches(gpu, self, lookups, output)?);
-        record(encoder, "embedding lookup", &dispatches);
-        Ok(())
+        gpu.record(encoder, "embedding lookup", &dispatches, |_| ())
     }
 
     /// Records the index check by itself.
@@ -55,7 +54,8 @@ impl GpuTable {
         lookups: &GpuLookups,
     ) -> Result<()> {
         if lookups.count > 0 {
-            record(encoder, "embedding index check", &[index_check::dispatch(gpu, self, lookups)?]);
+            let dispatch = index_check::dispatch(gpu, self, lookups)?;
+            gpu.record(encoder, "embedding index check", &[dispatch], |_| ())?;
         }
         Ok(())
     }
@@ -78,9 +78,9 @@ impl GpuTable {
         // The step's scalars travel with the encoder, not with the queue: of two updates recorded before one submit
         // each computes with its own.
         let scalars = gpu.allocate_with("step scalars", bytemuck::bytes_of(step), wgpu::BufferUsages::COPY_SRC)?;
-        encoder.copy_buffer_to_buffer(&scalars, 0, &self.step, 0, scalars.size());
-        record(encoder, "embedding update", &dispatches);
-        Ok(())
+        gpu.record(encoder, "embedding update", &dispatches, |encoder| {
+            encoder.copy_buffer_to_buffer(&scalars, 0, &self.step, 0, scalars.size());
+        })
     }
 
     /// Records the summed gradient of each run, `[run_count, output_dim]`.
@@ -107,8 +107,7 @@ impl GpuTable {
                 Target::Compact,
             )?);
         }
-        record(encoder, "embedding row gradient", &dispatches);
-        Ok(())
+        gpu.record(encoder, "embedding row gradient", &dispatches, |_| ())
     }
 
     /// Records the summed gradient as a table, `[input_dim, output_dim]`, zeros where the batch has no row.
@@ -151,10 +150,10 @@ impl GpuTable {
                 )?);
             }
         }
-        record(encoder, "embedding scatter-add", &sum_dispatches);
-        encoder.clear_buffer(output.buffer, output.offset, Some(bytes));
-        record(encoder, "embedding dense gradient", &dispatches);
-        Ok(())
+        gpu.record(encoder, "embedding scatter-add", &sum_dispatches, |_| ())?;
+        gpu.record(encoder, "embedding dense gradient", &dispatches, |encoder| {
+            encoder.clear_buffer(output.buffer, output.offset, Some(bytes));
+        })
     }
 
     /// Prepares the sums of each run's gradient, and the buffer that they will be in.

@@ -71,9 +71,12 @@ impl<'a> BufferRegion<'a> {
     }
 }
 
+/// The kernels number the floats of a binding in u32.
+const MAX_BINDING_BYTES: u64 = 1 << 34;
+
 /// Checks that `required` bytes fit one storage binding.
 pub(crate) fn check_binding_size(what: &'static str, required: u64, limits: &wgpu::Limits) -> Result<()> {
-    let available = limits.max_storage_buffer_binding_size;
+    let available = limits.max_storage_buffer_binding_size.min(MAX_BINDING_BYTES);
     if required > available {
         return Err(Error::TooLarge {
             what,

@@ -21,13 +21,17 @@ impl IndexReport {
 
     /// Reads the report and clears it; an error if there was something in it.
     pub(crate) async fn take(&self, gpu: &Gpu, waiting: Waiting) -> Result<()> {
-        let mut report: index_check::Report = bytemuck::Zeroable::zeroed();
+        // Copied and cleared in one submission: what another thread's lookup counts comes before both or after both.
+        let usage = wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
         let size = self.buffer.size();
-        gpu.read(&self.buffer, 0..size, size, waiting, |bytes| report = bytemuck::pod_read_unaligned(bytes)).await?;
-        let Some((count, first_position)) = report.found() else { return Ok(()) };
-        let mut encoder = gpu.encoder("clear report");
+        let snapshot = gpu.allocate("report snapshot", size, usage)?;
+        let mut encoder = gpu.encoder("take report");
+        encoder.copy_buffer_to_buffer(&self.buffer, 0, &snapshot, 0, size);
         encoder.clear_buffer(&self.buffer, 0, None);
         gpu.submit(encoder)?;
+        let mut report: index_check::Report = bytemuck::Zeroable::zeroed();
+        gpu.read(&snapshot, 0..size, size, waiting, |bytes| report = bytemuck::pod_read_unaligned(bytes)).await?;
+        let Some((count, first_position)) = report.found() else { return Ok(()) };
         Err(Error::GpuIndicesOutOfRange { count, first_position, input_dim: self.input_dim })
     }
 }

@@ -31,8 +31,6 @@ pub(crate) struct GpuTable {
     pub uniform: wgpu::Buffer,
     /// The batch's summed gradient, between the scatter-add and what uses it.
     pub sums: Scratch,
-    /// A gradient from the host.
-    gradient: Scratch,
 }
 
 /// What decides the kernel and the state of an update; the rest of Adam's settings comes with each step.
@@ -118,14 +116,15 @@ impl GpuTable {
             report: IndexReport::new(gpu, layout.input_dim)?,
             uniform: gpu.allocate_with("table", bytemuck::bytes_of(&table_uniform), uniform)?,
             sums: Scratch::new("sums", wgpu::BufferUsages::STORAGE),
-            gradient: Scratch::new("gradient", wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST),
         })
     }
 
     /// A buffer for a gradient from the host, filled; for calls that submit at once.
-    pub(crate) fn upload_gradient(&self, gpu: &Gpu, gradient: &[f32]) -> Result<wgpu::Buffer> {
-        let buffer = self.gradient.at_least(gpu, (size_of_val(gradient) as u64).max(QUAD_BYTES))?;
-        gpu.queue.write_buffer(&buffer, 0, bytemuck::cast_slice(gradient));
+    pub(crate) fn upload_gradient(gpu: &Gpu, gradient: &[f32]) -> Result<wgpu::Buffer> {
+        // One for each call: a shared one could be overwritten by another thread's call before this one is submitted.
+        let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST;
+        let buffer = gpu.allocate("gradient", (size_of_val(gradient) as u64).max(QUAD_BYTES), usage)?;
+        gpu.write(&buffer, 0, bytemuck::cast_slice(gradient))?;
         Ok(buffer)
     }
 
@@ -147,7 +146,7 @@ impl GpuTable {
                     fill_row(&mut row[..output_dim]);
                 }
                 let offset = first as u64 * self.layout.row_bytes();
-                gpu.queue.write_buffer(&shard.weights, offset, bytemuck::cast_slice(&piece));
+                gpu.write(&shard.weights, offset, bytemuck::cast_slice(&piece))?;
                 // Lets go of the queue's own copy before the next piece.
                 gpu.submit(gpu.encoder("write weights"))?;
             }

@@ -147,7 +147,10 @@ impl Adam {
     /// [`Error::InvalidConfig`] names the first setting that is out of its range.
     pub fn validate(&self) -> Result<()> {
         let invalid = |message: String| Err(Error::InvalidConfig(message));
-        check_learning_rate(self.learning_rate)?;
+        if !(self.learning_rate.is_finite() && self.learning_rate >= 0.0) {
+            let given = self.learning_rate;
+            return invalid(format!("learning_rate must be finite and not negative, and is {given}"));
+        }
         for (name, beta) in [("beta_1", self.beta_1), ("beta_2", self.beta_2)] {
             if !(0.0..1.0).contains(&beta) {
                 return invalid(format!("{name} must be in 0.0..1.0, and is {beta}"));
@@ -165,6 +168,16 @@ impl Adam {
         }
         if !(self.weight_decay.is_finite() && self.weight_decay >= 0.0) {
             return invalid(format!("weight_decay must be finite and not negative, and is {}", self.weight_decay));
+        }
+        // What the kernels multiply by, in f32; the step size is never above learning_rate / (1 - beta_1).
+        let step_size = self.learning_rate / (1.0 - self.beta_1);
+        let decay = self.learning_rate * self.weight_decay;
+        if !((step_size as f32).is_finite() && (decay as f32).is_finite()) {
+            return invalid(format!(
+                "learning_rate {:e} is too large: learning_rate / (1 - beta_1) and learning_rate * weight_decay must be \
+                 finite in f32",
+                self.learning_rate
+            ));
         }
         Ok(())
     }
@@ -199,15 +212,6 @@ fn power(base: f64, exponent: u64) -> f64 {
     i32::try_from(exponent).map_or_else(|_| base.powf(exponent as f64), |exponent| base.powi(exponent))
 }
 
-/// A learning rate may change at each step, so it is checked by itself.
-pub(crate) fn check_learning_rate(learning_rate: f64) -> Result<()> {
-    if learning_rate >= 0.0 && (learning_rate as f32).is_finite() {
-        Ok(())
-    } else {
-        Err(Error::InvalidConfig(format!("learning_rate must be finite and not negative, and is {learning_rate}")))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -225,6 +229,8 @@ mod tests {
             (Adam::default().with_epsilon(1e-60), "epsilon"),
             (Adam::default().with_epsilon(f64::INFINITY), "epsilon"),
             (Adam::default().with_weight_decay(-0.1), "weight_decay"),
+            (Adam::default().with_learning_rate(1e38).with_weight_decay(1e308), "learning_rate"),
+            (Adam::default().with_learning_rate(1e30).with_betas(1.0 - 1e-15, 0.9), "learning_rate"),
         ];
         for (adam, name) in cases {
             match adam.validate() {

@@ -2,5 +2,4 @@
 
 mod adam;
 
-pub(crate) use adam::check_learning_rate;
 pub use adam::{Adam, EpsilonForm, Update};

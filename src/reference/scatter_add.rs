@@ -16,6 +16,10 @@ pub struct RowSums {
 /// (the padding row, indices outside the table) give nothing.
 ///
 /// `gradient` is `[indices.len(), output_dim]`.
+///
+/// # Panics
+///
+/// If `output_dim` is 0.
 pub fn scatter_add(gradient: &[f32], output_dim: usize, indices: &[u32], keep: impl Fn(u32) -> bool) -> RowSums {
     let mut lookups: BTreeMap<u32, Vec<&[f32]>> = BTreeMap::new();
     for (&index, lookup) in indices.iter().zip(gradient.chunks_exact(output_dim)) {

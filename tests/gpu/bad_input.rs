@@ -26,10 +26,11 @@ pub fn bad_batches_are_named_and_change_nothing() {
     );
 }
 
-pub fn the_reference_refuses_gpu_calls() {
-    let error = GpuContext::reference();
-    let embedding = GpuEmbedding::new(&error, EmbeddingConfig::new(20, 4), Adam::default()).unwrap();
+pub fn errors_say_the_remedy() {
+    let context = GpuContext::reference();
+    let embedding = GpuEmbedding::new(&context, EmbeddingConfig::new(20, 4), Adam::default()).unwrap();
     assert!(embedding.batch(&[1]).unwrap().index_buffer().is_none());
+    assert!(embedding.lookup(&embedding.batch(&[1]).unwrap()).unwrap().buffer().is_none());
     assert_eq!(
         Error::NeedsGpu { call: "record_lookup" }.to_string(),
         "record_lookup needs a GPU, and this context is the CPU reference; use the host-driven lookup and update, \
@@ -190,13 +191,32 @@ pub fn too_large_things_are_refused_before_allocation() {
 }
 
 pub fn a_table_beyond_all_memory_is_an_error() {
-    // 1 TiB of weights, and Adam's moments besides.
+    // 256 GiB of weights, and Adam's moments besides.
     for context in [context(), GpuContext::reference()] {
-        let error = GpuEmbedding::new(&context, EmbeddingConfig::new(1 << 30, 256), Adam::default()).unwrap_err();
+        let error = GpuEmbedding::new(&context, EmbeddingConfig::new(1 << 28, 256), Adam::default()).unwrap_err();
         assert!(matches!(error, Error::OutOfMemory { required, .. } if required >= 1 << 20), "{error}");
     }
     // What failed took nothing with it.
     GpuEmbedding::new(&context(), EmbeddingConfig::new(10, 4), Adam::default()).unwrap().weights().unwrap();
+}
+
+pub fn a_lost_device_is_an_error() {
+    let context = new_context();
+    let mut embedding = GpuEmbedding::new(&context, EmbeddingConfig::new(20, 4), Adam::default()).unwrap();
+    let batch = embedding.batch(&[1, 2]).unwrap();
+    let output = embedding.lookup(&batch).unwrap();
+    context.device().unwrap().destroy();
+    // wgpu tells of the loss when it is next asked.
+    let _ = context.device().unwrap().poll(wgpu::PollType::wait_indefinitely());
+    assert!(embedding.batch(&[1]).is_err());
+    assert!(embedding.lookup(&batch).is_err());
+    assert!(embedding.update(&batch, &[1.0; 8]).is_err());
+    assert!(embedding.weights().is_err());
+    assert!(embedding.set_weights(&[0.0; 80]).is_err());
+    assert!(embedding.rows(&[1]).is_err());
+    assert!(embedding.check().is_err());
+    assert!(output.read().is_err());
+    assert_eq!(embedding.step_count(), 0);
 }
 
 pub fn failed_calls_change_nothing() {

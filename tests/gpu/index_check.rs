@@ -55,12 +55,13 @@ pub fn bad_indices_give_no_gradient_and_touch_no_row() {
             let indices = mixed(50);
             let gradient = whole_numbers(indices.len() * WIDTH, step.into());
             let batch = resident(&gpu, &indices);
-            // With a lookup before it, or without one: counted once either way.
-            if step != 1 {
+            // With a lookup before it, or without one: each of them counts.
+            let looked_up = step != 1;
+            if looked_up {
                 gpu.lookup(&batch).unwrap();
             }
             gpu.update(&batch, &gradient).unwrap();
-            assert_eq!(gpu.check(), out_of_range(3, 3));
+            assert_eq!(gpu.check(), out_of_range(if looked_up { 6 } else { 3 }, 3));
 
             let kept: Vec<u32> = indices.iter().copied().filter(|&index| index < INPUT_DIM).collect();
             let rows = gradient.chunks(WIDTH).zip(&indices).filter(|&(_, &index)| index < INPUT_DIM);
@@ -147,4 +148,38 @@ pub fn resident_batches_mask_and_check_their_buffers() {
     let output = shared.slice(256..);
     assert!(matches!(embedding.record_lookup(&mut encoder(), &batch, output), Err(Error::Shape { .. })));
     assert_eq!(embedding.step_count(), 1);
+}
+
+pub fn bad_indices_overwrite_what_was_there() {
+    // Into a poisoned buffer, of a table in one piece and of one that is split: zeros must be written, and once.
+    for config in [EmbeddingConfig::new(200, 5), EmbeddingConfig::new(200, 5).with_max_shard_bytes(64 * 32)] {
+        let embedding = GpuEmbedding::new(&context(), config, Adam::default()).unwrap();
+        let indices = [0, 63, 64, 199, 200, 201, 255, 256, u32::MAX, 7];
+        let output = buffer(&[POISON; 10 * 5 + 3]);
+        let mut encoder = encoder();
+        embedding.record_lookup(&mut encoder, &resident(&embedding, &indices), &output).unwrap();
+        queue().submit([encoder.finish()]);
+        let report = Error::GpuIndicesOutOfRange { count: 5, first_position: 4, input_dim: 200 };
+        assert_eq!(embedding.check(), Err(report));
+        let mut expected = reference::gather(&embedding.weights().unwrap(), 5, &indices);
+        expected.extend([POISON; 3]);
+        assert_same_bits("bad indices", &read(&output), &expected);
+    }
+}
+
+pub fn gradients_are_right_beside_a_stream() {
+    // What is sorted for a GPU-resident batch shares its buffers' pool with the stream's worker.
+    let embedding = table();
+    let values = indices(300, INPUT_DIM, Skew::Uniform, 3);
+    let gradient = whole_numbers(300 * WIDTH, 4);
+    let batch = resident(&embedding, &values);
+    let expected = reference::scatter_add(&gradient, WIDTH, &values, |row| row != 4);
+    let source = (0..).map(|seed| indices(300, INPUT_DIM, Skew::Uniform, seed));
+    let mut stream = embedding.stream(source);
+    for _ in 0..200 {
+        drop(stream.next().unwrap().unwrap());
+        let got = embedding.row_gradient(&batch, &gradient).unwrap();
+        assert_eq!(got.rows, expected.rows);
+        assert_same_bits("beside a stream", &got.sums.read().unwrap(), &expected.sums);
+    }
 }

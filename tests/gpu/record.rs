@@ -151,3 +151,23 @@ pub fn a_dropped_encoder_gives_its_batch_back() {
         assert!(Instant::now() < deadline, "the dropped recording kept its buffer");
     }
 }
+
+pub fn a_recorded_update_holds_its_batch_too() {
+    let gradient = fractions(40 * WIDTH, 12);
+    let values = indices(40, 60, Skew::Uniform, 13);
+    let mut twin = GpuEmbedding::new(&context(), config(), Adam::default()).unwrap();
+    let batch = twin.batch(&values).unwrap();
+    twin.update(&batch, &gradient).unwrap();
+
+    let mut embedding = GpuEmbedding::new(&context(), config(), Adam::default()).unwrap();
+    let gradient = buffer(&gradient);
+    let batch = embedding.batch(&values).unwrap();
+    let mut encoder = encoder();
+    embedding.record_update(&mut encoder, &batch, &gradient).unwrap();
+    drop(batch);
+    let others: Vec<_> =
+        (0..4).map(|seed| embedding.batch(&indices(40, 60, Skew::Uniform, 30 + seed)).unwrap()).collect();
+    embedding.lookup(&others[0]).unwrap().read().unwrap();
+    queue().submit([encoder.finish()]);
+    assert_same_bits("a held batch", &embedding.weights().unwrap(), &twin.weights().unwrap());
+}

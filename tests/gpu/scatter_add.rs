@@ -145,3 +145,21 @@ pub fn a_nan_reaches_its_own_row_and_no_other() {
         assert!(got.is_nan() || got == expected);
     }
 }
+
+pub fn threads_may_share_a_table() {
+    let width = 6;
+    let embedding = table(50, width as u32);
+    std::thread::scope(|scope| {
+        for thread in 0..3u64 {
+            let embedding = &embedding;
+            scope.spawn(move || {
+                for round in 0..60 {
+                    let indices = indices(100, 50, Skew::Uniform, thread * 1_000 + round);
+                    let gradient = whole_numbers(100 * width, thread * 1_000 + round);
+                    let (got, expected) = sums(embedding, &indices, &gradient);
+                    assert_same_bits("threads", &got, &expected.sums);
+                }
+            });
+        }
+    });
+}
