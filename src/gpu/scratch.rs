@@ -26,8 +26,7 @@ impl Scratch {
             return Ok(buffer.clone());
         }
         // By half more, where that is allowed, so that slowly growing batches do not allocate each time.
-        let generous = (size + size / 2).min(gpu.limits.max_buffer_size).max(size).next_multiple_of(256);
-        let size = generous.min(gpu.limits.max_buffer_size).max(size);
+        let size = (size + size / 2).next_multiple_of(256).min(gpu.limits.max_buffer_size).max(size);
         let buffer = gpu.allocate(self.what, size, self.usage)?;
         *held = Some(buffer.clone());
         Ok(buffer)

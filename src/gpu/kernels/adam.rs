@@ -1,8 +1,11 @@
 //! What the Adam kernels share: shaders/shared/adam.wgsl.
 
-use super::{Binding, Quad, Runs, shader_struct};
-use crate::gpu::batch::{Section, SortedRuns};
-use crate::gpu::table::{GpuTable, Moments, Shard};
+use super::{Binding, Kernel, Quad, Runs, shader_struct};
+use crate::error::{Error, Result};
+use crate::gpu::batch::SortedRuns;
+use crate::gpu::device::{Dispatch, Gpu};
+use crate::gpu::mapping::RowMapping;
+use crate::gpu::table::{GpuTable, Shard};
 use crate::optimizer::Adam;
 
 /// What both Adam kernels bind: the step and the table, then the batch's rows and sums.
@@ -17,25 +20,37 @@ pub(super) static BINDINGS: &[Binding] = &[
     Binding::read::<Quad>("sums"),
 ];
 
-/// What one shard's update binds, in the order of [`BINDINGS`].
-pub(super) fn resources<'a>(
-    table: &'a GpuTable,
-    shard: &'a Shard,
-    moments: &'a Moments,
-    runs: &'a SortedRuns,
-    uniform: &'a Section,
-    sums: wgpu::BufferBinding<'a>,
-) -> [wgpu::BufferBinding<'a>; 8] {
-    [
-        table.step.as_entire_buffer_binding(),
-        shard.weights.as_entire_buffer_binding(),
-        moments.first.as_entire_buffer_binding(),
-        moments.second.as_entire_buffer_binding(),
-        moments.largest.as_entire_buffer_binding(),
-        uniform.binding(),
-        runs.rows.binding(),
-        sums,
-    ]
+/// One dispatch for each shard that has something to do: `workgroups` says how much, of a shard and its runs.
+pub(super) fn dispatches(
+    gpu: &Gpu,
+    table: &GpuTable,
+    runs: &SortedRuns,
+    sums: wgpu::BufferBinding<'_>,
+    (kernel, amsgrad): (&'static Kernel, bool),
+    workgroups: impl Fn(&RowMapping, &Shard, u32) -> u64,
+) -> Result<Vec<Dispatch>> {
+    let mapping = RowMapping::moved(gpu, table.layout);
+    let pipeline = mapping.pipeline(gpu, kernel, Some(amsgrad))?;
+    let mut dispatches = Vec::new();
+    for (shard, (run_count, uniform)) in table.shards.iter().zip(&runs.shards) {
+        let workgroups = workgroups(&mapping, shard, *run_count);
+        if workgroups == 0 {
+            continue;
+        }
+        let moments = shard.moments.as_ref().ok_or(Error::Frozen)?;
+        let resources = [
+            table.step.as_entire_buffer_binding(),
+            shard.weights.as_entire_buffer_binding(),
+            moments.first.as_entire_buffer_binding(),
+            moments.second.as_entire_buffer_binding(),
+            moments.largest.as_entire_buffer_binding(),
+            uniform.binding(),
+            runs.rows.binding(),
+            sums.clone(),
+        ];
+        dispatches.push(gpu.dispatch(&pipeline, &resources, workgroups)?);
+    }
+    Ok(dispatches)
 }
 
 shader_struct! {

@@ -1,10 +1,9 @@
 //! Adam on every row.
 
 use super::{Kernel, WORKGROUP_SIZE, adam, part};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::gpu::batch::SortedRuns;
 use crate::gpu::device::{Dispatch, Gpu};
-use crate::gpu::mapping::RowMapping;
 use crate::gpu::table::GpuTable;
 
 /// The one build.
@@ -33,15 +32,8 @@ pub(crate) fn dispatches(
     sums: wgpu::BufferBinding<'_>,
     amsgrad: bool,
 ) -> Result<Vec<Dispatch>> {
-    let mapping = RowMapping::moved(gpu, table.layout);
-    let pipeline = mapping.pipeline(gpu, &KERNEL, Some(amsgrad))?;
-    let mut dispatches = Vec::new();
-    for (shard, (_, uniform)) in table.shards.iter().zip(&runs.shards) {
-        let moments = shard.moments.as_ref().ok_or(Error::Frozen)?;
-        let resources = adam::resources(table, shard, moments, runs, uniform, sums.clone());
+    adam::dispatches(gpu, table, runs, sums, (&KERNEL, amsgrad), |_, shard, _| {
         let quads = u64::from(shard.rows.end - shard.rows.start) * u64::from(table.layout.quads());
-        let workgroups = quads.div_ceil(QUADS_PER_WORKGROUP.into());
-        dispatches.push(gpu.dispatch(&pipeline, &resources, workgroups)?);
-    }
-    Ok(dispatches)
+        quads.div_ceil(QUADS_PER_WORKGROUP.into())
+    })
 }

@@ -1,10 +1,9 @@
 //! Adam on the batch's rows.
 
 use super::{Kernel, WORKGROUP_SIZE, adam, part};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::gpu::batch::SortedRuns;
 use crate::gpu::device::{Dispatch, Gpu};
-use crate::gpu::mapping::RowMapping;
 use crate::gpu::table::GpuTable;
 
 /// The one build.
@@ -30,17 +29,7 @@ pub(crate) fn dispatches(
     sums: wgpu::BufferBinding<'_>,
     amsgrad: bool,
 ) -> Result<Vec<Dispatch>> {
-    let mapping = RowMapping::moved(gpu, table.layout);
-    let pipeline = mapping.pipeline(gpu, &KERNEL, Some(amsgrad))?;
-    let mut dispatches = Vec::new();
-    for (shard, (run_count, uniform)) in table.shards.iter().zip(&runs.shards) {
-        if *run_count == 0 {
-            continue;
-        }
-        let moments = shard.moments.as_ref().ok_or(Error::Frozen)?;
-        let resources = adam::resources(table, shard, moments, runs, uniform, sums.clone());
-        let workgroups = mapping.workgroups(*run_count);
-        dispatches.push(gpu.dispatch(&pipeline, &resources, workgroups)?);
-    }
-    Ok(dispatches)
+    adam::dispatches(gpu, table, runs, sums, (&KERNEL, amsgrad), |mapping, _, run_count| {
+        mapping.workgroups(run_count)
+    })
 }
