@@ -1,17 +1,13 @@
-// Adam on every row of one shard; a row outside the batch has gradient zero.
+// Adam on every row of one shard; a row outside the batch has gradient zero, the others are summed here.
 //
 // A workgroup takes 1,024 consecutive quads of the shard, so at most 1,024 rows. It first finds which of its rows the
 // batch has: a binary search in the sorted rows, then one note a row in workgroup memory. So no gradient of the
-// table's size is ever built or cleared: the bytes moved are w, m, v (v_hat) once each way, and the batch's sums.
+// table's size is ever built or cleared: the bytes moved are w, m, v (v_hat) once each way, and the batch's gradient.
 //
-// Parts: grid, row, runs, adam.
+// Parts: grid, row, shard, plan, gradient_*, sum_lookups, partial_slots, sum_partials, any_run, adam.
 
 const QUADS_PER_WORKGROUP: u32 = 1024u;
 const NO_RUN: u32 = 0xffffffffu;
-
-@group(0) @binding(5) var<uniform> runs: Runs;
-@group(0) @binding(6) var<storage, read> rows: array<u32>;
-@group(0) @binding(7) var<storage, read> sums: array<vec4<f32>>;
 
 // The run of each of the workgroup's rows, or NO_RUN.
 var<workgroup> run_of_row: array<u32, QUADS_PER_WORKGROUP>;
@@ -22,7 +18,7 @@ fn lower_bound(first: u32, end: u32, row: u32) -> u32 {
     var high = end;
     while low < high {
         let middle = low + (high - low) / 2u;
-        if rows[middle] < row {
+        if plan[batch.rows + middle] < row {
             low = middle + 1u;
         } else {
             high = middle;
@@ -38,7 +34,7 @@ fn adam_dense(
     @builtin(local_invocation_index) local: u32,
 ) {
     // A folded grid may overhang: such a workgroup finds no rows, but goes through the barriers with the others.
-    let quad_count = runs.row_count * QUADS;
+    let quad_count = shard.row_count * QUADS;
     let first_quad = min((workgroup.y * grid.x + workgroup.x) * QUADS_PER_WORKGROUP, quad_count);
     let end_quad = min(first_quad + QUADS_PER_WORKGROUP, quad_count);
     let first_row = first_quad / QUADS;
@@ -48,10 +44,10 @@ fn adam_dense(
         run_of_row[slot] = NO_RUN;
     }
     workgroupBarrier();
-    let end_run = runs.first_run + runs.run_count;
-    let first_run = lower_bound(runs.first_run, end_run, runs.first_row + first_row);
+    let end_run = plan[batch.shards + shard.number + 1u];
+    let first_run = lower_bound(plan[batch.shards + shard.number], end_run, shard.first_row + first_row);
     for (var run = first_run + local; run < end_run; run += WORKGROUP_SIZE) {
-        let row = rows[run] - runs.first_row;
+        let row = plan[batch.rows + run] - shard.first_row;
         if row >= end_row {
             break;
         }
@@ -62,10 +58,11 @@ fn adam_dense(
     for (var quad = first_quad + local; quad < end_quad; quad += WORKGROUP_SIZE) {
         let row = quad / QUADS;
         let run = run_of_row[row - first_row];
+        let old = load_quad(quad);
         var g = vec4<f32>();
         if run != NO_RUN {
-            g = sums[run * QUADS + quad % QUADS];
+            g = sum_of(run_number(run), quad % QUADS);
         }
-        update_quad(quad, g);
+        store_quad(quad, update_quad(old, g));
     }
 }

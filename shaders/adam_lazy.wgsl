@@ -1,12 +1,9 @@
-// Adam on the batch's rows of one shard; every other row keeps its weights and moments.
+// Adam on the batch's rows of one shard, summed and updated in one; every other row keeps its weights and moments.
 //
-// THREADS threads a run; bytes moved: the sums once, and each of w, m, v (v_hat) read and written once.
+// One build takes the short runs and one the long (shaders/shared/short_runs.wgsl, long_runs.wgsl). THREADS threads a
+// run; bytes moved: each gradient once, and each of w, m, v (v_hat) read and written once.
 //
-// Parts: grid, row, runs, adam.
-
-@group(0) @binding(5) var<uniform> runs: Runs;
-@group(0) @binding(6) var<storage, read> rows: array<u32>;
-@group(0) @binding(7) var<storage, read> sums: array<vec4<f32>>;
+// Parts: grid, row, shard, plan, those of the runs, adam.
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn adam_lazy(
@@ -15,12 +12,14 @@ fn adam_lazy(
     @builtin(local_invocation_index) local: u32,
 ) {
     let thread = thread_number(workgroup, grid, local);
-    if thread / THREADS >= runs.run_count {
+    let run = find_run(thread / THREADS);
+    if run.end == 0u {
         return;
     }
-    let run = runs.first_run + thread / THREADS;
-    let row = rows[run] - runs.first_row;
+    let first_quad = (run.row - shard.first_row) * QUADS;
     for (var quad = thread % THREADS; quad < QUADS; quad += THREADS) {
-        update_quad(row * QUADS + quad, sums[run * QUADS + quad]);
+        // All loads before the first store, so that their cache misses overlap.
+        let old = load_quad(first_quad + quad);
+        store_quad(first_quad + quad, update_quad(old, sum_of(run, quad)));
     }
 }

@@ -3,16 +3,9 @@
 // One dispatch a shard: it copies the lookups whose row the shard holds and leaves the others alone; the first
 // shard's dispatch also writes zeros where an index is outside the table. THREADS threads a lookup.
 //
-// Parts: grid, row, shard, output_*.
+// Parts: grid, row, shard, lookups, output_*.
 
-struct Lookups {
-    count: u32,
-}
-
-@group(0) @binding(1) var<uniform> shard: Shard;
-@group(0) @binding(2) var<uniform> lookups: Lookups;
-@group(0) @binding(3) var<storage, read> indices: array<u32>;
-@group(0) @binding(4) var<storage, read> weights: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read> weights: array<vec4<f32>>;
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn gather(

@@ -3,11 +3,7 @@
 // One thread an index. All zeros is the report of nothing found, so that a cleared buffer is a cleared report: the
 // position is kept as its complement, which is never zero, and the largest complement is the lowest position.
 //
-// Parts: grid.
-
-struct Lookups {
-    count: u32,
-}
+// Parts: grid, lookups.
 
 struct Table {
     input_dim: u32,
@@ -21,9 +17,7 @@ struct Report {
 }
 
 @group(0) @binding(0) var<uniform> table: Table;
-@group(0) @binding(1) var<uniform> lookups: Lookups;
-@group(0) @binding(2) var<storage, read> indices: array<u32>;
-@group(0) @binding(3) var<storage, read_write> report: Report;
+@group(0) @binding(1) var<storage, read_write> report: Report;
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn index_check(

@@ -43,6 +43,17 @@ impl Tensor {
         Ok(Self { shape, data: Data::Gpu { gpu: gpu.clone(), buffer, report } })
     }
 
+    /// Only its first rows.
+    pub(crate) fn truncated(mut self, rows: usize) -> Self {
+        debug_assert!(rows <= self.shape[0]);
+        let row_floats = self.shape[1..].iter().product::<usize>();
+        self.shape[0] = rows;
+        if let Data::Host(values) = &mut self.data {
+            values.truncate(rows * row_floats);
+        }
+        self
+    }
+
     /// Its shape; the values are row-major.
     pub fn shape(&self) -> &[usize] {
         &self.shape

@@ -5,9 +5,10 @@ use std::path::Path;
 
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 use naga::{AddressSpace, Module, StorageAccess, TypeInner};
-use wgpu_embedding::kernels::{ALL, Access, Kernel};
+use wgpu_embedding::kernels::{ALL, Access, Binding, Kernel};
 
 /// WebGPU's default limits, which every kernel stays in.
+const MAX_BIND_GROUPS: usize = 4;
 const MAX_STORAGE_BUFFERS: usize = 8;
 const MAX_INVOCATIONS: u32 = 256;
 const MAX_WORKGROUP_BYTES: u32 = 16_384;
@@ -19,6 +20,10 @@ fn validate(source: &str) -> Result<(Module, ModuleInfo), String> {
         .validate(&module)
         .map_err(|error| error.emit_to_string(source))?;
     Ok((module, info))
+}
+
+fn bindings(kernel: &Kernel) -> impl Iterator<Item = &Binding> {
+    kernel.groups.iter().copied().flatten()
 }
 
 fn each_kernel(check: impl Fn(&Kernel, &Module)) {
@@ -75,10 +80,13 @@ fn bindings_are_those_of_the_host() {
         let mut bound = 0;
         for (_, variable) in module.global_variables.iter() {
             let Some(binding) = variable.binding else { continue };
-            assert_eq!(binding.group, 0);
             let name = variable.name.as_deref().unwrap();
-            let described = &kernel.bindings[binding.binding as usize];
-            assert_eq!(described.name, name, "{}: binding {}", kernel.name, binding.binding);
+            let group = kernel.groups[binding.group as usize];
+            let described = group
+                .iter()
+                .find(|described| described.number == binding.binding)
+                .unwrap_or_else(|| panic!("{}: {name} is not bound by the host", kernel.name));
+            assert_eq!(described.name, name, "{}: {binding:?}", kernel.name);
             let access = match variable.space {
                 AddressSpace::Uniform => Access::Uniform,
                 AddressSpace::Storage { access } if access.contains(StorageAccess::STORE) => Access::ReadWrite,
@@ -96,7 +104,7 @@ fn bindings_are_those_of_the_host() {
             check_fields(module, element, described.fields, &format!("{}: {name}", kernel.name));
             bound += 1;
         }
-        assert_eq!(bound, kernel.bindings.len(), "{}: bindings without a variable", kernel.name);
+        assert_eq!(bound, bindings(kernel).count(), "{}: bindings without a variable", kernel.name);
     });
 }
 
@@ -147,8 +155,9 @@ fn constants_are_those_of_the_host() {
 #[test]
 fn kernels_stay_in_the_default_limits() {
     each_kernel(|kernel, module| {
-        let storage = kernel.bindings.iter().filter(|binding| binding.access != Access::Uniform).count();
+        let storage = bindings(kernel).filter(|binding| binding.access != Access::Uniform).count();
         assert!(storage <= MAX_STORAGE_BUFFERS, "{}: {storage} storage buffers", kernel.name);
+        assert!(kernel.groups.len() <= MAX_BIND_GROUPS, "{}: bind groups", kernel.name);
         let workgroup_bytes: u32 = module
             .global_variables
             .iter()

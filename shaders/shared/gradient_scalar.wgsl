@@ -1,7 +1,7 @@
 // The caller's gradient [lookups, DIM] where DIM is not a multiple of 4: a row's last quad is filled up with zeros.
 // gradient_vec4.wgsl is the same for multiples of 4; a kernel is built with one of the two.
 
-@group(0) @binding(0) var<storage, read> gradient: array<f32>;
+@group(2) @binding(0) var<storage, read> gradient: array<f32>;
 
 fn load_gradient(lookup: u32, quad: u32) -> vec4<f32> {
     let column = quad * 4u;

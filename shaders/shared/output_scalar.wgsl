@@ -1,7 +1,7 @@
 // The caller's output [rows, DIM] where DIM is not a multiple of 4: a row's last quad is cut.
 // output_vec4.wgsl is the same for multiples of 4; a kernel is built with one of the two.
 
-@group(0) @binding(0) var<storage, read_write> output: array<f32>;
+@group(2) @binding(1) var<storage, read_write> output: array<f32>;
 
 fn store_output(row: u32, quad: u32, value: vec4<f32>) {
     let column = quad * 4u;

@@ -5,4 +5,8 @@ struct Shard {
     row_count: u32,
     // Rows of the whole table.
     input_dim: u32,
+    // Its number among the shards.
+    number: u32,
 }
+
+@group(0) @binding(0) var<uniform> shard: Shard;

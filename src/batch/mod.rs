@@ -2,7 +2,7 @@
 
 mod indices;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 pub use indices::{HostIndices, Index};
 
@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::gpu::TableLayout;
 use crate::gpu::batch::{BatchPool, GpuLookups, SortedRuns, resident, upload};
 use crate::gpu::plan::SortPlan;
+use crate::gpu::readback::Waiting;
 use crate::gpu::region::BufferRegion;
 
 /// A batch of indices for one table, or for others of the same size on the same context.
@@ -31,8 +32,9 @@ pub(crate) enum BatchData {
     Reference { indices: Vec<u32>, rows: Vec<u32> },
     /// Made from host indices, all of them rows of the table.
     Sorted { indices: Vec<u32>, rows: Vec<u32>, lookups: GpuLookups, runs: Box<SortedRuns> },
-    /// Indices that another kernel wrote: neither checked nor sorted yet.
-    Resident { lookups: GpuLookups },
+    /// Indices that another kernel writes: checked, and sorted, on the GPU, each time anew. What sorting takes is allocated
+    /// when it is first asked for.
+    Resident { lookups: GpuLookups, runs: OnceLock<Box<SortedRuns>> },
 }
 
 impl IndexBatch {
@@ -83,8 +85,30 @@ impl IndexBatch {
     pub(crate) fn lookups(&self) -> Option<&GpuLookups> {
         match &self.data {
             BatchData::Reference { .. } => None,
-            BatchData::Sorted { lookups, .. } | BatchData::Resident { lookups } => Some(lookups),
+            BatchData::Sorted { lookups, .. } | BatchData::Resident { lookups, .. } => Some(lookups),
         }
+    }
+
+    /// The sorted batch, on the GPU.
+    pub(crate) fn runs(&self) -> Result<&SortedRuns> {
+        match &self.data {
+            BatchData::Sorted { runs, .. } => Ok(runs),
+            BatchData::Resident { lookups, runs } => {
+                if let Some(runs) = runs.get() {
+                    return Ok(runs);
+                }
+                let gpu = self.maker.context.inner().expect("resident on a GPU");
+                let sorted = SortedRuns::on_the_gpu(gpu, lookups, &self.maker.layout, self.maker.padding_idx)?;
+                Ok(runs.get_or_init(|| Box::new(sorted)))
+            }
+            BatchData::Reference { .. } => Err(Error::NeedsGpu { call: "sorting on the GPU" }),
+        }
+    }
+
+    /// The distinct rows that the last sort on the GPU found.
+    pub(crate) async fn read_rows(&self, waiting: Waiting) -> Result<Vec<u32>> {
+        let gpu = self.maker.context.inner().ok_or(Error::NeedsGpu { call: "reading rows" })?;
+        self.runs()?.read_rows(gpu, waiting).await
     }
 
     /// Checks that a table can take this batch.
@@ -110,11 +134,11 @@ impl BatchMaker {
     /// Validates, sorts and uploads.
     pub(crate) fn make<T: HostIndices + ?Sized>(&self, indices: &T) -> Result<IndexBatch> {
         let (indices, shape) = indices::validate(indices, self.layout.input_dim, self.input_length)?;
-        let plan = SortPlan::new(&indices, |row| self.trains(row));
+        let plan = self.sort(&indices)?;
         let data = match self.context.inner() {
             None => BatchData::Reference { indices, rows: plan.rows },
             Some(gpu) => {
-                let (lookups, runs) = upload(gpu, &self.pool, &self.layout, &indices, &plan)?;
+                let (lookups, runs) = upload(gpu, &self.pool, &indices, &plan)?;
                 BatchData::Sorted { indices, rows: plan.rows, lookups, runs: Box::new(runs) }
             }
         };
@@ -128,7 +152,18 @@ impl BatchMaker {
         let count = count.unwrap_or(usize::MAX);
         indices::validate_shape(shape, count, self.input_length)?;
         let lookups = resident(gpu, region, count as u32)?;
-        Ok(IndexBatch { maker: self.clone(), shape: shape.to_vec(), data: BatchData::Resident { lookups } })
+        Ok(IndexBatch { maker: self.clone(), shape: shape.to_vec(), data: BatchData::Resident { lookups, runs: OnceLock::new() } })
+    }
+
+    /// Sorts what trains of a batch.
+    pub(crate) fn sort(&self, indices: &[u32]) -> Result<SortPlan> {
+        SortPlan::new(indices, &self.layout, |row| self.trains(row)).ok_or(Error::TooLarge {
+            what: "the sorted batch",
+            required: indices.len() as u64 * 12,
+            limit: "max_buffer_size",
+            available: 1 << 34,
+            remedy: "split the batch",
+        })
     }
 
     /// Whether lookups of this row get a gradient.

@@ -5,10 +5,8 @@ use std::sync::Arc;
 use super::{GpuEmbedding, Table};
 use crate::batch::{BatchData, IndexBatch};
 use crate::error::{Error, Result};
-use crate::gpu::batch::{SortedRuns, upload};
 use crate::gpu::device::Gpu;
-use crate::gpu::kernels::adam::AdamStep;
-use crate::gpu::plan::SortPlan;
+use crate::gpu::readback::Waiting;
 use crate::gpu::record::BatchGradient;
 use crate::gpu::region::BufferRegion;
 use crate::gpu::table::GpuTable;
@@ -56,9 +54,8 @@ impl GpuEmbedding {
 
     /// One step: sums the gradient per row, and Adam updates the table.
     ///
-    /// `gradient` is that of the lookup's output, of the same shape: `&[f32]`, a `&Tensor` or a GPU buffer. A batch whose
-    /// indices are GPU-resident is read back and sorted on the host, which waits for the GPU; the other calls do not
-    /// wait.
+    /// `gradient` is that of the lookup's output, of the same shape: `&[f32]`, a `&Tensor` or a GPU buffer. Does not wait
+    /// for the GPU; a batch whose indices are GPU-resident is sorted there.
     ///
     /// # Errors
     ///
@@ -79,33 +76,60 @@ impl GpuEmbedding {
             }
             return Ok(());
         }
-        let step = AdamStep::new(&self.optimizer, self.step_count + 1);
-        self.with_runs(batch, gradient, |gpu, table, encoder, gradient| {
-            table.record_update(gpu, encoder, gradient, &step)
-        })?;
-        self.step_count += 1;
-        Ok(())
+        let gpu = self.gpu_table("update")?.0.clone();
+        batch.check_made_by(&self.maker)?;
+        let mut uploaded = None;
+        let region = self.gradient_region(&gpu, batch, gradient, &mut uploaded)?;
+        let mut encoder = gpu.encoder("embedding update");
+        self.encode_update(&mut encoder, batch, region)?;
+        gpu.submit(encoder)
     }
 
-    /// The summed gradient without an update, for each distinct row of the batch.
+    /// The summed gradient without an update, for each distinct row of the batch. Blocks for a GPU-resident batch, whose
+    /// rows are read back.
     ///
     /// # Errors
     ///
     /// As [`update`](Self::update), but a frozen table has gradients too.
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn row_gradient<'a>(&self, batch: &IndexBatch, gradient: impl Into<Gradient<'a>>) -> Result<RowGradient> {
+        let gradient = gradient.into();
+        crate::gpu::readback::block_on(|waiting| self.row_gradient_with(batch, gradient, waiting))
+    }
+
+    /// The async form of [`row_gradient`](Self::row_gradient).
+    pub async fn row_gradient_async<'a>(
+        &self,
+        batch: &IndexBatch,
+        gradient: impl Into<Gradient<'a>>,
+    ) -> Result<RowGradient> {
+        self.row_gradient_with(batch, gradient.into(), Waiting::Yield).await
+    }
+
+    async fn row_gradient_with(
+        &self,
+        batch: &IndexBatch,
+        gradient: Gradient<'_>,
+        waiting: Waiting,
+    ) -> Result<RowGradient> {
         let output_dim = self.output_dim() as usize;
         if let Table::Reference(_) = self.table {
-            let RowSums { rows, sums } = self.reference_sums(batch, gradient.into())?;
+            let RowSums { rows, sums } = self.reference_sums(batch, gradient)?;
             let sums = Tensor::on_host(vec![rows.len(), output_dim], sums);
             return Ok(RowGradient { rows, sums });
         }
-        self.with_runs(batch, gradient.into(), |gpu, table, encoder, gradient| {
+        let sums = self.with_gradient(batch, gradient, |gpu, table, encoder, gradient| {
             let shape = vec![gradient.runs.run_count as usize, output_dim];
             let sums = Tensor::on_gpu(gpu, "row gradient", shape, None)?;
             table.record_row_gradient(gpu, encoder, gradient, whole(&sums))?;
             Ok(sums)
-        })
-        .map(|(sums, rows)| RowGradient { rows, sums })
+        })?;
+        let rows = match batch.unique_rows() {
+            Some(rows) => rows.to_vec(),
+            None => batch.read_rows(waiting).await?,
+        };
+        let sums = sums.truncated(rows.len());
+        Ok(RowGradient { rows, sums })
     }
 
     /// The summed gradient as a table, `[input_dim, output_dim]`: zeros for rows that the batch does not have.
@@ -120,68 +144,49 @@ impl GpuEmbedding {
             let dense = reference::row_gradient(&sums, shape[0], table.output_dim);
             return Ok(Tensor::on_host(shape, dense));
         }
-        self.with_runs(batch, gradient.into(), |gpu, table, encoder, gradient| {
+        self.with_gradient(batch, gradient.into(), |gpu, table, encoder, gradient| {
             let dense = Tensor::on_gpu(gpu, "dense gradient", shape, None)?;
             table.record_dense_gradient(gpu, encoder, gradient, whole(&dense))?;
             Ok(dense)
         })
-        .map(|(dense, _)| dense)
     }
 
     /// Records with the batch's sorted runs and with its gradient in a buffer, then submits; for calls driven from the
-    /// host. Gives the recording's value and the batch's distinct rows.
-    fn with_runs<T>(
+    /// host.
+    fn with_gradient<T>(
         &self,
         batch: &IndexBatch,
         gradient: Gradient<'_>,
         record: impl FnOnce(&Arc<Gpu>, &GpuTable, &mut wgpu::CommandEncoder, BatchGradient<'_>) -> Result<T>,
-    ) -> Result<(T, Vec<u32>)> {
-        let (gpu, table) = self.gpu_table("update")?;
+    ) -> Result<T> {
+        let (gpu, table) = self.gpu_table("a gradient on the GPU")?;
         batch.check_made_by(&self.maker)?;
-        let uploaded;
-        let region = match gradient.0 {
-            GradientSource::Gpu(region) => region,
-            GradientSource::Host(values) => {
-                Gradient::check_length(values, batch.len() * self.output_dim() as usize)?;
-                uploaded = GpuTable::upload_gradient(gpu, values)?;
-                (&uploaded).into()
-            }
-        };
-        let lookup_count = batch.len() as u32;
-        let mut encoder = gpu.encoder("embedding update");
-        // Sorted here, these must live until the submission: dropped before, their buffer could be filled again by
-        // another thread's batch.
-        let sorted_here;
-        let (runs, rows) = match &batch.data {
-            BatchData::Sorted { runs, rows, .. } => (&**runs, rows),
-            BatchData::Resident { .. } => {
-                sorted_here = self.sort_on_host(batch)?;
-                (&sorted_here.0, &sorted_here.1)
-            }
-            BatchData::Reference { .. } => unreachable!("a batch of the same context"),
-        };
-        let value = record(gpu, table, &mut encoder, BatchGradient { runs, lookup_count, region })?;
-        if let BatchData::Resident { lookups } = &batch.data {
+        let mut uploaded = None;
+        let region = self.gradient_region(gpu, batch, gradient, &mut uploaded)?;
+        let mut encoder = gpu.encoder("embedding gradient");
+        let value = record(gpu, table, &mut encoder, BatchGradient { runs: batch.runs()?, region })?;
+        if let BatchData::Resident { lookups, .. } = &batch.data {
             table.record_check(gpu, &mut encoder, lookups)?;
         }
         gpu.submit(encoder)?;
-        Ok((value, rows.clone()))
+        Ok(value)
     }
 
-    /// Reads a GPU-resident batch back and sorts what trains of it.
-    #[cfg(not(target_arch = "wasm32"))]
-    fn sort_on_host(&self, batch: &IndexBatch) -> Result<(SortedRuns, Vec<u32>)> {
-        let (gpu, _) = self.gpu_table("update")?;
-        let indices = crate::gpu::readback::block_on(|waiting| self.read_indices(batch, waiting))?;
-        let plan = SortPlan::new(&indices, |row| self.maker.trains(row));
-        let (_, runs) = upload(gpu, &self.maker.pool, &self.maker.layout, &indices, &plan)?;
-        Ok((runs, plan.rows))
-    }
-
-    /// In a browser nothing may block.
-    #[cfg(target_arch = "wasm32")]
-    fn sort_on_host(&self, _batch: &IndexBatch) -> Result<(SortedRuns, Vec<u32>)> {
-        Err(Error::Unsorted { call: "update in a browser" })
+    /// A gradient in a buffer: the caller's own, or the floats `uploaded`.
+    fn gradient_region<'a>(
+        &self,
+        gpu: &Gpu,
+        batch: &IndexBatch,
+        gradient: Gradient<'a>,
+        uploaded: &'a mut Option<wgpu::Buffer>,
+    ) -> Result<BufferRegion<'a>> {
+        match gradient.0 {
+            GradientSource::Gpu(region) => Ok(region),
+            GradientSource::Host(values) => {
+                Gradient::check_length(values, batch.len() * self.output_dim() as usize)?;
+                Ok((&*uploaded.insert(GpuTable::upload_gradient(gpu, values)?)).into())
+            }
+        }
     }
 
     fn reference_sums(&self, batch: &IndexBatch, gradient: Gradient<'_>) -> Result<RowSums> {

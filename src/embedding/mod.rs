@@ -8,7 +8,7 @@ mod state;
 use std::sync::Arc;
 
 pub use host::RowGradient;
-pub use state::Moments;
+pub use state::{Moments, WeightShard};
 
 use crate::batch::{BatchMaker, HostIndices, IndexBatch};
 use crate::config::EmbeddingConfig;
@@ -116,6 +116,7 @@ impl GpuEmbedding {
         };
         Ok(Self { maker, table, optimizer, step_count: 0, mask_zero: config.mask_zero, trainable: config.trainable })
     }
+
     /// The context it lives on.
     pub fn context(&self) -> &GpuContext {
         &self.maker.context

@@ -1,9 +1,8 @@
 //! The recorded calls: they add commands to the caller's encoder, and do nothing else.
 
-use super::GpuEmbedding;
+use super::{GpuEmbedding, Table};
 use crate::batch::{BatchData, IndexBatch};
 use crate::error::{Error, Result};
-use crate::gpu::kernels::adam::AdamStep;
 use crate::gpu::record::BatchGradient;
 use crate::gpu::region::BufferRegion;
 
@@ -31,15 +30,15 @@ impl GpuEmbedding {
         Ok(())
     }
 
-    /// Records one step: the scatter-add of `gradient`, `[batch.len(), output_dim]` f32, and Adam's update.
+    /// Records one step: the scatter-add of `gradient`, `[batch.len(), output_dim]` f32, and Adam's update. A batch whose
+    /// indices are GPU-resident is sorted in the same pass.
     ///
     /// The step is counted, and its learning rate taken, when it is recorded. Steps must be submitted in the order in
-    /// which they were recorded; an encoder that is dropped takes its step with it, and the count stays.
+    /// which they were recorded; an encoder that is dropped takes its gradient with it, and the count stays.
     ///
     /// # Errors
     ///
-    /// [`Error::NeedsGpu`] on the CPU reference; [`Error::Frozen`]; [`Error::Unsorted`] for a batch with GPU-resident
-    /// indices; [`Error::BatchMismatch`]; [`Error::BufferTooSmall`], [`Error::BufferUsage`],
+    /// [`Error::NeedsGpu`] on the CPU reference; [`Error::Frozen`]; [`Error::BatchMismatch`]; [`Error::BufferTooSmall`], [`Error::BufferUsage`],
     /// [`Error::BufferAlignment`], [`Error::TooLarge`] and [`Error::ForeignObject`] of `gradient`. After an error
     /// nothing was recorded and no step counted.
     pub fn record_update<'a>(
@@ -48,15 +47,13 @@ impl GpuEmbedding {
         batch: &IndexBatch,
         gradient: impl Into<BufferRegion<'a>>,
     ) -> Result<()> {
-        let (gpu, table) = self.gpu_table("record_update")?;
+        self.gpu_table("record_update")?;
         if !self.trainable {
             return Err(Error::Frozen);
         }
-        let gradient = self.sorted_gradient("record_update", batch, gradient.into())?;
-        let step = AdamStep::new(&self.optimizer, self.step_count + 1);
-        table.record_update(gpu, encoder, gradient, &step)?;
+        batch.check_made_by(&self.maker)?;
+        self.encode_update(encoder, batch, gradient.into())?;
         hold(encoder, batch);
-        self.step_count += 1;
         Ok(())
     }
 
@@ -73,7 +70,8 @@ impl GpuEmbedding {
         output: impl Into<BufferRegion<'b>>,
     ) -> Result<()> {
         let (gpu, table) = self.gpu_table("record_row_gradient")?;
-        let gradient = self.sorted_gradient("record_row_gradient", batch, gradient.into())?;
+        batch.check_made_by(&self.maker)?;
+        let gradient = BatchGradient { runs: batch.runs()?, region: gradient.into() };
         table.record_row_gradient(gpu, encoder, gradient, output.into())?;
         hold(encoder, batch);
         Ok(())
@@ -93,7 +91,8 @@ impl GpuEmbedding {
         output: impl Into<BufferRegion<'b>>,
     ) -> Result<()> {
         let (gpu, table) = self.gpu_table("record_dense_gradient")?;
-        let gradient = self.sorted_gradient("record_dense_gradient", batch, gradient.into())?;
+        batch.check_made_by(&self.maker)?;
+        let gradient = BatchGradient { runs: batch.runs()?, region: gradient.into() };
         table.record_dense_gradient(gpu, encoder, gradient, output.into())?;
         hold(encoder, batch);
         Ok(())
@@ -111,18 +110,33 @@ impl GpuEmbedding {
         table.record_lookup(gpu, encoder, lookups, resident, output)
     }
 
-    /// The batch's gradient with its sorted runs, for a call that can only record.
-    fn sorted_gradient<'a>(
-        &self,
-        call: &'static str,
-        batch: &'a IndexBatch,
-        region: BufferRegion<'a>,
-    ) -> Result<BatchGradient<'a>> {
-        batch.check_made_by(&self.maker)?;
-        match &batch.data {
-            BatchData::Sorted { runs, .. } => Ok(BatchGradient { runs, lookup_count: batch.len() as u32, region }),
-            _ => Err(Error::Unsorted { call }),
+    /// Counts the step.
+    pub(super) fn encode_update(
+        &mut self,
+        encoder: &mut wgpu::CommandEncoder,
+        batch: &IndexBatch,
+        region: BufferRegion<'_>,
+    ) -> Result<()> {
+        let Table::Gpu(gpu, table) = &mut self.table else { return Err(Error::NeedsGpu { call: "update" }) };
+        let gradient = BatchGradient { runs: batch.runs()?, region };
+        table.record_update(gpu, encoder, gradient, &self.optimizer, self.step_count + 1)?;
+        self.step_count += 1;
+        if let BatchData::Resident { lookups, .. } = &batch.data {
+            table.record_check(gpu, encoder, lookups)?;
         }
+        Ok(())
+    }
+
+    /// Records what brings every row of a deferred table up to date, in its buffers, for passes of the caller's own that
+    /// read [`weight_shards`](Self::weight_shards) after it. Costs what the whole table costs; with other updates there is
+    /// nothing to do.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NeedsGpu`] on the CPU reference; [`Error::ForeignObject`] of the encoder.
+    pub fn record_flush(&self, encoder: &mut wgpu::CommandEncoder) -> Result<()> {
+        let (gpu, table) = self.gpu_table("record_flush")?;
+        table.record_flush(gpu, encoder)
     }
 }
 

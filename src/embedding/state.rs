@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::gpu::readback::{PIECE_BYTES, Waiting};
 use crate::gpu::region::BufferRegion;
 use crate::gpu::table::Part;
+use crate::optimizer::Adam;
 
 /// Adam's moments, each `[input_dim, output_dim]`, row-major.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,6 +20,17 @@ pub struct Moments {
     /// With amsgrad, the largest `v` so far.
     #[doc(alias = "max_exp_avg_sq")]
     pub largest: Option<Vec<f32>>,
+}
+
+/// A part of the table on the GPU, see [`GpuEmbedding::weight_shards`].
+#[derive(Debug, Clone)]
+pub struct WeightShard<'a> {
+    /// The rows it holds.
+    pub rows: std::ops::Range<u32>,
+    /// Floats from one row to the next: `output_dim`, rounded up to a multiple of 4.
+    pub row_floats: u32,
+    /// Row-major f32, from the buffer's start.
+    pub buffer: &'a wgpu::Buffer,
 }
 
 impl GpuEmbedding {
@@ -44,6 +56,7 @@ impl GpuEmbedding {
         match &self.table {
             Table::Reference(table) => Ok(table.state.weights.clone()),
             Table::Gpu(gpu, table) => {
+                table.flush(gpu)?;
                 Ok(table.read(gpu, Part::Weights, waiting).await?.expect("every table has weights"))
             }
         }
@@ -70,10 +83,70 @@ impl GpuEmbedding {
         match &mut self.table {
             Table::Reference(table) => table.state.weights.copy_from_slice(weights),
             Table::Gpu(gpu, table) => {
+                // What rows have still to become, they become first: it is of the old weights.
+                table.flush(gpu)?;
                 let mut rows = weights.chunks_exact(output_dim);
                 table.write_weights(gpu, |row| row.copy_from_slice(rows.next().expect("the length was checked")))?;
             }
         }
+        Ok(())
+    }
+
+    /// Brings every row of a table with [`Update::Deferred`](crate::Update::Deferred) up to date, in its buffers; with other
+    /// updates there is nothing to do. Costs what the whole table costs, in submissions of bounded length; does not wait.
+    ///
+    /// Results do not depend on it, but for the last bits: a row that is brought up to date in two parts is rounded twice.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Device`] and [`Error::OutOfMemory`].
+    pub fn flush(&self) -> Result<()> {
+        match &self.table {
+            Table::Gpu(gpu, table) => table.flush(gpu),
+            Table::Reference(_) => Ok(()),
+        }
+    }
+
+    /// The GPU buffers that hold the weights, for the caller's own passes: first [`flush`](Self::flush)ed, so that what is
+    /// submitted from now on, and before the next update, reads them up to date. After later updates,
+    /// [`record_flush`](Self::record_flush) first.
+    ///
+    /// Whoever writes them must do so right after a flush, and before the next update.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NeedsGpu`] on the CPU reference; as [`flush`](Self::flush).
+    pub fn weight_shards(&self) -> Result<Vec<WeightShard<'_>>> {
+        let (gpu, table) = self.gpu_table("weight_shards")?;
+        table.flush(gpu)?;
+        let row_floats = table.layout.quads() * 4;
+        let shards = table.shards.iter();
+        Ok(shards.map(|shard| WeightShard { rows: shard.rows.clone(), row_floats, buffer: &shard.weights }).collect())
+    }
+
+    /// Changes Adam's settings from the next update on. Weights, moments and step count stay.
+    ///
+    /// Rows are first brought up to date by the old settings. Submit recorded updates before. The update and `amsgrad`
+    /// must stay as they are, for they decide what a table keeps.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidConfig`] for a setting out of range, or one that must stay; then nothing has changed.
+    pub fn set_optimizer(&mut self, optimizer: Adam) -> Result<()> {
+        optimizer.validate()?;
+        let kept = |adam: &Adam| (adam.update, adam.amsgrad);
+        if kept(&optimizer) != kept(&self.optimizer) {
+            return Err(Error::InvalidConfig(format!(
+                "a table keeps its update and amsgrad, {:?}, and {:?} was asked for; make another table",
+                kept(&self.optimizer),
+                kept(&optimizer)
+            )));
+        }
+        if let Table::Gpu(gpu, table) = &mut self.table {
+            table.flush(gpu)?;
+            table.set_optimizer(gpu, &optimizer, self.step_count)?;
+        }
+        self.optimizer = optimizer;
         Ok(())
     }
 
@@ -127,6 +200,7 @@ impl GpuEmbedding {
                 Ok(Some(Moments { first: state.first_moment, second: state.second_moment, largest }))
             }
             Table::Gpu(gpu, table) => {
+                table.flush(gpu)?;
                 let first = table.read(gpu, Part::FirstMoment, waiting).await?;
                 let second = table.read(gpu, Part::SecondMoment, waiting).await?;
                 let largest = table.read(gpu, Part::LargestMoment, waiting).await?;

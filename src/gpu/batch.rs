@@ -1,12 +1,12 @@
 //! A batch on the GPU: its indices, and its runs sorted for the scatter-add.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
+use super::device::{Dispatch, Gpu, lock};
+use super::kernels::{LOOKUPS, Lookups, PLAN};
+use super::plan::{SortPlan, partial_levels};
 use super::TableLayout;
-use super::device::{Gpu, lock};
-use super::kernels::scatter_add::Level;
-use super::kernels::{Lookups, Runs};
-use super::plan::SortPlan;
+use super::readback::{PIECE_BYTES, Waiting};
 use super::region::{BufferRegion, check_binding_size};
 use crate::error::Result;
 
@@ -16,31 +16,99 @@ const ALIGNMENT: u64 = 256;
 /// Idle buffers that a pool keeps.
 const MAX_IDLE: usize = 8;
 
-/// The lookups of a batch, for the gather and the index check.
+/// The lookups of a batch in batch order, for the gather and the index check.
 #[derive(Debug, Clone)]
 pub(crate) struct GpuLookups {
     pub count: u32,
     pub indices: Section,
     /// A [`Lookups`] uniform.
-    pub uniform: Section,
+    uniform: Section,
+    group: OnceLock<wgpu::BindGroup>,
 }
 
-/// The sorted runs of a batch, for the scatter-add and the update.
+impl GpuLookups {
+    /// The bind group of all kernels that take them, [`LOOKUPS`].
+    pub(crate) fn group(&self, gpu: &Gpu) -> Result<&wgpu::BindGroup> {
+        once(&self.group, || gpu.bind("lookups", LOOKUPS, &[self.uniform.binding(), self.indices.binding()]))
+    }
+}
+
+/// A sorted batch, for the scatter-add and the update.
 ///
-/// All that the gradient's side needs to know of a batch: whoever sorts, the host or the GPU, fills one of these.
+/// All that the gradient's side needs to know of a batch: whoever sorts, the host or the GPU, fills its plan.
 #[derive(Debug, Clone)]
 pub(crate) struct SortedRuns {
+    /// Lookups in the batch, the gradient's rows; more than are sorted where some do not train.
+    pub lookup_count: u32,
+    /// Runs in each shard, and lookups in the longest of them; where the GPU sorts, the most that there can be.
+    pub shards: Vec<ShardRuns>,
+    /// Runs in all shards, likewise.
     pub run_count: u32,
-    pub sum_count: u32,
-    pub order: Section,
-    pub rows: Section,
-    pub segments: Section,
-    /// Segments in each level, with its [`Level`] uniform.
-    pub levels: Vec<(u32, Section)>,
-    /// Runs in each shard, with its [`Runs`] uniform.
-    pub shards: Vec<(u32, Section)>,
-    /// All runs as if of one shard.
-    pub whole: (u32, Section),
+    /// What sorts the batch on the GPU, before each use.
+    pub sort: Vec<Dispatch>,
+    plan: Section,
+    /// Where in it the rows begin, in words.
+    rows_word: u32,
+    /// A [`PlanLayout`](super::plan::PlanLayout) uniform.
+    layout: Section,
+    group: OnceLock<wgpu::BindGroup>,
+}
+
+/// See [`SortedRuns::shards`].
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ShardRuns {
+    pub run_count: u32,
+    pub longest: u32,
+}
+
+impl SortedRuns {
+    /// The bind group of all kernels that take it, [`PLAN`].
+    pub(crate) fn group(&self, gpu: &Gpu) -> Result<&wgpu::BindGroup> {
+        once(&self.group, || gpu.bind("sorted batch", PLAN, &[self.layout.binding(), self.plan.binding()]))
+    }
+
+    /// Prepares the sort of a GPU-resident batch.
+    pub(crate) fn on_the_gpu(
+        gpu: &Gpu,
+        lookups: &GpuLookups,
+        table: &TableLayout,
+        padding_idx: Option<u32>,
+    ) -> Result<Self> {
+        let _ = (gpu, lookups, table, padding_idx);
+        Err(crate::Error::Unsorted { call: "todo" })
+    }
+
+    /// The distinct rows, as the plan on the GPU has them.
+    pub(crate) async fn read_rows(&self, gpu: &Gpu, waiting: Waiting) -> Result<Vec<u32>> {
+        let region = self.plan.region();
+        let word = |word: u32| region.offset + u64::from(word) * 4;
+        let mut words = Vec::new();
+        let mut take = |bytes: &[u8]| words.extend(bytes.chunks_exact(4).map(bytemuck::pod_read_unaligned::<u32>));
+        gpu.read(region.buffer, word(0)..word(1), PIECE_BYTES, waiting, &mut take).await?;
+        let run_count = words[0];
+        words.clear();
+        let rows = word(self.rows_word)..word(self.rows_word + run_count);
+        let mut take = |bytes: &[u8]| words.extend(bytes.chunks_exact(4).map(bytemuck::pod_read_unaligned::<u32>));
+        gpu.read(region.buffer, rows, PIECE_BYTES, waiting, &mut take).await?;
+        Ok(words)
+    }
+
+    /// Levels of partial sums that its longest run needs.
+    pub(crate) fn levels(&self) -> u32 {
+        partial_levels(self.shards.iter().map(|shard| shard.longest).max().unwrap_or(0))
+    }
+}
+
+/// The cell's value, made the first time.
+fn once(
+    cell: &OnceLock<wgpu::BindGroup>,
+    make: impl FnOnce() -> Result<wgpu::BindGroup>,
+) -> Result<&wgpu::BindGroup> {
+    if let Some(group) = cell.get() {
+        return Ok(group);
+    }
+    let group = make()?;
+    Ok(cell.get_or_init(|| group))
 }
 
 /// A part of a buffer that the batch keeps alive.
@@ -52,6 +120,12 @@ pub(crate) struct Section {
 }
 
 impl Section {
+    /// All of a buffer that goes back to no pool.
+    fn of_buffer(buffer: wgpu::Buffer) -> Self {
+        let size = buffer.size();
+        Self { buffer: Arc::new(BatchBuffer { buffer: Some(buffer), pool: None }), offset: 0, size }
+    }
+
     pub(crate) fn binding(&self) -> wgpu::BufferBinding<'_> {
         wgpu::BufferBinding {
             buffer: self.buffer.buffer(),
@@ -165,49 +239,35 @@ impl Place {
 pub(crate) fn upload(
     gpu: &Gpu,
     pool: &Arc<BatchPool>,
-    layout: &TableLayout,
     indices: &[u32],
     plan: &SortPlan,
 ) -> Result<(GpuLookups, SortedRuns)> {
     check_binding_size("the batch's indices", size_of_val(indices) as u64, &gpu.limits)?;
-    check_binding_size("the batch's segments", size_of_val(&plan.segments[..]) as u64, &gpu.limits)?;
-    let mut image = Image::default();
+    check_binding_size("the sorted batch", size_of_val(&plan.words[..]) as u64, &gpu.limits)?;
     let count = indices.len() as u32;
+    let mut image = Image::default();
     let uniform = image.push(&[Lookups { count }]);
-    let levels: Vec<_> = plan
-        .levels
-        .iter()
-        .enumerate()
-        .map(|(level, range)| {
-            let segment_count = range.end - range.start;
-            let of_lookups = u32::from(level == 0);
-            (segment_count, image.push(&[Level { first_segment: range.start, segment_count, of_lookups }]))
-        })
-        .collect();
-    let mut push_runs = |rows: std::ops::Range<u32>| {
-        let runs = plan.runs_of(&rows);
-        let run_count = runs.end - runs.start;
-        let row_count = rows.end - rows.start;
-        (run_count, image.push(&[Runs { first_run: runs.start, run_count, first_row: rows.start, row_count }]))
-    };
-    let shards: Vec<_> = layout.shards().map(&mut push_runs).collect();
-    let whole = push_runs(0..layout.input_dim);
-    let places = [image.push(indices), image.push(&plan.order), image.push(&plan.rows), image.push(&plan.segments)];
+    let layout = image.push(&[plan.layout]);
+    let indices = image.push(indices);
+    let words = image.push(&plan.words);
     let buffer = image.upload(gpu, pool)?;
-
-    let [indices, order, rows, segments] = places.map(|place| place.of(&buffer));
-    let sections = |list: Vec<(u32, Place)>| list.into_iter().map(|(n, place)| (n, place.of(&buffer))).collect();
+    let shards = plan.runs.iter().zip(&plan.longest);
     Ok((
-        GpuLookups { count, indices, uniform: uniform.of(&buffer) },
+        GpuLookups {
+            count,
+            indices: indices.of(&buffer),
+            uniform: uniform.of(&buffer),
+            group: OnceLock::new(),
+        },
         SortedRuns {
+            lookup_count: count,
+            shards: shards.map(|(&run_count, &longest)| ShardRuns { run_count, longest }).collect(),
             run_count: plan.rows.len() as u32,
-            sum_count: plan.sum_count,
-            order,
-            rows,
-            segments,
-            levels: sections(levels),
-            shards: sections(shards),
-            whole: (whole.0, whole.1.of(&buffer)),
+            sort: Vec::new(),
+            plan: words.of(&buffer),
+            rows_word: plan.layout.rows,
+            layout: layout.of(&buffer),
+            group: OnceLock::new(),
         },
     ))
 }
@@ -226,10 +286,5 @@ pub(crate) fn resident(gpu: &Gpu, region: BufferRegion<'_>, count: u32) -> Resul
     };
     let contents = Lookups { count };
     let uniform = gpu.allocate_with("lookups", bytemuck::bytes_of(&contents), wgpu::BufferUsages::UNIFORM)?;
-    let uniform = Section {
-        size: uniform.size(),
-        buffer: Arc::new(BatchBuffer { buffer: Some(uniform), pool: None }),
-        offset: 0,
-    };
-    Ok(GpuLookups { count, indices, uniform })
+    Ok(GpuLookups { count, indices, uniform: Section::of_buffer(uniform), group: OnceLock::new() })
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use super::grid;
-use super::kernels::{Access, Kernel};
+use super::kernels::{Access, Binding, Kernel};
 use crate::error::{Error, Result};
 
 /// Host-driven calls leave at most this many submissions unfinished, so that a loop which reads nothing back cannot
@@ -15,10 +15,11 @@ use crate::error::{Error, Result};
 const MAX_SUBMISSIONS_IN_FLIGHT: usize = 16;
 
 /// The kernels' needs: (limit, needed, granted).
-fn required_limits(limits: &wgpu::Limits) -> [(&'static str, u64, u64); 5] {
+fn required_limits(limits: &wgpu::Limits) -> [(&'static str, u64, u64); 6] {
     [
-        ("max_storage_buffers_per_shader_stage", 6, limits.max_storage_buffers_per_shader_stage.into()),
-        ("max_uniform_buffers_per_shader_stage", 2, limits.max_uniform_buffers_per_shader_stage.into()),
+        ("max_bind_groups", 3, limits.max_bind_groups.into()),
+        ("max_storage_buffers_per_shader_stage", 8, limits.max_storage_buffers_per_shader_stage.into()),
+        ("max_uniform_buffers_per_shader_stage", 3, limits.max_uniform_buffers_per_shader_stage.into()),
         ("max_compute_workgroup_size_x", grid::WORKGROUP_SIZE.into(), limits.max_compute_workgroup_size_x.into()),
         (
             "max_compute_invocations_per_workgroup",
@@ -37,6 +38,8 @@ pub(crate) struct Gpu {
     pub limits: wgpu::Limits,
     pub info: wgpu::AdapterInfo,
     pipelines: Mutex<HashMap<PipelineKey, Arc<Pipeline>>>,
+    /// By the address and number of the bindings, which are statics.
+    layouts: Mutex<HashMap<(usize, usize), wgpu::BindGroupLayout>>,
     in_flight: Mutex<VecDeque<wgpu::SubmissionIndex>>,
     /// Why the device was lost, once it is; known for devices of this crate's own.
     lost: Arc<OnceLock<String>>,
@@ -46,21 +49,24 @@ pub(crate) struct Gpu {
 /// `Eq`.
 type PipelineKey = (usize, Vec<u64>);
 
-/// A compiled kernel and the layout that its bind groups have.
+/// A compiled kernel.
 #[derive(Debug)]
 pub(crate) struct Pipeline {
     kernel: &'static Kernel,
     pipeline: wgpu::ComputePipeline,
-    bind_group_layout: wgpu::BindGroupLayout,
 }
 
-/// One dispatch, checked and ready to be recorded.
-#[derive(Debug)]
+/// One dispatch, checked and ready to be recorded, as often as one likes.
+#[derive(Debug, Clone)]
 pub(crate) struct Dispatch {
     pipeline: Arc<Pipeline>,
-    bind_group: wgpu::BindGroup,
+    /// Group 0, 1, 2; `None` where the kernel has none of that number.
+    groups: [Option<wgpu::BindGroup>; GROUPS],
     grid: [u32; 2],
 }
+
+/// Bind groups that a kernel may have.
+const GROUPS: usize = 3;
 
 impl Gpu {
     /// Takes a device over, if the kernels can run on it.
@@ -77,6 +83,7 @@ impl Gpu {
             limits,
             info,
             pipelines: Mutex::default(),
+            layouts: Mutex::default(),
             in_flight: Mutex::default(),
             lost: Arc::default(),
         })
@@ -112,28 +119,15 @@ impl Gpu {
             label,
             source: wgpu::ShaderSource::Wgsl(kernel.source().into()),
         });
-        let entries: Vec<_> = (0..)
-            .zip(kernel.bindings)
-            .map(|(binding, described)| wgpu::BindGroupLayoutEntry {
-                binding,
-                visibility: wgpu::ShaderStages::COMPUTE,
-                ty: wgpu::BindingType::Buffer {
-                    ty: match described.access {
-                        Access::Uniform => wgpu::BufferBindingType::Uniform,
-                        Access::Read => wgpu::BufferBindingType::Storage { read_only: true },
-                        Access::ReadWrite => wgpu::BufferBindingType::Storage { read_only: false },
-                    },
-                    has_dynamic_offset: false,
-                    min_binding_size: wgpu::BufferSize::new(described.size),
-                },
-                count: None,
-            })
+        let groups: Vec<_> = kernel
+            .groups
+            .iter()
+            .map(|bindings| (!bindings.is_empty()).then(|| self.bind_group_layout(bindings)))
             .collect();
-        let bind_group_layout =
-            self.device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label, entries: &entries });
+        let groups: Vec<_> = groups.iter().map(Option::as_ref).collect();
         let layout = self.device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
             label,
-            bind_group_layouts: &[Some(&bind_group_layout)],
+            bind_group_layouts: &groups,
             immediate_size: 0,
         });
         let constants: Vec<_> = kernel.constants.iter().copied().zip(constants.iter().copied()).collect();
@@ -149,40 +143,75 @@ impl Gpu {
             },
             cache: None,
         });
-        Pipeline { kernel, pipeline, bind_group_layout }
+        Pipeline { kernel, pipeline }
     }
 
-    /// Prepares a dispatch of `workgroups` workgroups, with one resource for each of the kernel's bindings.
+    /// The layout of a group; made once, for wgpu compares layouts by their contents.
+    fn bind_group_layout(&self, bindings: &'static [Binding]) -> wgpu::BindGroupLayout {
+        let layout = || {
+            let entry = |binding: &Binding| wgpu::BindGroupLayoutEntry {
+                binding: binding.number,
+                visibility: wgpu::ShaderStages::COMPUTE,
+                ty: wgpu::BindingType::Buffer {
+                    ty: match binding.access {
+                        Access::Uniform => wgpu::BufferBindingType::Uniform,
+                        Access::Read => wgpu::BufferBindingType::Storage { read_only: true },
+                        Access::ReadWrite => wgpu::BufferBindingType::Storage { read_only: false },
+                    },
+                    has_dynamic_offset: false,
+                    min_binding_size: wgpu::BufferSize::new(binding.size),
+                },
+                count: None,
+            };
+            let entries: Vec<_> = bindings.iter().map(entry).collect();
+            self.device
+                .create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: None, entries: &entries })
+        };
+        lock(&self.layouts).entry((bindings.as_ptr() as usize, bindings.len())).or_insert_with(layout).clone()
+    }
+
+    /// Binds one resource for each binding of a group, in their order.
     ///
     /// # Errors
     ///
     /// [`Error::ForeignObject`] if wgpu refuses a resource: sizes and usages were checked before, so it is of
     /// another device, or destroyed.
-    pub(crate) fn dispatch(
+    pub(crate) fn bind(
         &self,
-        pipeline: &Arc<Pipeline>,
+        what: &'static str,
+        bindings: &'static [Binding],
         resources: &[wgpu::BufferBinding<'_>],
-        workgroups: u64,
-    ) -> Result<Dispatch> {
-        let kernel = pipeline.kernel;
-        assert_eq!(kernel.bindings.len(), resources.len(), "{}: one resource a binding", kernel.name);
-        let entries: Vec<_> = (0..)
+    ) -> Result<wgpu::BindGroup> {
+        assert_eq!(bindings.len(), resources.len(), "{what}: one resource a binding");
+        let entries: Vec<_> = bindings
+            .iter()
             .zip(resources)
             .map(|(binding, resource)| wgpu::BindGroupEntry {
-                binding,
+                binding: binding.number,
                 resource: wgpu::BindingResource::Buffer(resource.clone()),
             })
             .collect();
-        let (bind_group, error) = self.scoped(|| {
+        let (group, error) = self.scoped(|| {
+            let layout = self.bind_group_layout(bindings);
             self.device.create_bind_group(&wgpu::BindGroupDescriptor {
-                label: Some(kernel.name),
-                layout: &pipeline.bind_group_layout,
+                label: Some(what),
+                layout: &layout,
                 entries: &entries,
             })
         });
-        if let Some(error) = error {
-            return Err(Error::ForeignObject { what: kernel.name, reason: error.to_string() });
+        match error {
+            None => Ok(group),
+            Some(error) => Err(Error::ForeignObject { what, reason: error.to_string() }),
         }
+    }
+
+    /// Prepares a dispatch of `workgroups` workgroups with a kernel's bind groups.
+    pub(crate) fn dispatch(
+        &self,
+        pipeline: &Arc<Pipeline>,
+        groups: [Option<&wgpu::BindGroup>; GROUPS],
+        workgroups: u64,
+    ) -> Result<Dispatch> {
         let grid = grid::fold(workgroups).ok_or(Error::TooLarge {
             what: "the batch",
             required: workgroups,
@@ -190,7 +219,10 @@ impl Gpu {
             available: self.limits.max_compute_workgroups_per_dimension.into(),
             remedy: "split the batch",
         })?;
-        Ok(Dispatch { pipeline: pipeline.clone(), bind_group, grid })
+        for (number, bindings) in pipeline.kernel.groups.iter().enumerate() {
+            assert_eq!(bindings.is_empty(), groups[number].is_none(), "{}: group {number}", pipeline.kernel.name);
+        }
+        Ok(Dispatch { pipeline: pipeline.clone(), groups: groups.map(|group| group.cloned()), grid })
     }
 
     /// Runs wgpu calls and gives the error they raised, if any, in place of wgpu's own handler.
@@ -208,7 +240,7 @@ impl Gpu {
         self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some(label) })
     }
 
-    /// Records dispatches in one compute pass, after what `before` records on the encoder itself.
+    /// Records dispatches in one compute pass, between what `before` and `after` record on the encoder itself.
     ///
     /// # Errors
     ///
@@ -219,19 +251,14 @@ impl Gpu {
         label: &'static str,
         dispatches: &[Dispatch],
         before: impl FnOnce(&mut wgpu::CommandEncoder),
+        after: impl FnOnce(&mut wgpu::CommandEncoder),
     ) -> Result<()> {
         let ((), error) = self.scoped(|| {
             before(encoder);
-            if dispatches.is_empty() {
-                return;
+            if !dispatches.is_empty() {
+                record_pass(encoder, label, dispatches);
             }
-            let descriptor = wgpu::ComputePassDescriptor { label: Some(label), timestamp_writes: None };
-            let mut pass = encoder.begin_compute_pass(&descriptor);
-            for dispatch in dispatches {
-                pass.set_pipeline(&dispatch.pipeline.pipeline);
-                pass.set_bind_group(0, &dispatch.bind_group, &[]);
-                pass.dispatch_workgroups(dispatch.grid[0], dispatch.grid[1], 1);
-            }
+            after(encoder);
         });
         match error {
             None => Ok(()),
@@ -259,6 +286,20 @@ impl Gpu {
                 .map_err(|error| Error::Device { doing: "waiting for earlier work", reason: error.to_string() })?;
         }
         Ok(())
+    }
+}
+
+fn record_pass(encoder: &mut wgpu::CommandEncoder, label: &'static str, dispatches: &[Dispatch]) {
+    let descriptor = wgpu::ComputePassDescriptor { label: Some(label), timestamp_writes: None };
+    let mut pass = encoder.begin_compute_pass(&descriptor);
+    for dispatch in dispatches {
+        pass.set_pipeline(&dispatch.pipeline.pipeline);
+        for (number, group) in (0..).zip(&dispatch.groups) {
+            if group.is_some() {
+                pass.set_bind_group(number, group, &[]);
+            }
+        }
+        pass.dispatch_workgroups(dispatch.grid[0], dispatch.grid[1], 1);
     }
 }
 

@@ -41,11 +41,15 @@ impl RowMapping {
         Self { layout, threads: layout.quads().div_ceil(SUMMED_QUADS_PER_THREAD) }
     }
 
-    /// A kernel compiled for these rows; `flag` is its own constant after DIM, QUADS and THREADS, if it has one.
-    pub(crate) fn pipeline(&self, gpu: &Gpu, kernel: &'static Kernel, flag: Option<bool>) -> Result<Arc<Pipeline>> {
+    /// A kernel compiled for these rows; `own` are its constants after DIM, QUADS and THREADS.
+    pub(crate) fn pipeline(&self, gpu: &Gpu, kernel: &'static Kernel, own: &[f64]) -> Result<Arc<Pipeline>> {
         let rows = [self.layout.output_dim, self.layout.quads(), self.threads].map(f64::from);
-        let constants: Vec<_> = rows.into_iter().chain(flag.map(|flag| f64::from(u8::from(flag)))).collect();
-        gpu.pipeline(kernel, &constants)
+        gpu.pipeline(kernel, &[&rows, own].concat())
+    }
+
+    /// Threads that share a row.
+    pub(crate) fn threads(&self) -> u32 {
+        self.threads
     }
 
     /// The build of a kernel for rows of this width.

@@ -4,6 +4,7 @@ pub(crate) mod allocate;
 pub(crate) mod batch;
 pub(crate) mod device;
 mod grid;
+pub(crate) mod history;
 pub mod kernels;
 mod layout;
 mod mapping;

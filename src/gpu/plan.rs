@@ -1,32 +1,76 @@
-//! How a batch's lookups are sorted, cut and summed. Pure host code; the GPU follows the plan (shaders/scatter_add.wgsl).
+//! How a batch's lookups are sorted: what the sort on the host, or that on the GPU, leaves for the kernels to follow
+//! (shaders/shared/plan.wgsl).
+//!
+//! A plan is one array of u32 with five parts behind a short header. `PlanLayout` says where each begins:
+//!
+//! ```text
+//! header  [HEADER_WORDS]          run_count, kept_count, 0, 0
+//! order   [lookup_count]          positions of the kept lookups, by row, then by position     kept_count of them used
+//! rows    [lookup_count]          the distinct rows, rising: a run is one of them             run_count used
+//! starts  [lookup_count + 1]      where in `order` each run starts; then kept_count           run_count + 1 used
+//! blocks  [ceil(n / CHUNK) + 1]   the run that holds place CHUNK * b of `order`, or run_count past the end
+//! shards  [shard_count + 1]       the first run whose row is in shard s or a later one; at the end run_count
+//! ```
+//!
+//! A lookup is kept if its index is a row of the table and not `padding_idx`. From the runs alone each kernel finds the
+//! fixed tree in which a row's gradients are added: chunks of CHUNK lookups from the run's own start, then chunks of
+//! CHUNK of their sums, until one is left.
 
-use std::ops::Range;
+use super::TableLayout;
+use super::kernels::shader_struct;
 
-use super::kernels::scatter_add::Segment;
+/// The most items that are summed one after the other; `CHUNK` in shaders/shared/plan.wgsl.
+pub const CHUNK: u32 = 64;
 
-/// The most items that a [`Segment`] sums, one after the other.
-pub(crate) const CHUNK: usize = 64;
+/// Words of the header.
+pub(crate) const HEADER_WORDS: u32 = 4;
 
-/// A sorted batch: its runs, one for each distinct row, and the segments that sum each run's gradients.
+shader_struct! {
+    /// Where a plan's parts begin, in words: `PlanLayout` in shaders/shared/plan.wgsl.
+    pub(crate) struct PlanLayout {
+        /// Lookups in the batch, kept or not.
+        lookup_count: u32,
+        order: u32,
+        rows: u32,
+        starts: u32,
+        blocks: u32,
+        shards: u32,
+    }
+}
+
+impl PlanLayout {
+    /// For a batch of `lookup_count` lookups, of which `kept` at most are kept, in `runs` runs at most.
+    ///
+    /// Gives the layout and the words that the plan takes; `None` where their number exceeds u32.
+    pub(crate) fn new(lookup_count: u32, kept: u32, runs: u32, shard_count: u32) -> Option<(Self, u32)> {
+        let order = HEADER_WORDS;
+        let rows = order.checked_add(kept)?;
+        let starts = rows.checked_add(runs)?;
+        let blocks = starts.checked_add(runs)?.checked_add(1)?;
+        let shards = blocks.checked_add(lookup_count.div_ceil(CHUNK))?.checked_add(1)?;
+        let words = shards.checked_add(shard_count)?.checked_add(1)?;
+        Some((Self { lookup_count, order, rows, starts, blocks, shards }, words))
+    }
+}
+
+/// A plan made on the host.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct SortPlan {
-    /// Positions of the lookups in the batch, sorted by row, then by position.
-    pub order: Vec<u32>,
+    pub layout: PlanLayout,
+    pub words: Vec<u32>,
     /// The distinct rows, rising.
     pub rows: Vec<u32>,
-    /// All segments, level after level.
-    pub segments: Vec<Segment>,
-    /// The segments of each level.
-    pub levels: Vec<Range<u32>>,
-    /// Sums to keep: the runs' own, then the partial ones.
-    pub sum_count: u32,
+    /// Runs in each shard.
+    pub runs: Vec<u32>,
+    /// Lookups in the longest run of each shard.
+    pub longest: Vec<u32>,
 }
 
 impl SortPlan {
     /// Sorts the lookups that train: those `keep` accepts, called with each index.
     ///
-    /// `indices` must be shorter than `u32::MAX`.
-    pub(crate) fn new(indices: &[u32], keep: impl Fn(u32) -> bool) -> Self {
+    /// Gives `None` for a batch whose plan would exceed 2^32 words.
+    pub(crate) fn new(indices: &[u32], table: &TableLayout, keep: impl Fn(u32) -> bool) -> Option<Self> {
         // Row and position in one key: an unstable sort of distinct keys is a stable sort of the rows.
         let mut keys: Vec<u64> = (0u64..)
             .zip(indices)
@@ -35,115 +79,67 @@ impl SortPlan {
             .collect();
         keys.sort_unstable();
 
-        let order: Vec<u32> = keys.iter().map(|&key| key as u32).collect();
         let mut rows = Vec::new();
         let mut starts = Vec::new();
-        for (start, &key) in keys.iter().enumerate() {
+        for (start, &key) in (0u32..).zip(&keys) {
             let row = (key >> 32) as u32;
             if rows.last() != Some(&row) {
                 rows.push(row);
                 starts.push(start);
             }
         }
+        starts.push(keys.len() as u32);
 
-        let mut levels: Vec<Vec<Segment>> = Vec::new();
-        let mut next_sum = rows.len();
-        for run in 0..rows.len() {
-            let end = starts.get(run + 1).copied().unwrap_or(keys.len());
-            let mut items = starts[run]..end;
-            let mut level = 0;
-            loop {
-                if levels.len() == level {
-                    levels.push(Vec::new());
-                }
-                if items.len() <= CHUNK {
-                    levels[level].push(segment(items, run));
-                    break;
-                }
-                let first_sum = next_sum;
-                for start in items.clone().step_by(CHUNK) {
-                    levels[level].push(segment(start..items.end.min(start + CHUNK), next_sum));
-                    next_sum += 1;
-                }
-                items = first_sum..next_sum;
-                level += 1;
+        let lookup_count = u32::try_from(indices.len()).ok()?;
+        let run_count = rows.len() as u32;
+        let (layout, word_count) =
+            PlanLayout::new(lookup_count, keys.len() as u32, run_count, table.shard_count())?;
+        let mut words = Vec::with_capacity(word_count as usize);
+        words.extend([run_count, keys.len() as u32, 0, 0]);
+        words.extend(keys.iter().map(|&key| key as u32));
+        words.extend(&rows);
+        words.extend(&starts);
+        let mut run = 0;
+        for block in 0..=lookup_count.div_ceil(CHUNK) {
+            while run < rows.len() && u64::from(starts[run + 1]) <= u64::from(block) * u64::from(CHUNK) {
+                run += 1;
             }
+            words.push(run as u32);
         }
+        let mut first_runs: Vec<u32> =
+            table.shards().map(|shard| rows.partition_point(|&row| row < shard.start) as u32).collect();
+        first_runs.push(run_count);
+        words.extend(&first_runs);
+        debug_assert_eq!(words.len(), word_count as usize);
 
-        let mut next = 0;
-        let ranges = levels
-            .iter()
-            .map(|level| {
-                let first = next;
-                next += level.len() as u32;
-                first..next
-            })
+        let of_shards = || first_runs.windows(2).map(|shard| shard[0] as usize..shard[1] as usize);
+        let runs = of_shards().map(|runs| runs.len() as u32).collect();
+        let longest = of_shards()
+            .map(|runs| runs.map(|run| starts[run + 1] - starts[run]).max().unwrap_or(0))
             .collect();
-        Self { order, rows, segments: levels.concat(), levels: ranges, sum_count: next_sum as u32 }
-    }
-
-    /// The runs whose rows a shard holds.
-    pub(crate) fn runs_of(&self, shard_rows: &Range<u32>) -> Range<u32> {
-        let first = self.rows.partition_point(|&row| row < shard_rows.start);
-        let end = self.rows.partition_point(|&row| row < shard_rows.end);
-        first as u32..end as u32
+        Some(Self { layout, words, rows, runs, longest })
     }
 }
 
-fn segment(items: Range<usize>, destination: usize) -> Segment {
-    Segment { first_item: items.start as u32, item_count: items.len() as u32, destination: destination as u32 }
+/// Levels of partial sums that a run of `length` lookups needs: none if one chunk holds it.
+pub(crate) fn partial_levels(length: u32) -> u32 {
+    let mut items = length;
+    let mut levels = 0;
+    while items > CHUNK {
+        items = items.div_ceil(CHUNK);
+        levels += 1;
+    }
+    levels
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Follows a plan on whole numbers, level by level, as the kernel does.
-    fn follow(plan: &SortPlan, gradient: &[i64]) -> Vec<i64> {
-        let mut sums = vec![i64::MIN; plan.sum_count as usize];
-        for (level, range) in plan.levels.iter().enumerate() {
-            for segment in &plan.segments[range.start as usize..range.end as usize] {
-                assert!((1..=CHUNK as u32).contains(&segment.item_count));
-                let items = segment.first_item as usize..(segment.first_item + segment.item_count) as usize;
-                let sum = match level {
-                    0 => plan.order[items].iter().map(|&position| gradient[position as usize]).sum(),
-                    _ => sums[items].iter().inspect(|&&sum| assert_ne!(sum, i64::MIN, "read before written")).sum(),
-                };
-                let previous = std::mem::replace(&mut sums[segment.destination as usize], sum);
-                assert_eq!(previous, i64::MIN, "written twice");
-            }
-        }
-        sums.truncate(plan.rows.len());
-        sums
-    }
-
-    #[test]
-    fn every_run_is_summed_once_at_every_cliff() {
-        // The last has four levels: 64^3 < 300,000.
-        for length in [0, 1, 2, 63, 64, 65, 127, 128, 129, 4095, 4096, 4097, 64 * 64 + 65, 300_000] {
-            let indices: Vec<u32> = (0..length + 10).map(|i| if i < length { 5 } else { i as u32 % 7 + 3 }).collect();
-            let gradient: Vec<i64> = (0..indices.len() as i64).map(|i| i * i + 1).collect();
-            let plan = SortPlan::new(&indices, |row| row != 4);
-            let mut expected = std::collections::BTreeMap::new();
-            for (&row, value) in indices.iter().zip(&gradient).filter(|&(&row, _)| row != 4) {
-                *expected.entry(row).or_insert(0) += value;
-            }
-            assert_eq!(plan.rows, expected.keys().copied().collect::<Vec<_>>());
-            assert_eq!(follow(&plan, &gradient), expected.values().copied().collect::<Vec<_>>());
-            if length == 300_000 {
-                assert_eq!(plan.levels.len(), 4);
-            }
-        }
-    }
-
-    #[test]
-    fn the_order_is_stable_and_runs_fall_to_their_shards() {
-        let plan = SortPlan::new(&[9, 2, 9, 0, 2, 9], |_| true);
-        assert_eq!(plan.order, [3, 1, 4, 0, 2, 5]);
-        assert_eq!(plan.rows, [0, 2, 9]);
-        assert_eq!(plan.runs_of(&(0..2)), 0..1);
-        assert_eq!(plan.runs_of(&(2..4)), 1..2);
-        assert_eq!(plan.runs_of(&(4..9)), 2..2);
-        assert_eq!(plan.runs_of(&(9..10)), 2..3);
-    }
+/// Partial sums that a batch of `lookup_count` lookups has room for in `levels` levels: level after level, two for each
+/// chunk's length of places.
+pub(crate) fn partial_slots(lookup_count: u32, levels: u32) -> u64 {
+    let mut chunks = lookup_count;
+    (0..levels)
+        .map(|_| {
+            chunks = chunks.div_ceil(CHUNK);
+            2 * u64::from(chunks)
+        })
+        .sum()
 }

@@ -2,23 +2,57 @@
 
 use super::batch::{GpuLookups, SortedRuns};
 use super::device::{Dispatch, Gpu};
-use super::kernels::adam::AdamStep;
-use super::kernels::row_gradient::Target;
-use super::kernels::{adam_dense, adam_lazy, gather, index_check, row_gradient, scatter_add};
+use super::history::StepData;
+use super::kernels::scatter_add::Target;
+use super::kernels::{
+    GRADIENT_SCALAR, GRADIENT_VEC4, PARTIAL_SUMS, adam_deferred, adam_dense, adam_lazy, flush, gather, gather_deferred,
+    index_check, partial_sums, scatter_add,
+};
 use super::layout::QUAD_BYTES;
+use super::plan::partial_slots;
 use super::region::{BufferRegion, check_binding_size};
-use super::table::GpuTable;
+use super::table::{GpuTable, UpdateKind};
 use crate::error::{Error, Result};
-use crate::optimizer::Update;
+use crate::optimizer::Adam;
 
 /// A batch's gradient, for the calls that sum it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct BatchGradient<'a> {
     pub runs: &'a SortedRuns,
-    /// Lookups in the batch, the gradient's rows; more than are sorted where some do not train.
-    pub lookup_count: u32,
     /// `[lookup_count, output_dim]`.
     pub region: BufferRegion<'a>,
+}
+
+/// What the kernels of one update take.
+#[derive(Clone, Copy)]
+pub(crate) struct Update<'a> {
+    pub table: &'a GpuTable,
+    pub runs: &'a SortedRuns,
+    /// Bind group 1.
+    pub plan: &'a wgpu::BindGroup,
+    /// Bind group 2 of kernels that read the gradient alone.
+    pub gradient: &'a wgpu::BindGroup,
+    sums: &'a Sums<'a>,
+    clipped: bool,
+}
+
+impl Update<'_> {
+    /// The constants of the Adam kernels after DIM, QUADS and THREADS.
+    pub(crate) fn constants(&self) -> Vec<f64> {
+        let flags = [self.table.amsgrad, self.clipped].map(|flag| f64::from(u8::from(flag)));
+        let deferred = self.table.deferred().map(|deferred| deferred.constants());
+        flags.into_iter().chain(deferred.into_iter().flatten()).collect()
+    }
+
+    /// Bind group 2 of kernels that read the partial sums alone.
+    pub(crate) fn partial_sums(&self, gpu: &Gpu) -> Result<wgpu::BindGroup> {
+        gpu.bind("partial sums", PARTIAL_SUMS, &[self.sums.partial()])
+    }
+
+    /// The bindings of kernels that read both.
+    pub(crate) fn gradient_and_partial_sums(&self) -> [wgpu::BufferBinding<'_>; 2] {
+        [self.sums.gradient.clone(), self.sums.partial()]
+    }
 }
 
 impl GpuTable {
@@ -42,8 +76,11 @@ impl GpuTable {
         if check {
             dispatches.push(index_check::dispatch(gpu, self, lookups)?);
         }
-        dispatches.extend(gather::dispatches(gpu, self, lookups, output)?);
-        gpu.record(encoder, "embedding lookup", &dispatches, |_| ())
+        dispatches.extend(match self.deferred() {
+            None => gather::dispatches(gpu, self, lookups, output)?,
+            Some(deferred) => gather_deferred::dispatches(gpu, self, deferred, lookups, output)?,
+        });
+        gpu.record(encoder, "embedding lookup", &dispatches, |_| (), |_| ())
     }
 
     /// Records the index check by itself.
@@ -55,32 +92,75 @@ impl GpuTable {
     ) -> Result<()> {
         if lookups.count > 0 {
             let dispatch = index_check::dispatch(gpu, self, lookups)?;
-            gpu.record(encoder, "embedding index check", &[dispatch], |_| ())?;
+            gpu.record(encoder, "embedding index check", &[dispatch], |_| (), |_| ())?;
         }
         Ok(())
     }
 
-    /// Records one update: the scatter-add, then Adam.
+    /// Records one update: the sort where the GPU sorts, the sums of long runs, then Adam; with deferred Adam also the
+    /// rows that are due to be caught up.
     pub(crate) fn record_update(
-        &self,
+        &mut self,
         gpu: &Gpu,
         encoder: &mut wgpu::CommandEncoder,
         gradient: BatchGradient<'_>,
-        step: &AdamStep,
+        adam: &Adam,
+        step: u64,
     ) -> Result<()> {
-        let kind = self.optimizer.ok_or(Error::Frozen)?;
-        let (mut dispatches, sums) = self.scatter_add(gpu, gradient)?;
-        let adam = match kind.update {
-            Update::Dense => adam_dense::dispatches,
-            Update::Lazy => adam_lazy::dispatches,
+        let kind = self.update.as_ref().ok_or(Error::Frozen)?;
+        let mut dispatches = match self.deferred() {
+            Some(deferred) => flush::dispatches(gpu, self, deferred, deferred.history.due())?,
+            None => Vec::new(),
         };
-        dispatches.extend(adam(gpu, self, gradient.runs, sums.binding(), kind.amsgrad)?);
-        // The step's scalars travel with the encoder, not with the queue: of two updates recorded before one submit
-        // each computes with its own.
-        let scalars = gpu.allocate_with("step scalars", bytemuck::bytes_of(step), wgpu::BufferUsages::COPY_SRC)?;
-        gpu.record(encoder, "embedding update", &dispatches, |encoder| {
-            encoder.copy_buffer_to_buffer(&scalars, 0, &self.step, 0, scalars.size());
-        })
+        if let Some(sums) = self.sums(gpu, gradient)? {
+            dispatches.extend(sums.dispatches(gpu)?);
+            let update = Update {
+                table: self,
+                runs: gradient.runs,
+                plan: gradient.runs.group(gpu)?,
+                gradient: &sums.group,
+                sums: &sums,
+                clipped: adam.clipping.is_some(),
+            };
+            dispatches.extend(match kind {
+                UpdateKind::Dense => adam_dense::dispatches(gpu, &update)?,
+                UpdateKind::Lazy => adam_lazy::dispatches(gpu, &update)?,
+                UpdateKind::Deferred(_) => adam_deferred::dispatches(gpu, &update)?,
+            });
+        }
+        // A step's scalars, and what it leaves in the history, travel with the encoder, not with the queue: of two
+        // updates recorded before one submit each computes with its own.
+        let data = StepData::new(gpu, adam, step, self.deferred())?;
+        gpu.record(
+            encoder,
+            "embedding update",
+            &dispatches,
+            |encoder| data.copy_scalars(encoder, &self.step),
+            |encoder| data.copy_history(encoder),
+        )?;
+        let history = data.history;
+        if let (Some(UpdateKind::Deferred(deferred)), Some(history)) = (&mut self.update, history) {
+            deferred.history = history;
+        }
+        Ok(())
+    }
+
+    /// Records what brings all rows up to date.
+    pub(crate) fn record_flush(&self, gpu: &Gpu, encoder: &mut wgpu::CommandEncoder) -> Result<()> {
+        let Some(deferred) = self.deferred() else { return Ok(()) };
+        let dispatches = flush::dispatches(gpu, self, deferred, 0..self.layout.input_dim)?;
+        gpu.record(encoder, "embedding flush", &dispatches, |_| (), |_| ())
+    }
+
+    /// Brings all rows up to date, in submissions of bounded length.
+    pub(crate) fn flush(&self, gpu: &Gpu) -> Result<()> {
+        let Some(deferred) = self.deferred() else { return Ok(()) };
+        for dispatch in flush::dispatches(gpu, self, deferred, 0..self.layout.input_dim)? {
+            let mut encoder = gpu.encoder("embedding flush");
+            gpu.record(&mut encoder, "embedding flush", &[dispatch], |_| (), |_| ())?;
+            gpu.submit(encoder)?;
+        }
+        Ok(())
     }
 
     /// Records the summed gradient of each run, `[run_count, output_dim]`.
@@ -91,23 +171,25 @@ impl GpuTable {
         gradient: BatchGradient<'_>,
         output: BufferRegion<'_>,
     ) -> Result<()> {
-        let (mut dispatches, sums) = self.scatter_add(gpu, gradient)?;
+        let Some(sums) = self.sums(gpu, gradient)? else { return Ok(()) };
+        let mut dispatches = sums.dispatches(gpu)?;
         let runs = gradient.runs;
         if runs.run_count > 0 {
+            let what = "the row gradient";
             let bytes = u64::from(runs.run_count) * self.layout.dense_row_bytes();
-            let output = output.bind("the row gradient", bytes, &gpu.limits)?;
-            let whole = &runs.whole;
-            dispatches.push(row_gradient::dispatch(
+            let output = output.bind(what, bytes, &gpu.limits)?;
+            check_other_buffer(what, output.buffer, "the gradient", gradient.region.buffer)?;
+            let bindings = [sums.gradient.clone(), output, sums.partial()];
+            dispatches.push(scatter_add::dispatch(
                 gpu,
-                self.layout,
-                runs,
-                whole,
-                sums.binding(),
-                output,
-                Target::Compact,
+                &self.mapping,
+                (Target::Compact, runs.run_count),
+                self.shards[0].uniform.as_entire_buffer_binding(),
+                runs.group(gpu)?,
+                bindings,
             )?);
         }
-        gpu.record(encoder, "embedding row gradient", &dispatches, |_| ())
+        gpu.record(encoder, "embedding row gradient", &dispatches, |_| (), |_| ())
     }
 
     /// Records the summed gradient as a table, `[input_dim, output_dim]`, zeros where the batch has no row.
@@ -129,61 +211,81 @@ impl GpuTable {
             return Err(Error::BufferUsage { what, required, given: usage });
         }
         check_other_buffer(what, output.buffer, "the gradient", gradient.region.buffer)?;
-        let (sum_dispatches, sums) = self.scatter_add(gpu, gradient)?;
-        let runs = gradient.runs;
         let mut dispatches = Vec::new();
-        for (shard, of_shard) in self.shards.iter().zip(&runs.shards) {
+        let sums = self.sums(gpu, gradient)?;
+        if let Some(sums) = &sums {
+            dispatches.extend(sums.dispatches(gpu)?);
+        }
+        for (shard, of_shard) in self.shards.iter().zip(&gradient.runs.shards) {
             let offset = output.offset + u64::from(shard.rows.start) * self.layout.dense_row_bytes();
             let size = u64::from(shard.rows.end - shard.rows.start) * self.layout.dense_row_bytes();
             let region = BufferRegion { buffer: output.buffer, offset, size };
             let binding = region.bind(what, size, &gpu.limits)?;
-            if of_shard.0 > 0 {
-                let sums = sums.binding();
-                dispatches.push(row_gradient::dispatch(
+            if let Some(sums) = sums.as_ref().filter(|_| of_shard.run_count > 0) {
+                let bindings = [sums.gradient.clone(), binding, sums.partial()];
+                dispatches.push(scatter_add::dispatch(
                     gpu,
-                    self.layout,
-                    runs,
-                    of_shard,
-                    sums,
-                    binding,
-                    Target::Dense,
+                    &self.mapping,
+                    (Target::Dense, of_shard.run_count),
+                    shard.uniform.as_entire_buffer_binding(),
+                    gradient.runs.group(gpu)?,
+                    bindings,
                 )?);
             }
         }
-        gpu.record(encoder, "embedding scatter-add", &sum_dispatches, |_| ())?;
-        gpu.record(encoder, "embedding dense gradient", &dispatches, |encoder| {
-            encoder.clear_buffer(output.buffer, output.offset, Some(bytes));
-        })
+        let clear = |encoder: &mut wgpu::CommandEncoder| encoder.clear_buffer(output.buffer, output.offset, Some(bytes));
+        gpu.record(encoder, "embedding dense gradient", &dispatches, clear, |_| ())
     }
 
-    /// Prepares the sums of each run's gradient, and the buffer that they will be in.
-    fn scatter_add(&self, gpu: &Gpu, gradient: BatchGradient<'_>) -> Result<(Vec<Dispatch>, Sums)> {
-        let BatchGradient { runs, lookup_count, region } = gradient;
-        let bytes = (u64::from(runs.sum_count) * self.layout.row_bytes()).max(QUAD_BYTES);
-        check_binding_size("the batch's summed gradient", bytes, &gpu.limits)?;
-        // A batch of no lookups has no gradient to bind, and any region will do.
-        let gradient = match u64::from(lookup_count) * self.layout.dense_row_bytes() {
-            0 => None,
-            bytes => Some(region.bind("the gradient", bytes, &gpu.limits)?),
-        };
-        let sums = Sums { buffer: self.sums.at_least(gpu, bytes)?, bytes };
-        let dispatches = match gradient {
-            None => Vec::new(),
-            Some(gradient) => scatter_add::dispatches(gpu, self.layout, runs, gradient, sums.binding())?,
-        };
-        Ok((dispatches, sums))
+    /// Checks a gradient, and finds room for its partial sums. `None` for a batch of no lookups, which has no gradient to
+    /// bind: any region will do.
+    fn sums<'a>(&'a self, gpu: &Gpu, gradient: BatchGradient<'a>) -> Result<Option<Sums<'a>>> {
+        let BatchGradient { runs, region } = gradient;
+        if runs.lookup_count == 0 {
+            return Ok(None);
+        }
+        let bytes = u64::from(runs.lookup_count) * self.layout.dense_row_bytes();
+        let binding = region.bind("the gradient", bytes, &gpu.limits)?;
+        let bindings = if self.layout.output_dim.is_multiple_of(4) { GRADIENT_VEC4 } else { GRADIENT_SCALAR };
+        let group = gpu.bind("the gradient", bindings, &[binding.clone()])?;
+        let levels = runs.levels();
+        let bytes = (partial_slots(runs.lookup_count, levels) * self.layout.row_bytes()).max(QUAD_BYTES);
+        check_binding_size("the batch's partial sums", bytes, &gpu.limits)?;
+        let partial = self.partial_sums.at_least(gpu, bytes)?;
+        Ok(Some(Sums { table: self, runs, gradient: binding, group, levels, partial, bytes }))
     }
 }
 
-/// The part of the scratch buffer that a batch's sums take: the whole of it may exceed a binding.
-struct Sums {
-    buffer: wgpu::Buffer,
+/// A batch's gradient on its way to the sums of its runs.
+struct Sums<'a> {
+    table: &'a GpuTable,
+    runs: &'a SortedRuns,
+    gradient: wgpu::BufferBinding<'a>,
+    /// Bind group 2 with the gradient alone.
+    group: wgpu::BindGroup,
+    levels: u32,
+    partial: wgpu::Buffer,
+    /// The part of the scratch buffer that is used: the whole of it may exceed a binding.
     bytes: u64,
 }
 
-impl Sums {
-    fn binding(&self) -> wgpu::BufferBinding<'_> {
-        wgpu::BufferBinding { buffer: &self.buffer, offset: 0, size: wgpu::BufferSize::new(self.bytes) }
+impl Sums<'_> {
+    fn partial(&self) -> wgpu::BufferBinding<'_> {
+        wgpu::BufferBinding { buffer: &self.partial, offset: 0, size: wgpu::BufferSize::new(self.bytes) }
+    }
+
+    /// What must run before the kernels that sum whole runs: the sort, where the GPU sorts, and the partial sums.
+    fn dispatches(&self, gpu: &Gpu) -> Result<Vec<Dispatch>> {
+        let mut dispatches = self.runs.sort.clone();
+        dispatches.extend(partial_sums::dispatches(
+            gpu,
+            &self.table.summing,
+            (self.runs.lookup_count, self.levels),
+            self.runs.group(gpu)?,
+            &self.group,
+            self.partial(),
+        )?);
+        Ok(dispatches)
     }
 }
 

@@ -3,15 +3,17 @@
 use std::ops::Range;
 
 use super::device::Gpu;
-use super::kernels::adam::AdamStep;
-use super::kernels::{self, index_check};
+use super::history;
+use super::kernels::adam::{self, AdamStep};
+use super::kernels::{self, gather, gather_deferred, index_check};
 use super::layout::{QUAD_BYTES, TableLayout};
+use super::mapping::RowMapping;
 use super::readback::{PIECE_BYTES, Waiting};
 use super::report::IndexReport;
 use super::scratch::Scratch;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::memory::check_room_for;
-use crate::optimizer::{Adam, Update};
+use crate::optimizer::{Adam, History, Update};
 use crate::tensor::extend_from_le_bytes;
 
 const TABLE_USAGE: wgpu::BufferUsages =
@@ -21,23 +23,54 @@ const TABLE_USAGE: wgpu::BufferUsages =
 #[derive(Debug)]
 pub(crate) struct GpuTable {
     pub layout: TableLayout,
+    /// The threads of each row in kernels that copy or update it, and in those that sum.
+    pub mapping: RowMapping,
+    pub summing: RowMapping,
     pub shards: Vec<Shard>,
     /// `None` on a frozen table.
-    pub optimizer: Option<OptimizerKind>,
+    pub update: Option<UpdateKind>,
+    pub amsgrad: bool,
     /// The scalars of the step that is being computed; each recorded update copies its own in.
     pub step: wgpu::Buffer,
     pub report: IndexReport,
-    /// An [`index_check::Table`].
-    pub uniform: wgpu::Buffer,
-    /// The batch's summed gradient, between the scatter-add and what uses it.
-    pub sums: Scratch,
+    /// Group 0 of the index check.
+    pub report_group: wgpu::BindGroup,
+    /// Partial sums of long runs, between the kernel that makes them and the one that uses them.
+    pub partial_sums: Scratch,
 }
 
 /// What decides the kernel and the state of an update; the rest of Adam's settings comes with each step.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct OptimizerKind {
-    pub update: Update,
+#[derive(Debug)]
+pub(crate) enum UpdateKind {
+    Dense,
+    Lazy,
+    Deferred(Deferred),
+}
+
+/// What deferred Adam keeps for the whole table.
+#[derive(Debug)]
+pub(crate) struct Deferred {
+    pub history: History,
+    /// As the kernels read it.
+    pub buffer: wgpu::Buffer,
     pub amsgrad: bool,
+    decaying: bool,
+}
+
+impl Deferred {
+    /// For rows that are all up to date after `step` steps.
+    fn new(gpu: &Gpu, layout: TableLayout, adam: &Adam, step: u64) -> Result<Self> {
+        let history = History::new(adam, layout.input_dim, step)?;
+        let contents = history::contents(&history, adam);
+        let buffer = gpu.allocate("history", size_of_val(&contents[..]) as u64, TABLE_USAGE)?;
+        gpu.write(&buffer, 0, bytemuck::cast_slice(&contents))?;
+        Ok(Self { history, buffer, amsgrad: adam.amsgrad, decaying: adam.weight_decay != 0.0 })
+    }
+
+    /// DECAYING and RING of the kernels that catch rows up.
+    pub(crate) fn constants(&self) -> [f64; 2] {
+        [f64::from(u8::from(self.decaying)), self.history.ring().into()]
+    }
 }
 
 /// Some of the table's rows.
@@ -49,6 +82,10 @@ pub(crate) struct Shard {
     pub weights: wgpu::Buffer,
     /// `None` on a frozen table.
     pub moments: Option<Moments>,
+    /// Group 0 of the gather.
+    pub lookup_group: wgpu::BindGroup,
+    /// Group 0 of the update; `None` on a frozen table.
+    pub update_group: Option<wgpu::BindGroup>,
 }
 
 /// A shard's optimizer state.
@@ -58,6 +95,9 @@ pub(crate) struct Moments {
     pub second: wgpu::Buffer,
     /// One quad that nobody touches, without amsgrad.
     pub largest: wgpu::Buffer,
+    /// With deferred Adam, the step up to which each thread's part of a row is current, one u32 for each; one quad that
+    /// nobody touches, without.
+    pub last_step: wgpu::Buffer,
 }
 
 /// A float array of the table's size.
@@ -71,52 +111,84 @@ pub(crate) enum Part {
 
 impl GpuTable {
     /// Allocates a table with all numbers zero. `adam` is `None` for a frozen table.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfMemory`], on a software adapter before anything is allocated.
     pub(crate) fn new(gpu: &Gpu, layout: TableLayout, adam: Option<&Adam>) -> Result<Self> {
-        let optimizer = adam.map(|adam| OptimizerKind { update: adam.update, amsgrad: adam.amsgrad });
+        let mapping = RowMapping::moved(gpu, layout);
+        let amsgrad = adam.is_some_and(|adam| adam.amsgrad);
+        let is_deferred = adam.is_some_and(|adam| adam.update == Update::Deferred);
         if gpu.info.device_type == wgpu::DeviceType::Cpu {
-            let arrays = optimizer.map_or(1, |kind| if kind.amsgrad { 4 } else { 3 });
-            check_room_for(
-                "the table and its moments",
-                u64::from(layout.input_dim).saturating_mul(layout.row_bytes() * arrays),
-            )?;
+            let arrays = 1 + 2 * u64::from(adam.is_some()) + u64::from(amsgrad);
+            let steps = if is_deferred { u64::from(mapping.threads()) * 4 } else { 0 };
+            let row = layout.row_bytes() * arrays + steps;
+            check_room_for("the table and its moments", u64::from(layout.input_dim).saturating_mul(row))?;
         }
-        let shards = layout
-            .shards()
-            .map(|rows| {
-                let row_count = rows.end - rows.start;
-                let bytes = u64::from(row_count) * layout.row_bytes();
-                let uniform = kernels::Shard { first_row: rows.start, row_count, input_dim: layout.input_dim };
-                let moments = match optimizer {
-                    None => None,
-                    Some(kind) => Some(Moments {
-                        first: gpu.allocate("first_moment", bytes, TABLE_USAGE)?,
-                        second: gpu.allocate("second_moment", bytes, TABLE_USAGE)?,
-                        largest: gpu.allocate(
-                            "largest_moment",
-                            if kind.amsgrad { bytes } else { QUAD_BYTES },
-                            TABLE_USAGE,
-                        )?,
-                    }),
-                };
-                Ok(Shard {
-                    rows,
-                    uniform: gpu.allocate_with("shard", bytemuck::bytes_of(&uniform), wgpu::BufferUsages::UNIFORM)?,
-                    weights: gpu.allocate("weights", bytes, TABLE_USAGE)?,
-                    moments,
-                })
+        let update = match adam {
+            None => None,
+            Some(adam) => Some(match adam.update {
+                Update::Dense => UpdateKind::Dense,
+                Update::Lazy => UpdateKind::Lazy,
+                Update::Deferred => UpdateKind::Deferred(Deferred::new(gpu, layout, adam, 0)?),
+            }),
+        };
+        let uniform = wgpu::BufferUsages::UNIFORM;
+        let step_usage = uniform | wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST;
+        let step = gpu.allocate("step", size_of::<AdamStep>() as u64, step_usage)?;
+        let shards = (0..)
+            .zip(layout.shards())
+            .map(|(number, rows)| {
+                Shard::new(gpu, layout, (number, rows), mapping, (update.as_ref(), amsgrad), &step)
             })
             .collect::<Result<_>>()?;
-        let table_uniform = index_check::Table { input_dim: layout.input_dim };
-        let uniform = wgpu::BufferUsages::UNIFORM;
+        let report = IndexReport::new(gpu, layout.input_dim)?;
+        let table = index_check::Table { input_dim: layout.input_dim };
+        let table = gpu.allocate_with("table", bytemuck::bytes_of(&table), uniform)?;
+        let resources = [table.as_entire_buffer_binding(), report.buffer.as_entire_buffer_binding()];
         Ok(Self {
             layout,
+            mapping,
+            summing: RowMapping::summed(layout),
             shards,
-            optimizer,
-            step: gpu.allocate("step", size_of::<AdamStep>() as u64, uniform | wgpu::BufferUsages::COPY_DST)?,
-            report: IndexReport::new(gpu, layout.input_dim)?,
-            uniform: gpu.allocate_with("table", bytemuck::bytes_of(&table_uniform), uniform)?,
-            sums: Scratch::new("sums", wgpu::BufferUsages::STORAGE),
+            update,
+            amsgrad,
+            step,
+            report_group: gpu.bind("index_check", index_check::REPORT, &resources)?,
+            report,
+            partial_sums: Scratch::new("partial sums", wgpu::BufferUsages::STORAGE),
         })
+    }
+
+    /// What deferred Adam keeps, where that is the update.
+    pub(crate) fn deferred(&self) -> Option<&Deferred> {
+        match &self.update {
+            Some(UpdateKind::Deferred(deferred)) => Some(deferred),
+            _ => None,
+        }
+    }
+
+    /// Goes on with other settings of the same update and amsgrad, after `step` steps. All rows must be up to date.
+    pub(crate) fn set_optimizer(&mut self, gpu: &Gpu, adam: &Adam, step: u64) -> Result<()> {
+        if self.deferred().is_none() {
+            return Ok(());
+        }
+        // Into a buffer of its own: the history may be longer now, and what is recorded still reads the old one.
+        let update = UpdateKind::Deferred(Deferred::new(gpu, self.layout, adam, step)?);
+        let groups: Vec<_> = self
+            .shards
+            .iter()
+            .map(|Shard { uniform, weights, moments, .. }| {
+                let moments = moments.as_ref().ok_or(Error::Frozen)?;
+                moments.bind(gpu, (uniform, &self.step, weights), &update, self.amsgrad)
+            })
+            .collect::<Result<_>>()?;
+        for (shard, (lookup, update)) in self.shards.iter_mut().zip(groups) {
+            shard.lookup_group = lookup;
+            shard.update_group = Some(update);
+        }
+        self.update = Some(update);
+        Ok(())
     }
 
     /// A buffer for a gradient from the host, filled; for calls that submit at once.
@@ -163,11 +235,11 @@ impl GpuTable {
         let floats = self.layout.input_dim as usize * self.layout.output_dim as usize;
         let mut values = Vec::with_capacity(floats);
         for shard in &self.shards {
-            let buffer = match (part, &shard.moments, self.optimizer) {
-                (Part::Weights, ..) => &shard.weights,
-                (Part::FirstMoment, Some(moments), _) => &moments.first,
-                (Part::SecondMoment, Some(moments), _) => &moments.second,
-                (Part::LargestMoment, Some(moments), Some(OptimizerKind { amsgrad: true, .. })) => &moments.largest,
+            let buffer = match (part, &shard.moments) {
+                (Part::Weights, _) => &shard.weights,
+                (Part::FirstMoment, Some(moments)) => &moments.first,
+                (Part::SecondMoment, Some(moments)) => &moments.second,
+                (Part::LargestMoment, Some(moments)) if self.amsgrad => &moments.largest,
                 _ => return Ok(None),
             };
             gpu.read(buffer, 0..buffer.size(), piece, waiting, |bytes| {
@@ -178,5 +250,80 @@ impl GpuTable {
             .await?;
         }
         Ok(Some(values))
+    }
+}
+
+impl Shard {
+    fn new(
+        gpu: &Gpu,
+        layout: TableLayout,
+        (number, rows): (u32, Range<u32>),
+        mapping: RowMapping,
+        (update, amsgrad): (Option<&UpdateKind>, bool),
+        step: &wgpu::Buffer,
+    ) -> Result<Self> {
+        let row_count = rows.end - rows.start;
+        let bytes = u64::from(row_count) * layout.row_bytes();
+        let uniform = kernels::Shard { first_row: rows.start, row_count, input_dim: layout.input_dim, number };
+        let uniform = gpu.allocate_with("shard", bytemuck::bytes_of(&uniform), wgpu::BufferUsages::UNIFORM)?;
+        let weights = gpu.allocate("weights", bytes, TABLE_USAGE)?;
+        let moments = match update {
+            None => None,
+            Some(update) => {
+                let steps = match update {
+                    UpdateKind::Deferred(_) => u64::from(row_count) * u64::from(mapping.threads()) * 4,
+                    UpdateKind::Dense | UpdateKind::Lazy => QUAD_BYTES,
+                };
+                Some(Moments {
+                    first: gpu.allocate("first_moment", bytes, TABLE_USAGE)?,
+                    second: gpu.allocate("second_moment", bytes, TABLE_USAGE)?,
+                    largest: gpu.allocate("largest_moment", if amsgrad { bytes } else { QUAD_BYTES }, TABLE_USAGE)?,
+                    last_step: gpu.allocate("last_step", steps, TABLE_USAGE)?,
+                })
+            }
+        };
+        let (lookup_group, update_group) = match (&moments, update) {
+            (Some(moments), Some(update)) => {
+                let (lookup, update) = moments.bind(gpu, (&uniform, step, &weights), update, amsgrad)?;
+                (lookup, Some(update))
+            }
+            _ => {
+                let table = [uniform.as_entire_buffer_binding(), weights.as_entire_buffer_binding()];
+                (gpu.bind("gather", gather::TABLE, &table)?, None)
+            }
+        };
+        Ok(Self { rows, uniform, weights, moments, lookup_group, update_group })
+    }
+}
+
+impl Moments {
+    /// Group 0 of the gather, and of the update.
+    fn bind(
+        &self,
+        gpu: &Gpu,
+        (uniform, step, weights): (&wgpu::Buffer, &wgpu::Buffer, &wgpu::Buffer),
+        update: &UpdateKind,
+        amsgrad: bool,
+    ) -> Result<(wgpu::BindGroup, wgpu::BindGroup)> {
+        let Self { first, second, largest, last_step } = self;
+        let bind = |what, bindings, buffers: &[&wgpu::Buffer]| {
+            let resources: Vec<_> = buffers.iter().map(|buffer| buffer.as_entire_buffer_binding()).collect();
+            gpu.bind(what, bindings, &resources)
+        };
+        match update {
+            UpdateKind::Deferred(Deferred { buffer: history, .. }) => {
+                let root_moment = if amsgrad { largest } else { second };
+                let current = [uniform, weights, first, root_moment, last_step, history];
+                let trained = [uniform, step, weights, first, second, largest, last_step, history];
+                Ok((
+                    bind("gather_deferred", gather_deferred::TABLE, &current)?,
+                    bind("adam_deferred", adam::DEFERRED_TABLE, &trained)?,
+                ))
+            }
+            UpdateKind::Dense | UpdateKind::Lazy => Ok((
+                bind("gather", gather::TABLE, &[uniform, weights])?,
+                bind("adam", adam::TABLE, &[uniform, step, weights, first, second, largest])?,
+            )),
+        }
     }
 }

@@ -1,14 +1,26 @@
 //! Adam's settings, and its scalars at each step, in f64.
 
+use super::History;
 use crate::error::{Error, Result};
 
 /// Which rows an update touches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Update {
+    /// What [`Dense`](Self::Dense) computes, at what [`Lazy`](Self::Lazy) costs: only the batch's rows are touched, and
+    /// what a row has missed since its last update is made up for, all at once, when it is next looked up or updated.
+    ///
+    /// The result is dense Adam's up to rounding, and its rounding is less: many small steps are rounded once. A lookup
+    /// sees the rows as dense Adam would have them; reading or setting weights first brings all rows up to date, and
+    /// [`flush`](crate::GpuEmbedding::flush) does so on demand. Learning rates may change at every step. On the CPU
+    /// reference, which is there to be checked against, it is computed as `Dense`.
+    ///
+    /// It needs beta_1 well below `sqrt(beta_2)`, and a learning rate times weight decay that leaves something of the
+    /// weights; [`Adam::validate`] refuses other settings.
+    #[default]
+    Deferred,
     /// Every row at every step, as Keras's `Adam` and PyTorch's `Adam` do: the moments of a row without a
     /// gradient decay, and the row moves on. A step costs what the whole table costs.
-    #[default]
     Dense,
     /// Only the rows of the batch, as PyTorch's `SparseAdam` does: a step costs what the batch costs, and rows
     /// outside it keep weights and moments as they are. Weight decay and amsgrad, too, act on the batch's rows alone.
@@ -25,6 +37,26 @@ pub enum EpsilonForm {
     /// `lr / (1 - beta_1^t) * m / (sqrt(v) / sqrt(1 - beta_2^t) + epsilon)`: epsilon inside the bias correction,
     /// as in PyTorch's `Adam` and `AdamW`.
     PyTorch,
+}
+
+/// What is done to a table's summed gradient before a step.
+///
+/// Keras and PyTorch clip the gradient of the whole table; rows outside the batch have none and add nothing to its norm,
+/// so this is exact. For a norm over several tables, or over a model's other parameters too, see
+/// [`GpuEmbedding::record_gradient_norm`](crate::GpuEmbedding::record_gradient_norm).
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub enum Clipping {
+    /// Each element to `-limit..=limit`: Keras's `clipvalue`, PyTorch's `clip_grad_value_`.
+    Value(f64),
+    /// The whole table's gradient `g` to a Euclidean norm of `limit`, `g * limit / max(norm, limit)`: Keras's `clipnorm`,
+    /// and its `global_clipnorm` where the table is the only parameter.
+    ///
+    /// The norm is computed in f32 on the GPU, in a fixed order. Where it is not a number, because a gradient is not, no
+    /// row is scaled: the others are not lost for it.
+    Norm(f64),
+    /// The same as PyTorch's `clip_grad_norm_` has it: `g * min(1, limit / (norm + 1e-6))`.
+    NormPyTorch(f64),
 }
 
 /// Adam's settings: Keras's names and Keras's defaults.
@@ -72,8 +104,13 @@ pub struct Adam {
     pub weight_decay: f64,
     /// Divide by the largest second moment so far in place of the current one; off by default.
     pub amsgrad: bool,
-    /// Which rows an update touches; [`Update::Dense`] by default.
+    /// Which rows an update touches; [`Update::Deferred`] by default.
     pub update: Update,
+    /// What is done to the summed gradient first; nothing by default.
+    #[doc(alias = "clipnorm")]
+    #[doc(alias = "clipvalue")]
+    #[doc(alias = "global_clipnorm")]
+    pub clipping: Option<Clipping>,
 }
 
 impl Default for Adam {
@@ -87,13 +124,14 @@ impl Default for Adam {
             epsilon_form: EpsilonForm::Keras,
             weight_decay: 0.0,
             amsgrad: false,
-            update: Update::Dense,
+            update: Update::Deferred,
+            clipping: None,
         }
     }
 }
 
 impl Adam {
-    /// `torch.optim.Adam()`: epsilon 1e-8, inside the bias correction, all rows.
+    /// `torch.optim.Adam()`: epsilon 1e-8, inside the bias correction.
     pub fn pytorch() -> Self {
         Self { epsilon: 1e-8, epsilon_form: EpsilonForm::PyTorch, ..Self::default() }
     }
@@ -140,11 +178,17 @@ impl Adam {
         Self { update, ..self }
     }
 
+    /// Sets [`clipping`](Self::clipping).
+    #[doc(alias = "clip_grad_norm_")]
+    pub fn with_clipping(self, clipping: Clipping) -> Self {
+        Self { clipping: Some(clipping), ..self }
+    }
+
     /// Checks every setting.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidConfig`] names the first setting that is out of its range.
+    /// [`Error::InvalidConfig`] names the first setting that is out of its range, or that has no deferred form.
     pub fn validate(&self) -> Result<()> {
         let invalid = |message: String| Err(Error::InvalidConfig(message));
         if !(self.learning_rate.is_finite() && self.learning_rate >= 0.0) {
@@ -179,7 +223,15 @@ impl Adam {
                 self.learning_rate
             ));
         }
-        Ok(())
+        if let Some(Clipping::Value(limit) | Clipping::Norm(limit) | Clipping::NormPyTorch(limit)) = self.clipping
+            && !(limit > 0.0 && (limit as f32) > 0.0 && (limit as f32).is_finite())
+        {
+            return invalid(format!("clipping must be to a positive, finite f32, and is to {limit}"));
+        }
+        match self.update {
+            Update::Deferred => History::check(self),
+            Update::Dense | Update::Lazy => Ok(()),
+        }
     }
 }
 
@@ -238,7 +290,8 @@ mod tests {
                 other => panic!("{name}: {other:?}"),
             }
         }
-        Adam::default().with_betas(0.0, 0.0).validate().unwrap();
+        Adam::default().with_betas(0.0, 0.0).with_update(Update::Dense).validate().unwrap();
+        Adam::default().with_betas(0.0, 0.999).validate().unwrap();
         Adam::default().with_learning_rate(0.0).validate().unwrap();
     }
 }

@@ -1,5 +1,7 @@
 //! What an update computes: Adam and its relatives, host side.
 
 mod adam;
+mod history;
 
-pub use adam::{Adam, EpsilonForm, Update};
+pub use adam::{Adam, Clipping, EpsilonForm, Update};
+pub(crate) use history::{History, Rule, Scaled, Step};

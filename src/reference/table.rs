@@ -46,7 +46,8 @@ impl ReferenceTable {
 
     pub(crate) fn update(&mut self, gradient: &RowSums, adam: &Adam, step: u64) {
         match adam.update {
-            Update::Dense => super::adam_dense(&mut self.state, self.output_dim, gradient, adam, step),
+            // Deferred Adam is a cheaper way to the same result; here it is checked against the plain one.
+            Update::Dense | Update::Deferred => super::adam_dense(&mut self.state, self.output_dim, gradient, adam, step),
             Update::Lazy => super::adam_lazy(&mut self.state, self.output_dim, gradient, adam, step),
         }
     }

@@ -1,54 +1,104 @@
-//! What the Adam kernels share: shaders/shared/adam.wgsl.
+//! What the Adam kernels share: shaders/shared/adam.wgsl, short_runs.wgsl and long_runs.wgsl.
 
-use super::{Binding, Kernel, Quad, Runs, shader_struct};
+use super::{Binding, Kernel, Quad, Shard, Words, shader_struct};
 use crate::error::{Error, Result};
-use crate::gpu::batch::SortedRuns;
 use crate::gpu::device::{Dispatch, Gpu};
-use crate::gpu::mapping::RowMapping;
-use crate::gpu::table::{GpuTable, Shard};
-use crate::optimizer::Adam;
+use crate::gpu::plan::CHUNK;
+use crate::gpu::record::Update;
+use crate::optimizer::{Adam, Clipping};
 
-/// What both Adam kernels bind: the step and the table, then the batch's rows and sums.
-pub(super) static BINDINGS: &[Binding] = &[
-    Binding::uniform::<AdamStep>("step"),
-    Binding::read_write::<Quad>("weights"),
-    Binding::read_write::<Quad>("first_moment"),
-    Binding::read_write::<Quad>("second_moment"),
-    Binding::read_write::<Quad>("largest_moment"),
-    Binding::uniform::<Runs>("runs"),
-    Binding::read::<u32>("rows"),
-    Binding::read::<Quad>("sums"),
+/// Group 0 of lazy and dense Adam: a shard, and the step.
+pub(crate) static TABLE: &[Binding] = &[
+    Binding::uniform::<Shard>(0, "shard"),
+    Binding::uniform::<AdamStep>(1, "step"),
+    Binding::read_write::<Quad>(2, "weights"),
+    Binding::read_write::<Quad>(3, "first_moment"),
+    Binding::read_write::<Quad>(4, "second_moment"),
+    Binding::read_write::<Quad>(5, "largest_moment"),
 ];
 
-/// One dispatch for each shard that has something to do: `workgroups` says how much, of a shard and its runs.
-pub(super) fn dispatches(
-    gpu: &Gpu,
-    table: &GpuTable,
-    runs: &SortedRuns,
-    sums: wgpu::BufferBinding<'_>,
-    (kernel, amsgrad): (&'static Kernel, bool),
-    workgroups: impl Fn(&RowMapping, &Shard, u32) -> u64,
-) -> Result<Vec<Dispatch>> {
-    let mapping = RowMapping::moved(gpu, table.layout);
-    let pipeline = mapping.pipeline(gpu, kernel, Some(amsgrad))?;
-    let mut dispatches = Vec::new();
-    for (shard, (run_count, uniform)) in table.shards.iter().zip(&runs.shards) {
-        let workgroups = workgroups(&mapping, shard, *run_count);
-        if workgroups == 0 {
-            continue;
+/// Group 0 of the kernels that catch rows up, too.
+pub(crate) static DEFERRED_TABLE: &[Binding] = &[
+    Binding::uniform::<Shard>(0, "shard"),
+    Binding::uniform::<AdamStep>(1, "step"),
+    Binding::read_write::<Quad>(2, "weights"),
+    Binding::read_write::<Quad>(3, "first_moment"),
+    Binding::read_write::<Quad>(4, "second_moment"),
+    Binding::read_write::<Quad>(5, "largest_moment"),
+    Binding::read_write::<u32>(6, "last_step"),
+    Binding::read::<Words>(7, "history"),
+];
+
+/// The three builds of a kernel that updates the batch's rows: `name.wgsl` after the parts that it lists.
+macro_rules! row_builds {
+    ($name:literal, $table:expr, [$($own:literal),*], [$($constant:literal),*]) => {
+        /// Runs of at most a chunk, for `output_dim` a multiple of 4.
+        pub static SHORT_VEC4: Kernel = row_builds!(
+            @build $name, $table, crate::gpu::kernels::GRADIENT_VEC4,
+            ["shared/gradient_vec4.wgsl", "shared/sum_lookups.wgsl", "shared/short_runs.wgsl"], [$($own),*], [$($constant),*]
+        );
+        /// Runs of at most a chunk, for any other `output_dim`.
+        pub static SHORT_SCALAR: Kernel = row_builds!(
+            @build $name, $table, crate::gpu::kernels::GRADIENT_SCALAR,
+            ["shared/gradient_scalar.wgsl", "shared/sum_lookups.wgsl", "shared/short_runs.wgsl"], [$($own),*], [$($constant),*]
+        );
+        /// Runs of more than a chunk.
+        pub static LONG: Kernel = row_builds!(
+            @build $name, $table, crate::gpu::kernels::PARTIAL_SUMS,
+            ["shared/partial_slots.wgsl", "shared/sum_partials.wgsl", "shared/long_runs.wgsl"], [$($own),*], [$($constant),*]
+        );
+    };
+    (@build $name:literal, $table:expr, $call:expr, [$($of_runs:literal),*], [$($own:literal),*], [$($constant:literal),*]) => {
+        Kernel {
+            name: $name,
+            parts: &[
+                part!("shared/grid.wgsl"),
+                part!("shared/row.wgsl"),
+                part!("shared/shard.wgsl"),
+                part!("shared/plan.wgsl"),
+                $(part!($of_runs),)*
+                part!("shared/adam.wgsl"),
+                $(part!($own),)*
+            ],
+            groups: &[$table, crate::gpu::kernels::PLAN, $call],
+            constants: &["DIM", "QUADS", "THREADS", "AMSGRAD", "CLIPPED", $($constant),*],
+            mirrored: &[
+                ("WORKGROUP_SIZE", crate::gpu::kernels::WORKGROUP_SIZE),
+                ("CHUNK", crate::gpu::plan::CHUNK),
+            ],
         }
-        let moments = shard.moments.as_ref().ok_or(Error::Frozen)?;
-        let resources = [
-            table.step.as_entire_buffer_binding(),
-            shard.weights.as_entire_buffer_binding(),
-            moments.first.as_entire_buffer_binding(),
-            moments.second.as_entire_buffer_binding(),
-            moments.largest.as_entire_buffer_binding(),
-            uniform.binding(),
-            runs.rows.binding(),
-            sums.clone(),
-        ];
-        dispatches.push(gpu.dispatch(&pipeline, &resources, workgroups)?);
+    };
+}
+pub(super) use row_builds;
+
+/// The builds of one kernel.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct RowBuilds {
+    pub short_vec4: &'static Kernel,
+    pub short_scalar: &'static Kernel,
+    pub long: &'static Kernel,
+}
+
+/// For each shard one dispatch over its short runs, and one over its long ones, where there are such.
+pub(super) fn row_dispatches(gpu: &Gpu, update: &Update<'_>, builds: RowBuilds) -> Result<Vec<Dispatch>> {
+    let Update { table, runs, plan, .. } = *update;
+    let mapping = table.mapping;
+    let constants = update.constants();
+    let pipeline = mapping.pipeline(gpu, mapping.by_width(builds.short_vec4, builds.short_scalar), &constants)?;
+    let mut dispatches = Vec::new();
+    for (shard, of_shard) in table.shards.iter().zip(&runs.shards) {
+        let group = shard.update_group.as_ref().ok_or(Error::Frozen)?;
+        if of_shard.run_count > 0 {
+            let groups = [Some(group), Some(plan), Some(update.gradient)];
+            dispatches.push(gpu.dispatch(&pipeline, groups, mapping.workgroups(of_shard.run_count))?);
+        }
+        if of_shard.longest > CHUNK {
+            let partial_sums = update.partial_sums(gpu)?;
+            let pipeline = mapping.pipeline(gpu, builds.long, &constants)?;
+            let groups = [Some(group), Some(plan), Some(&partial_sums)];
+            let blocks = runs.lookup_count.div_ceil(CHUNK);
+            dispatches.push(gpu.dispatch(&pipeline, groups, mapping.workgroups(blocks))?);
+        }
     }
     Ok(dispatches)
 }
@@ -66,6 +116,12 @@ shader_struct! {
         one_minus_beta_2: f32,
         /// `1 - learning_rate * weight_decay`.
         decay: f32,
+        /// What a summed gradient is multiplied by; clipping by the norm computes it on the GPU.
+        gradient_scale: f32,
+        /// The largest size of an element of a scaled gradient.
+        gradient_limit: f32,
+        /// The step, modulo 2^32.
+        number: u32,
     }
 }
 
@@ -78,6 +134,12 @@ impl AdamStep {
             one_minus_beta_1: (1.0 - adam.beta_1) as f32,
             one_minus_beta_2: (1.0 - adam.beta_2) as f32,
             decay: (1.0 - adam.learning_rate * adam.weight_decay) as f32,
+            gradient_scale: 1.0,
+            gradient_limit: match adam.clipping {
+                Some(Clipping::Value(limit)) => limit as f32,
+                _ => f32::INFINITY,
+            },
+            number: step as u32,
         }
     }
 }

@@ -1,35 +1,15 @@
 //! Adam on the batch's rows.
 
-use super::{Kernel, WORKGROUP_SIZE, adam, part};
+use super::adam::{RowBuilds, TABLE, row_builds, row_dispatches};
+use super::{Kernel, part};
 use crate::error::Result;
-use crate::gpu::batch::SortedRuns;
 use crate::gpu::device::{Dispatch, Gpu};
-use crate::gpu::table::GpuTable;
+use crate::gpu::record::Update;
 
-/// The one build.
-pub static KERNEL: Kernel = Kernel {
-    name: "adam_lazy",
-    parts: &[
-        part!("shared/grid.wgsl"),
-        part!("shared/row.wgsl"),
-        part!("shared/runs.wgsl"),
-        part!("shared/adam.wgsl"),
-        part!("adam_lazy.wgsl"),
-    ],
-    bindings: adam::BINDINGS,
-    constants: &["DIM", "QUADS", "THREADS", "AMSGRAD"],
-    mirrored: &[("WORKGROUP_SIZE", WORKGROUP_SIZE)],
-};
+row_builds!("adam_lazy", TABLE, ["adam_lazy.wgsl"], []);
 
-/// One dispatch for each shard that the batch has rows of.
-pub(crate) fn dispatches(
-    gpu: &Gpu,
-    table: &GpuTable,
-    runs: &SortedRuns,
-    sums: wgpu::BufferBinding<'_>,
-    amsgrad: bool,
-) -> Result<Vec<Dispatch>> {
-    adam::dispatches(gpu, table, runs, sums, (&KERNEL, amsgrad), |mapping, _, run_count| {
-        mapping.workgroups(run_count)
-    })
+/// One or two dispatches for each shard that the batch has rows of.
+pub(crate) fn dispatches(gpu: &Gpu, update: &Update<'_>) -> Result<Vec<Dispatch>> {
+    let builds = RowBuilds { short_vec4: &SHORT_VEC4, short_scalar: &SHORT_SCALAR, long: &LONG };
+    row_dispatches(gpu, update, builds)
 }

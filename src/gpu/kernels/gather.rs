@@ -1,40 +1,43 @@
 //! `output[i, :] = table[indices[i], :]`
 
-use super::{Binding, Kernel, Lookups, Quad, Shard, WORKGROUP_SIZE, part};
+use std::sync::Arc;
+
+use super::{Binding, Kernel, LOOKUPS, Quad, Shard, WORKGROUP_SIZE, part};
 use crate::error::Result;
 use crate::gpu::batch::GpuLookups;
-use crate::gpu::device::{Dispatch, Gpu};
-use crate::gpu::mapping::RowMapping;
+use crate::gpu::device::{Dispatch, Gpu, Pipeline};
 use crate::gpu::table::{GpuTable, Shard as TableShard};
 
 macro_rules! build {
-    ($output:literal, $element:ty) => {
+    ($output:literal, $call:expr) => {
         Kernel {
             name: "gather",
             parts: &[
                 part!("shared/grid.wgsl"),
                 part!("shared/row.wgsl"),
                 part!("shared/shard.wgsl"),
+                part!("shared/lookups.wgsl"),
                 part!($output),
                 part!("gather.wgsl"),
             ],
-            bindings: &[
-                Binding::read_write::<$element>("output"),
-                Binding::uniform::<Shard>("shard"),
-                Binding::uniform::<Lookups>("lookups"),
-                Binding::read::<u32>("indices"),
-                Binding::read::<Quad>("weights"),
-            ],
+            groups: &[TABLE, LOOKUPS, $call],
             constants: &["DIM", "QUADS", "THREADS"],
             mirrored: &[("WORKGROUP_SIZE", WORKGROUP_SIZE)],
         }
     };
 }
 
+/// Group 0: a shard.
+pub(crate) static TABLE: &[Binding] = &[Binding::uniform::<Shard>(0, "shard"), Binding::read::<Quad>(2, "weights")];
+
+/// Group 2: the caller's output.
+pub(super) static OUTPUT_VEC4: &[Binding] = &[Binding::read_write::<Quad>(1, "output")];
+pub(super) static OUTPUT_SCALAR: &[Binding] = &[Binding::read_write::<f32>(1, "output")];
+
 /// For `output_dim` a multiple of 4.
-pub static VEC4: Kernel = build!("shared/output_vec4.wgsl", Quad);
+pub static VEC4: Kernel = build!("shared/output_vec4.wgsl", OUTPUT_VEC4);
 /// For any other `output_dim`.
-pub static SCALAR: Kernel = build!("shared/output_scalar.wgsl", f32);
+pub static SCALAR: Kernel = build!("shared/output_scalar.wgsl", OUTPUT_SCALAR);
 
 /// One dispatch a shard; there must be lookups.
 pub(crate) fn dispatches(
@@ -43,17 +46,24 @@ pub(crate) fn dispatches(
     lookups: &GpuLookups,
     output: wgpu::BufferBinding<'_>,
 ) -> Result<Vec<Dispatch>> {
-    let mapping = RowMapping::moved(gpu, table.layout);
-    let pipeline = mapping.pipeline(gpu, mapping.by_width(&VEC4, &SCALAR), None)?;
+    let mapping = table.mapping;
+    let kernel = mapping.by_width(&VEC4, &SCALAR);
+    let pipeline = mapping.pipeline(gpu, kernel, &[])?;
+    of_each_shard(gpu, table, lookups, &pipeline, gpu.bind("gather", kernel.groups[2], &[output])?)
+}
+
+/// One dispatch a shard, of this kernel or of `gather_deferred`.
+pub(super) fn of_each_shard(
+    gpu: &Gpu,
+    table: &GpuTable,
+    lookups: &GpuLookups,
+    pipeline: &Arc<Pipeline>,
+    output: wgpu::BindGroup,
+) -> Result<Vec<Dispatch>> {
+    let workgroups = table.mapping.workgroups(lookups.count);
+    let group = lookups.group(gpu)?;
     let of_shard = |shard: &TableShard| {
-        let resources = [
-            output.clone(),
-            shard.uniform.as_entire_buffer_binding(),
-            lookups.uniform.binding(),
-            lookups.indices.binding(),
-            shard.weights.as_entire_buffer_binding(),
-        ];
-        gpu.dispatch(&pipeline, &resources, mapping.workgroups(lookups.count))
+        gpu.dispatch(pipeline, [Some(&shard.lookup_group), Some(group), Some(&output)], workgroups)
     };
     table.shards.iter().map(of_shard).collect()
 }

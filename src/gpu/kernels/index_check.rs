@@ -1,6 +1,6 @@
 //! Counts the GPU-resident indices outside the table.
 
-use super::{Binding, Kernel, Lookups, WORKGROUP_SIZE, part, shader_struct};
+use super::{Binding, Kernel, LOOKUPS, WORKGROUP_SIZE, part, shader_struct};
 use crate::error::Result;
 use crate::gpu::batch::GpuLookups;
 use crate::gpu::device::{Dispatch, Gpu};
@@ -9,16 +9,15 @@ use crate::gpu::table::GpuTable;
 /// The one build.
 pub static KERNEL: Kernel = Kernel {
     name: "index_check",
-    parts: &[part!("shared/grid.wgsl"), part!("index_check.wgsl")],
-    bindings: &[
-        Binding::uniform::<Table>("table"),
-        Binding::uniform::<Lookups>("lookups"),
-        Binding::read::<u32>("indices"),
-        Binding::read_write::<Report>("report"),
-    ],
+    parts: &[part!("shared/grid.wgsl"), part!("shared/lookups.wgsl"), part!("index_check.wgsl")],
+    groups: &[REPORT, LOOKUPS],
     constants: &[],
     mirrored: &[("WORKGROUP_SIZE", WORKGROUP_SIZE)],
 };
+
+/// Group 0.
+pub(crate) static REPORT: &[Binding] =
+    &[Binding::uniform::<Table>(0, "table"), Binding::read_write::<Report>(1, "report")];
 
 shader_struct! {
     /// `Table` in index_check.wgsl.
@@ -47,11 +46,6 @@ impl Report {
 /// One dispatch; there must be lookups.
 pub(crate) fn dispatch(gpu: &Gpu, table: &GpuTable, lookups: &GpuLookups) -> Result<Dispatch> {
     let pipeline = gpu.pipeline(&KERNEL, &[])?;
-    let resources = [
-        table.uniform.as_entire_buffer_binding(),
-        lookups.uniform.binding(),
-        lookups.indices.binding(),
-        table.report.buffer.as_entire_buffer_binding(),
-    ];
-    gpu.dispatch(&pipeline, &resources, u64::from(lookups.count).div_ceil(WORKGROUP_SIZE.into()))
+    let groups = [Some(&table.report_group), Some(lookups.group(gpu)?), None];
+    gpu.dispatch(&pipeline, groups, u64::from(lookups.count).div_ceil(WORKGROUP_SIZE.into()))
 }

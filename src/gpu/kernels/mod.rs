@@ -8,27 +8,41 @@
 
 use std::fmt::Write;
 
+use super::plan::PlanLayout;
+
 pub use super::grid::WORKGROUP_SIZE;
 
 pub(crate) mod adam;
+pub mod adam_deferred;
 pub mod adam_dense;
 pub mod adam_lazy;
+pub mod flush;
 pub mod gather;
+pub mod gather_deferred;
 pub mod index_check;
-pub mod row_gradient;
+pub mod partial_sums;
 pub mod scatter_add;
 
 /// Every kernel, in every build.
 pub static ALL: &[&Kernel] = &[
     &gather::VEC4,
     &gather::SCALAR,
+    &gather_deferred::VEC4,
+    &gather_deferred::SCALAR,
     &index_check::KERNEL,
+    &partial_sums::VEC4,
+    &partial_sums::SCALAR,
     &scatter_add::VEC4,
     &scatter_add::SCALAR,
-    &row_gradient::VEC4,
-    &row_gradient::SCALAR,
-    &adam_lazy::KERNEL,
-    &adam_dense::KERNEL,
+    &adam_deferred::SHORT_VEC4,
+    &adam_deferred::SHORT_SCALAR,
+    &adam_deferred::LONG,
+    &adam_lazy::SHORT_VEC4,
+    &adam_lazy::SHORT_SCALAR,
+    &adam_lazy::LONG,
+    &adam_dense::VEC4,
+    &adam_dense::SCALAR,
+    &flush::KERNEL,
 ];
 
 /// One build of a kernel.
@@ -38,8 +52,9 @@ pub struct Kernel {
     pub name: &'static str,
     /// The files it is made of, in order; the last one is its own.
     pub parts: &'static [Part],
-    /// The bindings of group 0, in the order of their binding numbers.
-    pub bindings: &'static [Binding],
+    /// Its bind groups: what belongs to the table (or to the kernel alone), to the batch, and to the call, so that those of
+    /// the table and the batch are made once. An empty group is none.
+    pub groups: &'static [&'static [Binding]],
     /// The names of its `override` constants.
     pub constants: &'static [&'static str],
     /// `const`s of its WGSL that the host side counts on, with the values it has for them.
@@ -58,6 +73,8 @@ pub struct Part {
 /// One binding of a kernel.
 #[derive(Debug)]
 pub struct Binding {
+    /// Its number in its group. What several kernels bind has the same number in all of them.
+    pub number: u32,
     /// The name of the variable in WGSL.
     pub name: &'static str,
     /// How the kernel uses it.
@@ -98,20 +115,20 @@ macro_rules! part {
 pub(crate) use part;
 
 impl Binding {
-    pub(crate) const fn uniform<T: ShaderType>(name: &'static str) -> Self {
-        Self::new::<T>(name, Access::Uniform)
+    pub(crate) const fn uniform<T: ShaderType>(number: u32, name: &'static str) -> Self {
+        Self::new::<T>(number, name, Access::Uniform)
     }
 
-    pub(crate) const fn read<T: ShaderType>(name: &'static str) -> Self {
-        Self::new::<T>(name, Access::Read)
+    pub(crate) const fn read<T: ShaderType>(number: u32, name: &'static str) -> Self {
+        Self::new::<T>(number, name, Access::Read)
     }
 
-    pub(crate) const fn read_write<T: ShaderType>(name: &'static str) -> Self {
-        Self::new::<T>(name, Access::ReadWrite)
+    pub(crate) const fn read_write<T: ShaderType>(number: u32, name: &'static str) -> Self {
+        Self::new::<T>(number, name, Access::ReadWrite)
     }
 
-    const fn new<T: ShaderType>(name: &'static str, access: Access) -> Self {
-        Self { name, access, size: size_of::<T>() as u64, fields: T::FIELDS }
+    const fn new<T: ShaderType>(number: u32, name: &'static str, access: Access) -> Self {
+        Self { number, name, access, size: size_of::<T>() as u64, fields: T::FIELDS }
     }
 }
 
@@ -126,6 +143,10 @@ impl ShaderType for u32 {
 }
 
 impl ShaderType for f32 {
+    const FIELDS: &'static [(&'static str, &'static str)] = &[];
+}
+
+impl ShaderType for Words {
     const FIELDS: &'static [(&'static str, &'static str)] = &[];
 }
 
@@ -155,8 +176,11 @@ pub(crate) use shader_struct;
 /// Four floats: what the kernels read and write at once.
 pub(crate) type Quad = [f32; 4];
 
+/// Four words of any kind.
+pub(crate) type Words = [u32; 4];
+
 shader_struct! {
-    /// How many lookups a batch has: `Lookups` in gather.wgsl and index_check.wgsl.
+    /// How many lookups a batch has: `Lookups` in shaders/shared/lookups.wgsl.
     pub(crate) struct Lookups {
         count: u32,
     }
@@ -168,15 +192,20 @@ shader_struct! {
         first_row: u32,
         row_count: u32,
         input_dim: u32,
+        number: u32,
     }
 }
 
-shader_struct! {
-    /// A batch's runs in one shard: `Runs` in shaders/shared/runs.wgsl.
-    pub(crate) struct Runs {
-        first_run: u32,
-        run_count: u32,
-        first_row: u32,
-        row_count: u32,
-    }
-}
+/// Group 1 of kernels that take the indices in batch order.
+pub(crate) static LOOKUPS: &[Binding] =
+    &[Binding::uniform::<Lookups>(0, "lookups"), Binding::read::<u32>(1, "indices")];
+
+/// Group 1 of kernels that take the sorted batch.
+pub(crate) static PLAN: &[Binding] = &[Binding::uniform::<PlanLayout>(0, "batch"), Binding::read::<u32>(1, "plan")];
+
+/// Group 2 of kernels that read the caller's gradient, [`gradient`] by its width.
+pub(crate) static GRADIENT_VEC4: &[Binding] = &[Binding::read::<Quad>(0, "gradient")];
+pub(crate) static GRADIENT_SCALAR: &[Binding] = &[Binding::read::<f32>(0, "gradient")];
+
+/// Group 2 of kernels that read the partial sums of long runs.
+pub(crate) static PARTIAL_SUMS: &[Binding] = &[Binding::read::<Quad>(2, "partial_sums")];

@@ -1,75 +1,73 @@
-//! `sums[run, :] = sum of the gradients of the run's lookups`, in a fixed order.
+//! The summed gradient by itself: `output[run, :] = sum of the gradients of the run's lookups`, in a fixed order.
 
-use super::{Binding, Kernel, Quad, WORKGROUP_SIZE, part, shader_struct};
+use super::{Binding, Kernel, PLAN, Quad, Shard, WORKGROUP_SIZE, part};
 use crate::error::Result;
-use crate::gpu::TableLayout;
-use crate::gpu::batch::{Section, SortedRuns};
 use crate::gpu::device::{Dispatch, Gpu};
 use crate::gpu::mapping::RowMapping;
+use crate::gpu::plan::CHUNK;
 
 macro_rules! build {
-    ($gradient:literal, $element:ty) => {
+    ($gradient:literal, $output:literal, $call:expr) => {
         Kernel {
             name: "scatter_add",
             parts: &[
                 part!("shared/grid.wgsl"),
                 part!("shared/row.wgsl"),
+                part!("shared/shard.wgsl"),
+                part!("shared/plan.wgsl"),
                 part!($gradient),
+                part!("shared/sum_lookups.wgsl"),
+                part!("shared/partial_slots.wgsl"),
+                part!("shared/sum_partials.wgsl"),
+                part!("shared/any_run.wgsl"),
+                part!($output),
                 part!("scatter_add.wgsl"),
             ],
-            bindings: &[
-                Binding::read::<$element>("gradient"),
-                Binding::uniform::<Level>("level"),
-                Binding::read::<Segment>("segments"),
-                Binding::read::<u32>("order"),
-                Binding::read_write::<Quad>("sums"),
-            ],
-            constants: &["DIM", "QUADS", "THREADS"],
-            mirrored: &[("WORKGROUP_SIZE", WORKGROUP_SIZE)],
+            groups: &[SHARD, PLAN, $call],
+            constants: &["DIM", "QUADS", "THREADS", "DENSE"],
+            mirrored: &[("WORKGROUP_SIZE", WORKGROUP_SIZE), ("CHUNK", CHUNK)],
         }
     };
 }
 
+static SHARD: &[Binding] = &[Binding::uniform::<Shard>(0, "shard")];
+static CALL_VEC4: &[Binding] = &[
+    Binding::read::<Quad>(0, "gradient"),
+    Binding::read_write::<Quad>(1, "output"),
+    Binding::read::<Quad>(2, "partial_sums"),
+];
+static CALL_SCALAR: &[Binding] = &[
+    Binding::read::<f32>(0, "gradient"),
+    Binding::read_write::<f32>(1, "output"),
+    Binding::read::<Quad>(2, "partial_sums"),
+];
+
 /// For `output_dim` a multiple of 4.
-pub static VEC4: Kernel = build!("shared/gradient_vec4.wgsl", Quad);
+pub static VEC4: Kernel = build!("shared/gradient_vec4.wgsl", "shared/output_vec4.wgsl", CALL_VEC4);
 /// For any other `output_dim`.
-pub static SCALAR: Kernel = build!("shared/gradient_scalar.wgsl", f32);
+pub static SCALAR: Kernel = build!("shared/gradient_scalar.wgsl", "shared/output_scalar.wgsl", CALL_SCALAR);
 
-shader_struct! {
-    /// `Level` in scatter_add.wgsl.
-    pub(crate) struct Level {
-        first_segment: u32,
-        segment_count: u32,
-        of_lookups: u32,
-    }
+/// Where the sums go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// One row a run, of all runs.
+    Compact,
+    /// The rows of a shard.
+    Dense,
 }
 
-shader_struct! {
-    /// A sum of 1 to 64 items: `Segment` in scatter_add.wgsl.
-    pub(crate) struct Segment {
-        /// The first item: in `order` at level 0, in the sums above.
-        first_item: u32,
-        /// 1 to 64.
-        item_count: u32,
-        /// Where in the sums the result goes.
-        destination: u32,
-    }
-}
-
-/// One dispatch a level, in this order; `sums` has room for all of the runs' sums.
-pub(crate) fn dispatches(
+/// One dispatch over `run_count` runs at most, at least one.
+pub(crate) fn dispatch(
     gpu: &Gpu,
-    layout: TableLayout,
-    runs: &SortedRuns,
-    gradient: wgpu::BufferBinding<'_>,
-    sums: wgpu::BufferBinding<'_>,
-) -> Result<Vec<Dispatch>> {
-    let mapping = RowMapping::summed(layout);
-    let pipeline = mapping.pipeline(gpu, mapping.by_width(&VEC4, &SCALAR), None)?;
-    let of_level = |(segment_count, uniform): &(u32, Section)| {
-        let resources =
-            [gradient.clone(), uniform.binding(), runs.segments.binding(), runs.order.binding(), sums.clone()];
-        gpu.dispatch(&pipeline, &resources, mapping.workgroups(*segment_count))
-    };
-    runs.levels.iter().map(of_level).collect()
+    mapping: &RowMapping,
+    (target, run_count): (Target, u32),
+    shard: wgpu::BufferBinding<'_>,
+    plan: &wgpu::BindGroup,
+    [gradient, output, partial_sums]: [wgpu::BufferBinding<'_>; 3],
+) -> Result<Dispatch> {
+    let kernel = mapping.by_width(&VEC4, &SCALAR);
+    let pipeline = mapping.pipeline(gpu, kernel, &[f64::from(u8::from(target == Target::Dense))])?;
+    let shard = gpu.bind("scatter_add", SHARD, &[shard])?;
+    let call = gpu.bind("scatter_add", kernel.groups[2], &[gradient, output, partial_sums])?;
+    gpu.dispatch(&pipeline, [Some(&shard), Some(plan), Some(&call)], mapping.workgroups(run_count))
 }

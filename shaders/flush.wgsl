@@ -1,0 +1,34 @@
+// Brings rows of a shard up to the last step, as if each step had updated them: first_row .. first_row + row_count of
+// the shard's own rows. THREADS threads a row; rows that are current are not touched.
+//
+// Parts: grid, row, shard, adam, missed_steps, catch_up.
+
+struct Rows {
+    first_row: u32,
+    row_count: u32,
+}
+
+@group(0) @binding(6) var<storage, read_write> last_step: array<u32>;
+@group(1) @binding(0) var<uniform> rows: Rows;
+
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn flush(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) grid: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let thread = thread_number(workgroup, grid, local);
+    if thread / THREADS >= rows.row_count {
+        return;
+    }
+    let row = rows.first_row + thread / THREADS;
+    let part = thread % THREADS;
+    let missed = missed_since(last_step[row * THREADS + part]);
+    if missed.count == 0u {
+        return;
+    }
+    for (var quad = part; quad < QUADS; quad += THREADS) {
+        store_quad(row * QUADS + quad, catch_up(missed, load_quad(row * QUADS + quad)));
+    }
+    last_step[row * THREADS + part] = missed.since + missed.count;
+}

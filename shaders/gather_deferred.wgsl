@@ -1,0 +1,45 @@
+// output[i, :] = table[indices[i], :] as dense Adam would have it now        shapes as in gather.wgsl
+//
+// A row that has missed steps is brought up to date on the way; the table itself is left as it is, so that lookups of
+// one row need not wait for each other. One dispatch a shard; THREADS threads a lookup, the number that adam_deferred
+// has for a row, for each has its own step number.
+//
+// Parts: grid, row, shard, lookups, output_*, missed_steps.
+
+@group(0) @binding(2) var<storage, read> weights: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read> first_moment: array<vec4<f32>>;
+// v, or v_hat with amsgrad.
+@group(0) @binding(4) var<storage, read> root_moment: array<vec4<f32>>;
+@group(0) @binding(6) var<storage, read> last_step: array<u32>;
+
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn gather_deferred(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) grid: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let thread = thread_number(workgroup, grid, local);
+    let lookup = thread / THREADS;
+    if lookup >= lookups.count {
+        return;
+    }
+    let part = thread % THREADS;
+    let row = indices[lookup];
+    // Wraps to a large number for rows of earlier shards.
+    let local_row = row - shard.first_row;
+    if local_row < shard.row_count {
+        let missed = missed_since(last_step[local_row * THREADS + part]);
+        for (var quad = part; quad < QUADS; quad += THREADS) {
+            let place = local_row * QUADS + quad;
+            var value = weights[place];
+            if missed.count > 0u {
+                value = current_weights(missed, value, first_moment[place], root_moment[place]);
+            }
+            store_output(lookup, quad, value);
+        }
+    } else if row >= shard.input_dim && shard.first_row == 0u {
+        for (var quad = part; quad < QUADS; quad += THREADS) {
+            store_output(lookup, quad, vec4<f32>());
+        }
+    }
+}

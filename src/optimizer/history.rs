@@ -1,0 +1,295 @@
+//! What deferred Adam remembers of past steps, so that a row can be caught up at any later one.
+//!
+//! A row last updated at step t0, with m, v and s = sqrt(v) then, has missed k steps without a gradient. Dense Adam would
+//! have made them one by one: `w *= decay; m *= beta_1; v *= beta_2; w -= alpha * m / (sqrt(v) + epsilon)`. With
+//! r = sqrt(beta_2), tau = t0 + j, C the running product of the decays and
+//!
+//! ```text
+//! e_j = r^-j                                             Keras's epsilon
+//! e_j = sqrt(1 - beta_2^tau) * r^-j                      PyTorch's
+//! p_j = alpha_tau * (beta_1 / r)^j * C_t0 / C_tau        alpha as in Adam::step_size
+//! ```
+//!
+//! all k of them together are
+//!
+//! ```text
+//! w  = C_now / C_t0 * (w - m * sum over j = 1 .. k of p_j / (s + epsilon e_j)),    m *= beta_1^k,    v *= beta_2^k
+//! ```
+//!
+//! With amsgrad s = sqrt(v_hat), which does not change while a row has no gradient, and r = 1.
+//!
+//! The p_j at the nodes e_j are a measure that all rows with the same t0 share, so the sum is the integral of
+//! 1 / (s + epsilon e) by it, and Gauss's rule with two nodes, which has the measure's first four moments, gives it:
+//! `W1 / (s + epsilon E1) + W2 / (s + epsilon E2)`. Its error is at most
+//! `epsilon^4 K / (s + epsilon e_1)^5 * sum p` with `K = E[(e - E1)^2 (e - E2)^2]`; from that comes the least s at which
+//! the rule is exact to f32's rounding. Mostly that is 0. Below it the sum is done term by term.
+//!
+//! The terms fall as (beta_1 / r)^j: after `horizon` of them nothing is left in f32, and the rule of t0 is final. So only
+//! the last `horizon` rules change at a step. Everything is f64 here.
+
+use std::collections::VecDeque;
+
+use super::Adam;
+use crate::error::{Error, Result};
+
+/// Terms below this share of the first are dropped: an eighth of what rounding to f32 loses.
+const SMALLEST_TERM: f64 = 1.0 / (1u64 << 28) as f64;
+
+/// What the rule may be off by, relative: half of f32's own rounding.
+const RULE_ERROR: f64 = 1.0 / (1u64 << 25) as f64;
+
+/// The largest horizon; beyond it, that is for a beta_1 very close to sqrt(beta_2), a step would cost the host too much.
+const MAX_HORIZON: f64 = 16_384.0;
+
+/// Over one horizon weight decay may shrink the weights by e^-60 at most, to stay inside f32.
+const MAX_DECAY_LOGARITHM: f64 = 60.0;
+
+/// Steps after which every row has been caught up, at most, and at least.
+const MAX_CYCLE: u32 = 1 << 16;
+const MIN_CYCLE: u32 = 1 << 9;
+
+/// Rows that are caught up at each step, on average, as long as that takes no more than [`MAX_CYCLE`] steps.
+const ROWS_PER_STEP: u32 = 32;
+
+/// A number that may be far smaller than f64 holds: `mantissa * 2^exponent`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Scaled {
+    pub mantissa: f64,
+    pub exponent: i64,
+}
+
+impl Scaled {
+    const ONE: Self = Self { mantissa: 1.0, exponent: 0 };
+
+    fn times(self, factor: f64) -> Self {
+        let mut product = Self { mantissa: self.mantissa * factor, ..self };
+        while product.mantissa < 0.5 {
+            product.mantissa *= 2.0;
+            product.exponent += 1;
+        }
+        // The exponent counts halvings, so that later products have larger ones.
+        product
+    }
+
+    /// `self / later`, which is at least 1.
+    fn over(self, later: Self) -> f64 {
+        let halvings = i32::try_from(later.exponent - self.exponent).unwrap_or(i32::MAX);
+        self.mantissa / later.mantissa * 2f64.powi(halvings)
+    }
+}
+
+/// The sum over the missed steps, for rows last updated at one step: `(p s + a) / (s^2 + b s + c)`.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(crate) struct Rule {
+    pub p: f64,
+    pub a: f64,
+    pub b: f64,
+    pub c: f64,
+    /// The least s for which it holds.
+    pub least_root: f64,
+}
+
+/// What is kept of one step.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Step {
+    /// `learning_rate * sqrt(1 - beta_2^t) / (1 - beta_1^t)`.
+    pub step_size: f64,
+    /// As it is added to sqrt(v).
+    pub epsilon: f64,
+    /// C, the product of all decays up to and with this step.
+    pub decay: Scaled,
+    /// The first node, and the last so far.
+    nodes: [f64; 2],
+    /// The sums of `p (e - nodes[0])^i`, over the steps after this one.
+    moments: [f64; 5],
+}
+
+/// See the module.
+#[derive(Debug, Clone)]
+pub(crate) struct History {
+    root: f64,
+    epsilon: f64,
+    /// `(beta_1 / r)^j` and `r^-j`, for j from 1 to the horizon.
+    terms: Vec<[f64; 2]>,
+    cycle: u32,
+    input_dim: u32,
+    now: u64,
+    /// The last steps, up to now: the horizon of them, and the one before, whose rule has just become final.
+    steps: VecDeque<Step>,
+}
+
+impl History {
+    /// For rows that are all up to date at step `now`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidConfig`] where these settings have no deferred form.
+    pub(crate) fn new(adam: &Adam, input_dim: u32, now: u64) -> Result<Self> {
+        Self::check(adam)?;
+        let root = if adam.amsgrad { 1.0 } else { adam.beta_2.sqrt() };
+        let horizon = horizon(adam);
+        let powers = |base: f64| (1..=horizon).map(move |j| base.powi(j as i32));
+        let cycle = (input_dim / ROWS_PER_STEP).clamp(MIN_CYCLE, MAX_CYCLE).max(horizon).next_power_of_two();
+        let mut history = Self {
+            root,
+            epsilon: adam.epsilon,
+            terms: powers(adam.beta_1 / root).zip(powers(1.0 / root)).map(|(p, e)| [p, e]).collect(),
+            cycle,
+            input_dim,
+            now,
+            steps: VecDeque::with_capacity(horizon as usize + 2),
+        };
+        history.steps.push_back(history.step(adam, Scaled::ONE));
+        Ok(history)
+    }
+
+    /// Checks that missed steps can be caught up under these settings.
+    pub(crate) fn check(adam: &Adam) -> Result<()> {
+        let instead = "use Update::Dense, which computes the same, or Update::Lazy";
+        let horizon = horizon(adam);
+        let (beta_1, beta_2) = (adam.beta_1, adam.beta_2);
+        // Not `horizon > MAX`, which a NaN would pass.
+        if !(f64::from(horizon) <= MAX_HORIZON && (beta_2 > 0.0 || adam.amsgrad)) {
+            return Err(Error::InvalidConfig(format!(
+                "Update::Deferred needs beta_1 well below sqrt(beta_2), so that what a row has missed converges, and \
+                 beta_1 is {beta_1}, beta_2 {beta_2}; {instead}"
+            )));
+        }
+        let decay = adam.learning_rate * adam.weight_decay;
+        if !(decay < 1.0 && -f64::from(horizon) * (1.0 - decay).ln() <= MAX_DECAY_LOGARITHM) {
+            return Err(Error::InvalidConfig(format!(
+                "Update::Deferred needs learning_rate * weight_decay to be at most {:.3} with these betas, and it is \
+                 {decay}; {instead}",
+                1.0 - (-MAX_DECAY_LOGARITHM / f64::from(horizon)).exp()
+            )));
+        }
+        Ok(())
+    }
+
+    /// Goes on by one step with these settings, of which only the learning rate and the weight decay may have changed.
+    pub(crate) fn advance(&mut self, adam: &Adam) {
+        self.now += 1;
+        let step = self.step(adam, self.decay().times(1.0 - adam.learning_rate * adam.weight_decay));
+        if self.steps.len() > self.terms.len() {
+            self.steps.pop_front();
+        }
+        let bias = step.epsilon / self.epsilon;
+        for (earlier, &[p, e]) in self.steps.iter_mut().rev().zip(&self.terms) {
+            let mut power = step.step_size * p;
+            if step.decay != earlier.decay {
+                power *= earlier.decay.over(step.decay);
+            }
+            let node = e * bias;
+            if earlier.nodes[0] == 0.0 {
+                earlier.nodes[0] = node;
+            }
+            earlier.nodes[1] = node;
+            for moment in &mut earlier.moments {
+                *moment += power;
+                power *= node - earlier.nodes[0];
+            }
+        }
+        self.steps.push_back(step);
+    }
+
+    fn step(&self, adam: &Adam, decay: Scaled) -> Step {
+        // Step 0, before all updates, has no size; nothing asks for it.
+        let (step_size, epsilon) = match self.now {
+            0 => (0.0, adam.epsilon),
+            now => (adam.step_size(now), adam.step_epsilon(now)),
+        };
+        Step { step_size, epsilon, decay, nodes: [0.0; 2], moments: [0.0; 5] }
+    }
+
+    /// The last step that rows are caught up to.
+    pub(crate) fn now(&self) -> u64 {
+        self.now
+    }
+
+    /// The product of all decays so far.
+    pub(crate) fn decay(&self) -> Scaled {
+        self.steps.back().expect("never empty").decay
+    }
+
+    /// Terms of the sum, at most.
+    pub(crate) fn horizon(&self) -> u32 {
+        self.terms.len() as u32
+    }
+
+    /// Steps that must be remembered: twice the cycle in which each row is caught up.
+    pub(crate) fn ring(&self) -> u32 {
+        2 * self.cycle
+    }
+
+    /// r.
+    pub(crate) fn root(&self) -> f64 {
+        self.root
+    }
+
+    /// The steps whose rules have changed at the last one, oldest first: the number of the first of them, and they.
+    pub(crate) fn changed(&self) -> (u64, impl Iterator<Item = (&Step, Rule)>) {
+        let first = self.now + 1 - self.steps.len() as u64;
+        (first, self.steps.iter().map(|step| (step, self.rule(step))))
+    }
+
+    /// The rows to catch up before the next step, whoever holds them: in `cycle` steps each row once.
+    pub(crate) fn due(&self) -> std::ops::Range<u32> {
+        /// Rows are caught up in groups of so many, for a dispatch has a price.
+        const GROUP: u64 = 1024;
+        let groups = u64::from(self.input_dim).div_ceil(GROUP);
+        let phase = self.now % u64::from(self.cycle);
+        let row = |phase: u64| {
+            (groups * phase / u64::from(self.cycle) * GROUP).min(self.input_dim.into()) as u32
+        };
+        let end = if phase + 1 == u64::from(self.cycle) { self.input_dim } else { row(phase + 1) };
+        row(phase)..end
+    }
+
+    fn rule(&self, step: &Step) -> Rule {
+        let [mass, m1, m2, m3, m4] = step.moments;
+        if !(mass > 0.0) {
+            // Nothing moves; c keeps the division whole.
+            return Rule { c: 1.0, ..Rule::default() };
+        }
+        // Central moments.
+        let (d, m2, m3, m4) = (m1 / mass, m2 / mass, m3 / mass, m4 / mass);
+        let mean = step.nodes[0] + d;
+        let variance = m2 - d * d;
+        let third = m3 - 3.0 * d * m2 + 2.0 * d.powi(3);
+        let fourth = m4 - 4.0 * d * m3 + 6.0 * d * d * m2 - 3.0 * d.powi(4);
+        // The weights' and nodes' sums; with one node, E1 = E2 = mean.
+        let (w1, e1, w2, e2, spread) = if variance <= 1e-20 * mean * mean {
+            (mass, mean, 0.0, mean, 0.0)
+        } else {
+            let skew = third / variance;
+            let h = (variance + skew * skew / 4.0).sqrt();
+            let (x1, x2) = (skew / 2.0 - h, skew / 2.0 + h);
+            let spread = fourth - third * skew - variance * variance;
+            (mass * x2 / (x2 - x1), mean + x1, -mass * x1 / (x2 - x1), mean + x2, spread.max(0.0))
+        };
+        let epsilon = self.epsilon;
+        let [first, last] = step.nodes;
+        let least_root = epsilon * ((spread * (last / first) / RULE_ERROR).powf(0.25) - first);
+        let c = epsilon * epsilon * e1 * e2;
+        // Where c vanishes in f32, s must not vanish beside it.
+        let smallest = if c < f64::from(f32::MIN_POSITIVE) { 1e-18 } else { 0.0 };
+        Rule {
+            p: mass,
+            a: epsilon * (w1 * e2 + w2 * e1),
+            b: epsilon * (e1 + e2),
+            c,
+            least_root: least_root.max(smallest) * 1.001,
+        }
+    }
+}
+
+/// Terms after which nothing is left; more than [`MAX_HORIZON`] where they do not fall, or hardly.
+fn horizon(adam: &Adam) -> u32 {
+    let root = if adam.amsgrad { 1.0 } else { adam.beta_2.sqrt() };
+    let ratio = adam.beta_1 / root;
+    if !(ratio < 1.0) {
+        return u32::MAX;
+    }
+    // Saturates; beta_1 = 0 has no terms that count, and keeps one.
+    (SMALLEST_TERM.ln() / ratio.ln()).ceil().max(1.0) as u32
+}
