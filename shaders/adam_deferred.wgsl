@@ -23,14 +23,32 @@ fn adam_deferred(
     let row = run.row - shard.first_row;
     let part = thread % THREADS;
     let missed = missed_since(last_step[row * THREADS + part]);
+    // A bit for each of this thread's quads that the rule does not cover.
+    var left = 0u;
+    var bit = 1u;
     for (var quad = part; quad < QUADS; quad += THREADS) {
         // All loads before the first store, so that their cache misses overlap.
-        var state = load_quad(row * QUADS + quad);
+        let old = load_quad(row * QUADS + quad);
         let gradient = sum_of(run, quad);
-        if missed.count > 0u {
-            state = catch_up(missed, state);
+        if missed.count == 0u {
+            store_quad(row * QUADS + quad, update_quad(old, gradient));
+        } else if rule_covers(missed, old.m, old.s) {
+            let current = catch_up(missed, old, sum_by_rule(missed, old.s));
+            store_quad(row * QUADS + quad, update_quad(current, gradient));
+        } else {
+            left |= bit;
         }
-        store_quad(row * QUADS + quad, update_quad(state, gradient));
+        bit <<= 1u;
+    }
+    bit = 1u;
+    for (var quad = part; quad < QUADS && left != 0u; quad += THREADS) {
+        if (left & bit) != 0u {
+            let old = load_quad(row * QUADS + quad);
+            let current = catch_up(missed, old, sum_by_terms(missed, old.s));
+            store_quad(row * QUADS + quad, update_quad(current, sum_of(run, quad)));
+            left ^= bit;
+        }
+        bit <<= 1u;
     }
     last_step[row * THREADS + part] = step.number;
 }

@@ -1,10 +1,11 @@
-// Adam on every row of one shard; a row outside the batch has gradient zero, the others are summed here.
+// Adam on every row of one shard; a row outside the batch has gradient zero. `gradient` is what scatter_add
+// has made of the batch's, a row a run.
 //
 // A workgroup takes 1,024 consecutive quads of the shard, so at most 1,024 rows. It first finds which of its rows the
 // batch has: a binary search in the sorted rows, then one note a row in workgroup memory. So no gradient of the
-// table's size is ever built or cleared: the bytes moved are w, m, v (v_hat) once each way, and the batch's gradient.
+// table's size is ever built or cleared: the bytes moved are w, m, v (v_hat) once each way, and the batch's sums.
 //
-// Parts: grid, row, shard, plan, gradient_*, sum_lookups, partial_slots, sum_partials, any_run, adam.
+// Parts: grid, row, shard, plan, gradient_*, adam.
 
 const QUADS_PER_WORKGROUP: u32 = 1024u;
 const NO_RUN: u32 = 0xffffffffu;
@@ -56,12 +57,11 @@ fn adam_dense(
     workgroupBarrier();
 
     for (var quad = first_quad + local; quad < end_quad; quad += WORKGROUP_SIZE) {
-        let row = quad / QUADS;
-        let run = run_of_row[row - first_row];
+        let run = run_of_row[quad / QUADS - first_row];
         let old = load_quad(quad);
         var g = vec4<f32>();
         if run != NO_RUN {
-            g = sum_of(run_number(run), quad % QUADS);
+            g = load_gradient(run, quad % QUADS);
         }
         store_quad(quad, update_quad(old, g));
     }

@@ -27,8 +27,26 @@ fn flush(
     if missed.count == 0u {
         return;
     }
+    // A bit for each of this thread's quads that the rule does not cover.
+    var left = 0u;
+    var bit = 1u;
     for (var quad = part; quad < QUADS; quad += THREADS) {
-        store_quad(row * QUADS + quad, catch_up(missed, load_quad(row * QUADS + quad)));
+        let old = load_quad(row * QUADS + quad);
+        if rule_covers(missed, old.m, old.s) {
+            store_quad(row * QUADS + quad, catch_up(missed, old, sum_by_rule(missed, old.s)));
+        } else {
+            left |= bit;
+        }
+        bit <<= 1u;
+    }
+    bit = 1u;
+    for (var quad = part; quad < QUADS && left != 0u; quad += THREADS) {
+        if (left & bit) != 0u {
+            let old = load_quad(row * QUADS + quad);
+            store_quad(row * QUADS + quad, catch_up(missed, old, sum_by_terms(missed, old.s)));
+            left ^= bit;
+        }
+        bit <<= 1u;
     }
     last_step[row * THREADS + part] = missed.since + missed.count;
 }

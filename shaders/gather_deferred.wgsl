@@ -29,13 +29,31 @@ fn gather_deferred(
     let local_row = row - shard.first_row;
     if local_row < shard.row_count {
         let missed = missed_since(last_step[local_row * THREADS + part]);
+        // A bit for each of this thread's quads that the rule does not cover.
+        var left = 0u;
+        var bit = 1u;
         for (var quad = part; quad < QUADS; quad += THREADS) {
             let place = local_row * QUADS + quad;
-            var value = weights[place];
-            if missed.count > 0u {
-                value = current_weights(missed, value, first_moment[place], root_moment[place]);
+            let w = weights[place];
+            if missed.count == 0u {
+                store_output(lookup, quad, w);
+            } else {
+                let m = first_moment[place];
+                let s_squared = root_moment[place];
+                store_output(lookup, quad, moved(missed, w, m, sum_by_rule(missed, s_squared)));
+                left |= select(bit, 0u, rule_covers(missed, m, s_squared));
             }
-            store_output(lookup, quad, value);
+            bit <<= 1u;
+        }
+        bit = 1u;
+        for (var quad = part; quad < QUADS && left != 0u; quad += THREADS) {
+            if (left & bit) != 0u {
+                let place = local_row * QUADS + quad;
+                let m = first_moment[place];
+                store_output(lookup, quad, moved(missed, weights[place], m, sum_by_terms(missed, root_moment[place])));
+                left ^= bit;
+            }
+            bit <<= 1u;
         }
     } else if row >= shard.input_dim && shard.first_row == 0u {
         for (var quad = part; quad < QUADS; quad += THREADS) {

@@ -12,6 +12,8 @@ mod adam;
 mod bad_input;
 #[path = "gpu/context.rs"]
 mod context;
+#[path = "gpu/deferred.rs"]
+mod deferred;
 #[path = "gpu/gather.rs"]
 mod gather;
 #[path = "gpu/golden.rs"]
@@ -70,6 +72,9 @@ fn main() {
             a_device_with_too_low_limits_is_refused,
             uncaught_errors_fail_the_test,
             a_callers_encoder_and_buffer,
+        }
+        deferred {
+            it_is_no_further_from_f64_than_dense_f32,
         }
         gather {
             every_width_size_and_skew_copies_the_rows,

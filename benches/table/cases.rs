@@ -30,6 +30,8 @@ pub enum Operation {
     Update(Update),
     /// A lookup and an update.
     Step(Update),
+    /// The same as separate calls: a lookup, the sums of the rows handed out, and an update by the rows' sums.
+    SeparateStep(Update),
 }
 
 /// How the indices are spread.
@@ -40,24 +42,42 @@ pub enum Skew {
     OneRow,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Setting {
     pub operation: Operation,
     pub input_dim: u32,
+    /// The rows that are looked up, from the first.
+    pub used_rows: u32,
+    /// Batches to take turns with.
+    pub batches: u64,
+    /// Indices that another kernel left on the GPU.
+    pub resident: bool,
     pub output_dim: u32,
     pub lookups: usize,
     pub skew: Skew,
 }
 
-/// Batches to take turns with, so that no cache holds one batch's rows.
-const BATCHES: usize = 4;
+/// Enough that no cache holds one batch's rows.
+pub const FEW_BATCHES: u64 = 4;
 
 /// Rounds in one submission.
 const ROUNDS_PER_SUBMISSION: u64 = 4;
 
+/// A setting to start from.
+pub const BASE: Setting = Setting {
+    operation: Operation::Gather,
+    input_dim: 400_000,
+    used_rows: 400_000,
+    batches: FEW_BATCHES,
+    resident: false,
+    output_dim: 64,
+    lookups: 65_536,
+    skew: Skew::Uniform,
+};
+
 pub fn indices(setting: &Setting, seed: u64) -> Vec<u32> {
     let mut generator = ChaCha8Rng::seed_from_u64(seed);
-    let rows = setting.input_dim;
+    let rows = setting.used_rows;
     let zipf = Zipf::new(rows as f32, 1.05).expect("rows");
     // Scatters Zipf's first ranks over the table, as a hashed vocabulary is.
     let scatter = |rank: u32| (u64::from(rank) * 2_654_435_761 % u64::from(rows)) as u32;
@@ -76,6 +96,8 @@ pub struct TableCase {
     context: GpuContext,
     embedding: GpuEmbedding,
     batches: Vec<IndexBatch>,
+    /// The batches' distinct rows, each once, for the separate calls.
+    row_batches: Vec<IndexBatch>,
     /// Distinct rows in a batch, on average.
     distinct_rows: u64,
     gradient: Vec<f32>,
@@ -92,16 +114,37 @@ struct Buffers {
 impl TableCase {
     pub fn new(context: &GpuContext, setting: Setting) -> Self {
         let update = match setting.operation {
-            Operation::Update(update) | Operation::Step(update) => update,
+            Operation::Update(update) | Operation::Step(update) | Operation::SeparateStep(update) => update,
             Operation::Gather | Operation::ScatterAdd => Update::Lazy,
         };
-        let trains = matches!(setting.operation, Operation::Update(_) | Operation::Step(_));
+        let trains = !matches!(setting.operation, Operation::Gather | Operation::ScatterAdd);
         let config = EmbeddingConfig::new(setting.input_dim, setting.output_dim).with_trainable(trains);
         let embedding = GpuEmbedding::new(context, config, Adam::default().with_update(update)).expect("a table");
-        let batches: Vec<_> = (0..BATCHES as u64)
+        let mut batches: Vec<_> = (0..setting.batches)
             .map(|seed| embedding.batch(&indices(&setting, seed)).expect("indices of the table"))
             .collect();
-        let distinct: usize = batches.iter().map(|batch| batch.unique_rows().expect("host indices").len()).sum();
+        let rows = |batch: &IndexBatch| batch.unique_rows().expect("host indices").to_vec();
+        let distinct: usize = batches.iter().map(|batch| rows(batch).len()).sum();
+        let mut row_batches = Vec::new();
+        if matches!(setting.operation, Operation::SeparateStep(_)) {
+            row_batches.extend(batches.iter().map(|batch| embedding.batch(&rows(batch)).expect("rows of the table")));
+        }
+        if setting.resident {
+            let device = context.device().expect("a GPU");
+            for (seed, batch) in (0..).zip(&mut batches) {
+                let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST;
+                let size = setting.lookups as u64 * 4;
+                let buffer = device.create_buffer(&wgpu::BufferDescriptor {
+                    label: None,
+                    size,
+                    usage,
+                    mapped_at_creation: false,
+                });
+                let queue = context.queue().expect("a GPU");
+                queue.write_buffer(&buffer, 0, bytemuck::cast_slice(&indices(&setting, seed)));
+                *batch = embedding.batch_from_buffer(&buffer, &[setting.lookups]).expect("a batch");
+            }
+        }
         let floats = setting.lookups * setting.output_dim as usize;
         let mut generator = ChaCha8Rng::seed_from_u64(99);
         let gradient: Vec<f32> = (0..floats).map(|_| generator.random_range(-1.0..1.0)).collect();
@@ -123,13 +166,14 @@ impl TableCase {
             context: context.clone(),
             embedding,
             batches,
-            distinct_rows: (distinct / BATCHES) as u64,
+            row_batches,
+            distinct_rows: distinct as u64 / setting.batches,
             gradient,
             buffers,
             round: 0,
         };
         case.check();
-        case.time(BATCHES as u64);
+        case.time(setting.batches);
         case
     }
 
@@ -172,9 +216,31 @@ impl TableCase {
         }
     }
 
+    /// The host's own time for one round's recording, which is then submitted.
+    pub fn time_to_record(&mut self) -> Duration {
+        let mut encoder = self.context.device().expect("a GPU").create_command_encoder(&Default::default());
+        let start = Instant::now();
+        self.record(&mut encoder);
+        let time = start.elapsed();
+        self.context.submit(encoder).expect("a submission");
+        wait(&self.context);
+        time
+    }
+
+    /// The host's time to check, sort and upload one batch.
+    pub fn time_to_make_a_batch(&self, seed: u64) -> Duration {
+        let indices = indices(&self.setting, seed);
+        let start = Instant::now();
+        let batch = self.embedding.batch(&indices).expect("indices of the table");
+        let time = start.elapsed();
+        drop(batch);
+        time
+    }
+
     fn record(&mut self, encoder: &mut wgpu::CommandEncoder) {
         let Buffers { output, gradient, sums } = self.buffers.as_ref().expect("a GPU");
-        let batch = &self.batches[self.round % BATCHES];
+        let round = self.round;
+        let batch = &self.batches[round % self.batches.len()];
         self.round += 1;
         let result = match self.setting.operation {
             Operation::Gather => self.embedding.record_lookup(encoder, batch, output),
@@ -184,15 +250,23 @@ impl TableCase {
                 .embedding
                 .record_lookup(encoder, batch, output)
                 .and_then(|()| self.embedding.record_update(encoder, batch, gradient)),
+            Operation::SeparateStep(_) => self
+                .embedding
+                .record_lookup(encoder, batch, output)
+                .and_then(|()| self.embedding.record_row_gradient(encoder, batch, gradient, sums))
+                .and_then(|()| {
+                    let rows = &self.row_batches[round % self.batches.len()];
+                    self.embedding.record_update(encoder, rows, sums)
+                }),
         };
         result.expect("a recording");
     }
 
     fn run_on_the_reference(&mut self) {
-        let batch = &self.batches[self.round % BATCHES];
+        let batch = &self.batches[self.round % self.batches.len()];
         self.round += 1;
         let operation = self.setting.operation;
-        if matches!(operation, Operation::Gather | Operation::Step(_)) {
+        if matches!(operation, Operation::Gather | Operation::Step(_) | Operation::SeparateStep(_)) {
             std::hint::black_box(self.embedding.lookup(batch).expect("a lookup"));
         }
         match operation {
@@ -200,7 +274,7 @@ impl TableCase {
             Operation::ScatterAdd => {
                 std::hint::black_box(self.embedding.row_gradient(batch, &self.gradient).expect("a gradient"));
             }
-            Operation::Update(_) | Operation::Step(_) => {
+            Operation::Update(_) | Operation::Step(_) | Operation::SeparateStep(_) => {
                 self.embedding.update(batch, &self.gradient).expect("an update");
             }
         }
@@ -209,21 +283,28 @@ impl TableCase {
 
 impl Case for TableCase {
     fn name(&self) -> String {
-        let Setting { operation, input_dim, output_dim, lookups, skew } = self.setting;
+        let Setting { operation, input_dim, used_rows, batches, resident, output_dim, lookups, skew } = self.setting;
+        let of = |update| match update {
+            Update::Lazy => "lazy",
+            Update::Deferred => "deferred",
+            _ => "dense",
+        };
         let operation = match operation {
-            Operation::Gather => "gather",
-            Operation::ScatterAdd => "scatter_add",
-            Operation::Update(Update::Lazy) => "update_lazy",
-            Operation::Update(_) => "update_dense",
-            Operation::Step(Update::Lazy) => "step_lazy",
-            Operation::Step(_) => "step_dense",
+            Operation::Gather => "gather".to_owned(),
+            Operation::ScatterAdd => "scatter_add".to_owned(),
+            Operation::Update(update) => format!("update_{}", of(update)),
+            Operation::Step(update) => format!("step_{}", of(update)),
+            Operation::SeparateStep(update) => format!("separate_step_{}", of(update)),
         };
         let skew = match skew {
             Skew::Uniform => "uniform",
             Skew::Zipf => "zipf",
             Skew::OneRow => "one_row",
         };
-        format!("{operation}/V{input_dim}_D{output_dim}_n{lookups}_{skew}")
+        let used = if used_rows == input_dim { String::new() } else { format!("_of_{used_rows}") };
+        let stale = if batches == FEW_BATCHES { String::new() } else { format!("_stale_{batches}") };
+        let resident = if resident { "_resident" } else { "" };
+        format!("{operation}/V{input_dim}{used}_D{output_dim}_n{lookups}_{skew}{stale}{resident}")
     }
 
     fn side(&self) -> &'static str {
@@ -238,14 +319,14 @@ impl Case for TableCase {
         // Order and gradient in, sums out.
         let scatter_add = lookups * (8 + row) + distinct * row;
         // w, m and v in and out, of the rows that the update touches.
-        let adam = |update| 6 * row * if update == Update::Lazy { distinct } else { self.setting.input_dim.into() };
+        let adam = |update| 6 * row * if update == Update::Dense { self.setting.input_dim.into() } else { distinct };
         // Fused, the sums need not be moved.
         let update = |update| lookups * (8 + row) + adam(update);
         match self.setting.operation {
             Operation::Gather => gather,
             Operation::ScatterAdd => scatter_add,
             Operation::Update(kind) => update(kind),
-            Operation::Step(kind) => gather + update(kind),
+            Operation::Step(kind) | Operation::SeparateStep(kind) => gather + update(kind),
         }
     }
 
@@ -276,25 +357,22 @@ pub fn wait(context: &GpuContext) {
 
 /// Criterion's cases: each operation on the GPU, where there is one, and on the reference.
 pub fn all(context: &GpuContext) -> impl Iterator<Item = Box<dyn Case>> {
-    let uniform = |operation, input_dim, lookups| Setting {
-        operation,
-        input_dim,
-        output_dim: 64,
-        lookups,
-        skew: Skew::Uniform,
-    };
-    let lazy = uniform(Operation::Update(Update::Lazy), 400_000, 8_192);
+    let uniform =
+        |operation, input_dim, lookups| Setting { operation, input_dim, used_rows: input_dim, lookups, ..BASE };
+    let update = uniform(Operation::Update(Update::Deferred), 400_000, 8_192);
     let settings = [
         uniform(Operation::Gather, 400_000, 65_536),
         Setting { skew: Skew::Zipf, ..uniform(Operation::Gather, 400_000, 65_536) },
         uniform(Operation::ScatterAdd, 400_000, 65_536),
         Setting { skew: Skew::Zipf, ..uniform(Operation::ScatterAdd, 400_000, 65_536) },
         Setting { skew: Skew::OneRow, ..uniform(Operation::ScatterAdd, 400_000, 65_536) },
-        lazy,
-        Setting { skew: Skew::Zipf, ..lazy },
-        Setting { skew: Skew::OneRow, ..lazy },
+        update,
+        Setting { skew: Skew::Zipf, ..update },
+        Setting { skew: Skew::OneRow, ..update },
+        uniform(Operation::Update(Update::Lazy), 400_000, 8_192),
         uniform(Operation::Update(Update::Dense), 100_000, 8_192),
-        uniform(Operation::Step(Update::Lazy), 10_000, 8_192),
+        uniform(Operation::Step(Update::Deferred), 10_000, 8_192),
+        uniform(Operation::Step(Update::Deferred), 400_000, 8_192),
         uniform(Operation::Step(Update::Lazy), 400_000, 8_192),
         uniform(Operation::Step(Update::Dense), 10_000, 8_192),
     ];

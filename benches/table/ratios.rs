@@ -2,67 +2,128 @@
 
 use wgpu_embedding::{GpuContext, Update};
 
-use crate::cases::{Case, Operation, Setting, Skew, TableCase};
+use crate::cases::{BASE, Case, Operation, Setting, Skew, TableCase};
 use crate::copy::Copy;
 
 /// Turns that each case takes.
 const TURNS: usize = 25;
+
+/// Rounds of a turn.
+const ROUNDS: u64 = 4;
+
+/// Steps that a row has missed when it is next looked up, where that is measured.
+const STALE: u64 = 100;
 
 pub fn print(context: &GpuContext) {
     let (Some(plain), Some(wide)) = (Copy::new(context, 1), Copy::new(context, 16)) else {
         println!("no GPU adapter, so no ratios");
         return;
     };
-    let base = Setting {
-        operation: Operation::Gather,
-        input_dim: 400_000,
-        output_dim: 64,
-        lookups: 65_536,
-        skew: Skew::Uniform,
-    };
-    let lazy = Setting { operation: Operation::Update(Update::Lazy), lookups: 8_192, ..base };
-    let step = Setting { operation: Operation::Step(Update::Lazy), lookups: 8_192, ..base };
-    let settings = [
-        base,
-        Setting { operation: Operation::ScatterAdd, ..base },
-        lazy,
-        Setting { operation: Operation::Update(Update::Dense), input_dim: 100_000, lookups: 8_192, ..base },
-        Setting { input_dim: 10_000, ..step },
-        step,
-        Setting { skew: Skew::Zipf, ..step },
-        Setting { skew: Skew::OneRow, ..step },
-        Setting { operation: Operation::Step(Update::Dense), ..step },
-    ];
-    let mut cases: Vec<Box<dyn Case>> = vec![Box::new(plain), Box::new(wide)];
-    cases.extend(settings.map(|setting| Box::new(TableCase::new(context, setting)) as Box<dyn Case>));
-    // In turns, so that whatever else the machine does falls on all alike.
-    let mut seconds = vec![Vec::new(); cases.len()];
-    for _ in 0..TURNS {
-        for (case, seconds) in cases.iter_mut().zip(&mut seconds) {
-            seconds.push(case.time(4).as_secs_f64() / 4.0);
-        }
-    }
-    let medians: Vec<f64> = seconds
-        .into_iter()
-        .map(|mut seconds| {
-            seconds.sort_by(f64::total_cmp);
-            seconds[seconds.len() / 2]
-        })
-        .collect();
-    let rate = |case: usize| cases[case].bytes() as f64 / medians[case];
-    println!(
-        "\n{:<42} {:>9} {:>7} {:>14} {:>13}",
-        "median of 25 turns", "ms", "GB/s", "of plain copy", "of wide copy"
-    );
-    for (number, case) in cases.iter().enumerate() {
-        let (plain, wide) = (rate(number) / rate(0), rate(number) / rate(1));
-        let (milliseconds, rate) = (medians[number] * 1e3, rate(number) / 1e9);
-        println!("{:<42} {milliseconds:>9.3} {rate:>7.2} {plain:>14.2} {wide:>13.2}", case.name());
-    }
-    let ratio = |what: &str, case: usize, to: usize| println!("{what:<60} {:.2}", medians[case] / medians[to]);
+    let all = |input_dim, setting: Setting| Setting { input_dim, used_rows: input_dim, ..setting };
+    let step = Setting { operation: Operation::Step(Update::Deferred), lookups: 8_192, ..BASE };
+    let with = |operation, setting: Setting| Setting { operation, ..setting };
+    // The same rows of a small and of a large table: only V differs.
+    let of_the_first = |input_dim| Setting { input_dim, used_rows: 10_000, ..step };
+    let stale = Setting { batches: STALE, ..all(1_000_000, step) };
+    let lazy = Operation::Step(Update::Lazy);
+
+    let mut board = Board { context, settings: Vec::new(), cases: vec![Box::new(plain), Box::new(wide)] };
+    board.add(BASE);
+    board.add(with(Operation::ScatterAdd, BASE));
+    board.add(with(Operation::Update(Update::Deferred), step));
+    board.add(with(Operation::Update(Update::Lazy), step));
+    board.add(all(100_000, with(Operation::Update(Update::Dense), step)));
+    let large_batch = board.add(Setting { lookups: 65_536, ..step });
+
+    let [small, large] = [10_000, 1_000_000].map(|rows| board.add(of_the_first(rows)));
+    let [uniform, zipf, one_row] =
+        [Skew::Uniform, Skew::Zipf, Skew::OneRow].map(|skew| board.add(Setting { skew, ..step }));
+    let [stale_deferred, stale_lazy] = [stale, with(lazy, stale)].map(|setting| board.add(setting));
+    let [lazy_small, lazy_large] = [10_000, 400_000].map(|rows| board.add(all(rows, with(lazy, step))));
+    let separate = board.add(with(Operation::SeparateStep(Update::Deferred), step));
+    let dense = board.add(with(Operation::Step(Update::Dense), step));
+    let largest = board.room_for(4_000_000).then(|| board.add(of_the_first(4_000_000)));
+
+    let medians = board.run();
+    let ratio = |what: &str, case: usize, to: usize| println!("{what:<72} {:.2}", medians[case] / medians[to]);
     println!();
-    ratio("lazy step, V = 400,000 over V = 10,000", 7, 6);
-    ratio("lazy step, V = 400,000: Zipf over uniform", 8, 7);
-    ratio("lazy step, V = 400,000: one row over uniform", 9, 7);
-    ratio("step, V = 400,000: dense over lazy", 10, 7);
+    ratio("deferred step of the same 10,000 rows: V = 1,000,000 over V = 10,000", large, small);
+    match largest {
+        Some(largest) => ratio("the same: V = 4,000,000 over V = 10,000", largest, small),
+        None => println!("V = 4,000,000 was left out: this machine's memory has no room for it"),
+    }
+    ratio("deferred step, V = 400,000: Zipf over uniform", zipf, uniform);
+    ratio("deferred step, V = 400,000: one row over uniform", one_row, uniform);
+    ratio("step of rows stale by 100 steps, V = 1,000,000: deferred over lazy", stale_deferred, stale_lazy);
+    ratio("lazy step of all rows: V = 400,000 over V = 10,000", lazy_large, lazy_small);
+    ratio("deferred step, V = 400,000: in one over in separate calls", uniform, separate);
+
+    ratio("step, V = 400,000: dense over deferred", dense, uniform);
+    host_times(context, &Setting { lookups: 65_536, ..step }, medians[large_batch]);
+}
+
+/// Cases with their settings, each once.
+struct Board<'a> {
+    context: &'a GpuContext,
+    settings: Vec<Setting>,
+    cases: Vec<Box<dyn Case>>,
+}
+
+impl Board<'_> {
+    fn add(&mut self, setting: Setting) -> usize {
+        let copies = self.cases.len() - self.settings.len();
+        if let Some(found) = self.settings.iter().position(|known| *known == setting) {
+            return copies + found;
+        }
+        self.settings.push(setting);
+        self.cases.push(Box::new(TableCase::new(self.context, setting)));
+        self.cases.len() - 1
+    }
+
+    /// Whether a table of so many rows can be made beside the others.
+    fn room_for(&self, input_dim: u32) -> bool {
+        let config = wgpu_embedding::EmbeddingConfig::new(input_dim, BASE.output_dim);
+        let config = config.with_initializer(wgpu_embedding::Initializer::Zeros);
+        wgpu_embedding::GpuEmbedding::new(self.context, config, Default::default()).is_ok()
+    }
+
+    /// Seconds of one round of each case, the median of its turns.
+    fn run(&mut self) -> Vec<f64> {
+        // In turns, so that whatever else the machine does falls on all alike.
+        let mut seconds = vec![Vec::new(); self.cases.len()];
+        for _ in 0..TURNS {
+            for (case, seconds) in self.cases.iter_mut().zip(&mut seconds) {
+                seconds.push(case.time(ROUNDS).as_secs_f64() / ROUNDS as f64);
+            }
+        }
+        let medians: Vec<f64> = seconds.into_iter().map(median).collect();
+        let rate = |case: usize| self.cases[case].bytes() as f64 / medians[case];
+        let header = format!("median of {TURNS} turns");
+        println!("\n{header:<58} {:>9} {:>7} {:>14} {:>13}", "ms", "GB/s", "of plain copy", "of wide copy");
+        for (number, case) in self.cases.iter().enumerate() {
+            let (plain, wide) = (rate(number) / rate(0), rate(number) / rate(1));
+            let (milliseconds, rate) = (medians[number] * 1e3, rate(number) / 1e9);
+            println!("{:<58} {milliseconds:>9.3} {rate:>7.2} {plain:>14.2} {wide:>13.2}", case.name());
+        }
+        medians
+    }
+}
+
+fn median(mut seconds: Vec<f64>) -> f64 {
+    seconds.sort_by(f64::total_cmp);
+    seconds[seconds.len() / 2]
+}
+
+/// What the host takes by itself: to make a batch, and to record a step.
+fn host_times(context: &GpuContext, setting: &Setting, gpu_step: f64) {
+    let mut case = TableCase::new(context, Setting { lookups: 8_192, ..*setting });
+    let record = median((0..TURNS).map(|_| case.time_to_record().as_secs_f64()).collect());
+    println!("\nhost, to record a deferred step of 8,192 lookups: {:.1} us", record * 1e6);
+    let case = TableCase::new(context, *setting);
+    let sort = median((0..TURNS).map(|turn| case.time_to_make_a_batch(turn as u64).as_secs_f64()).collect());
+    println!(
+        "n = 65,536: {:.2} ms to make a batch on the host (check, sort, upload), {:.2} ms for the GPU's step",
+        sort * 1e3,
+        gpu_step * 1e3
+    );
 }

@@ -9,6 +9,9 @@
 // (P s + A) / (s^2 + B s + C), exact to rounding where s is at least least_root; elsewhere the sum is done term by term,
 // from the step sizes of the steps missed. The terms fall so fast that `horizon` of them are all.
 //
+// Kernels take a row's quads by the rule first and come back for those it does not cover, which are few: adapters that
+// run both sides of a branch would otherwise pay for the terms at every quad.
+//
 // Parts: row.
 
 override DECAYING: bool;
@@ -73,7 +76,8 @@ fn missed_since(last_step: u32) -> Missed {
 }
 
 // The sum, term by term: p_j / (s + epsilon e_j) = step size * beta_1^j / (s r^j + epsilon of the step).
-fn sum_of_terms(missed: Missed, root: vec4<f32>) -> vec4<f32> {
+fn sum_by_terms(missed: Missed, s_squared: vec4<f32>) -> vec4<f32> {
+    let root = sqrt(s_squared);
     var sum = vec4<f32>();
     for (var j = 1u; j <= min(missed.count, history[0].w); j++) {
         let place = history_step(missed.since + j);
@@ -88,15 +92,21 @@ fn sum_of_terms(missed: Missed, root: vec4<f32>) -> vec4<f32> {
     return sum;
 }
 
-// The weights after the steps missed; s_squared is v, or v_hat with amsgrad.
-fn current_weights(missed: Missed, w: vec4<f32>, m: vec4<f32>, s_squared: vec4<f32>) -> vec4<f32> {
+// Whether the rule gives the sum for these elements; where m = 0 there is none to give. s_squared is v, or v_hat with
+// amsgrad. Past 1e18 its root's square is near the end of f32, or beyond it.
+fn rule_covers(missed: Missed, m: vec4<f32>, s_squared: vec4<f32>) -> bool {
     let root = sqrt(s_squared);
-    var sum = (missed.rule.x * root + missed.rule.y) / (s_squared + missed.rule.z * root + missed.rule.w);
-    // Not `outside`, which a NaN would pass. Past 1e18 the square is near the end of f32, or beyond it.
-    let inside = root >= vec4<f32>(missed.least_root) & root <= vec4<f32>(1e18);
-    if !all(inside | m == vec4<f32>()) {
-        sum = select(sum_of_terms(missed, root), sum, inside);
-    }
-    // A row that never had a gradient has m = 0 and s = 0, and stays where it is.
+    // Not the opposite, which a NaN would pass.
+    return all((root >= vec4<f32>(missed.least_root) & root <= vec4<f32>(1e18)) | m == vec4<f32>());
+}
+
+fn sum_by_rule(missed: Missed, s_squared: vec4<f32>) -> vec4<f32> {
+    let root = sqrt(s_squared);
+    return (missed.rule.x * root + missed.rule.y) / (s_squared + missed.rule.z * root + missed.rule.w);
+}
+
+// The weights after the steps missed.
+fn moved(missed: Missed, w: vec4<f32>, m: vec4<f32>, sum: vec4<f32>) -> vec4<f32> {
+    // A row that never had a gradient stays where it is, whatever the sum is there.
     return missed.decay * (w - select(m * sum, vec4<f32>(), m == vec4<f32>()));
 }

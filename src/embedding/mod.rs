@@ -72,7 +72,7 @@ pub struct GpuEmbedding {
 
 #[derive(Debug)]
 enum Table {
-    Gpu(Arc<Gpu>, GpuTable),
+    Gpu(Arc<Gpu>, Box<GpuTable>),
     Reference(ReferenceTable),
 }
 
@@ -95,7 +95,7 @@ impl GpuEmbedding {
                 let layout = TableLayout::new(&config, &gpu.limits)?;
                 let table = GpuTable::new(gpu, layout, adam)?;
                 table.write_weights(gpu, |row| rows.fill_row(row))?;
-                (layout, Table::Gpu(gpu.clone(), table))
+                (layout, Table::Gpu(gpu.clone(), Box::new(table)))
             }
             None => {
                 let (input_dim, output_dim) = (config.input_dim, config.output_dim);

@@ -24,9 +24,16 @@ pub(crate) struct GpuLookups {
     /// A [`Lookups`] uniform.
     uniform: Section,
     group: OnceLock<wgpu::BindGroup>,
+    /// Whether it has rows of each shard; `None` where only the GPU knows.
+    shards: Option<Vec<bool>>,
 }
 
 impl GpuLookups {
+    /// Whether it may have rows of a shard.
+    pub(crate) fn has_rows_of(&self, shard: usize) -> bool {
+        self.shards.as_ref().is_none_or(|shards| shards[shard])
+    }
+
     /// The bind group of all kernels that take them, [`LOOKUPS`].
     pub(crate) fn group(&self, gpu: &Gpu) -> Result<&wgpu::BindGroup> {
         once(&self.group, || gpu.bind("lookups", LOOKUPS, &[self.uniform.binding(), self.indices.binding()]))
@@ -258,6 +265,7 @@ pub(crate) fn upload(
             indices: indices.of(&buffer),
             uniform: uniform.of(&buffer),
             group: OnceLock::new(),
+            shards: Some(plan.looked_up.clone()),
         },
         SortedRuns {
             lookup_count: count,
@@ -286,5 +294,5 @@ pub(crate) fn resident(gpu: &Gpu, region: BufferRegion<'_>, count: u32) -> Resul
     };
     let contents = Lookups { count };
     let uniform = gpu.allocate_with("lookups", bytemuck::bytes_of(&contents), wgpu::BufferUsages::UNIFORM)?;
-    Ok(GpuLookups { count, indices, uniform: Section::of_buffer(uniform), group: OnceLock::new() })
+    Ok(GpuLookups { count, indices, uniform: Section::of_buffer(uniform), group: OnceLock::new(), shards: None })
 }

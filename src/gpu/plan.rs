@@ -64,6 +64,8 @@ pub(crate) struct SortPlan {
     pub runs: Vec<u32>,
     /// Lookups in the longest run of each shard.
     pub longest: Vec<u32>,
+    /// Whether each shard has a row that is looked up, kept or not.
+    pub looked_up: Vec<bool>,
 }
 
 impl SortPlan {
@@ -117,7 +119,12 @@ impl SortPlan {
         let longest = of_shards()
             .map(|runs| runs.map(|run| starts[run + 1] - starts[run]).max().unwrap_or(0))
             .collect();
-        Some(Self { layout, words, rows, runs, longest })
+        let mut looked_up: Vec<bool> = of_shards().map(|runs| !runs.is_empty()).collect();
+        if keys.len() < indices.len() {
+            // Only then are there rows that have no run.
+            indices.iter().for_each(|&row| looked_up[(row / table.rows_per_shard) as usize] = true);
+        }
+        Some(Self { layout, words, rows, runs, longest, looked_up })
     }
 }
 

@@ -51,7 +51,7 @@ impl Update<'_> {
 
     /// The bindings of kernels that read both.
     pub(crate) fn gradient_and_partial_sums(&self) -> [wgpu::BufferBinding<'_>; 2] {
-        [self.sums.gradient.clone(), self.sums.partial()]
+        [self.sums.gradient(), self.sums.partial()]
     }
 }
 
@@ -112,22 +112,21 @@ impl GpuTable {
             Some(deferred) => flush::dispatches(gpu, self, deferred, deferred.history.due())?,
             None => Vec::new(),
         };
-        if let Some(sums) = self.sums(gpu, gradient)? {
-            dispatches.extend(sums.dispatches(gpu)?);
-            let update = Update {
-                table: self,
-                runs: gradient.runs,
-                plan: gradient.runs.group(gpu)?,
-                gradient: &sums.group,
-                sums: &sums,
-                clipped: adam.clipping.is_some(),
-            };
-            dispatches.extend(match kind {
-                UpdateKind::Dense => adam_dense::dispatches(gpu, &update)?,
-                UpdateKind::Lazy => adam_lazy::dispatches(gpu, &update)?,
-                UpdateKind::Deferred(_) => adam_deferred::dispatches(gpu, &update)?,
-            });
-        }
+        let sums = self.sums(gpu, gradient)?;
+        dispatches.extend(sums.dispatches(gpu)?);
+        let update = Update {
+            table: self,
+            runs: gradient.runs,
+            plan: gradient.runs.group(gpu)?,
+            gradient: &sums.group,
+            sums: &sums,
+            clipped: adam.clipping.is_some(),
+        };
+        dispatches.extend(match kind {
+            UpdateKind::Dense => adam_dense::dispatches(gpu, &update)?,
+            UpdateKind::Lazy => adam_lazy::dispatches(gpu, &update)?,
+            UpdateKind::Deferred(_) => adam_deferred::dispatches(gpu, &update)?,
+        });
         // A step's scalars, and what it leaves in the history, travel with the encoder, not with the queue: of two
         // updates recorded before one submit each computes with its own.
         let data = StepData::new(gpu, adam, step, self.deferred())?;
@@ -171,7 +170,7 @@ impl GpuTable {
         gradient: BatchGradient<'_>,
         output: BufferRegion<'_>,
     ) -> Result<()> {
-        let Some(sums) = self.sums(gpu, gradient)? else { return Ok(()) };
+        let sums = self.sums(gpu, gradient)?;
         let mut dispatches = sums.dispatches(gpu)?;
         let runs = gradient.runs;
         if runs.run_count > 0 {
@@ -179,7 +178,7 @@ impl GpuTable {
             let bytes = u64::from(runs.run_count) * self.layout.dense_row_bytes();
             let output = output.bind(what, bytes, &gpu.limits)?;
             check_other_buffer(what, output.buffer, "the gradient", gradient.region.buffer)?;
-            let bindings = [sums.gradient.clone(), output, sums.partial()];
+            let bindings = [sums.gradient(), output, sums.partial()];
             dispatches.push(scatter_add::dispatch(
                 gpu,
                 &self.mapping,
@@ -211,18 +210,15 @@ impl GpuTable {
             return Err(Error::BufferUsage { what, required, given: usage });
         }
         check_other_buffer(what, output.buffer, "the gradient", gradient.region.buffer)?;
-        let mut dispatches = Vec::new();
         let sums = self.sums(gpu, gradient)?;
-        if let Some(sums) = &sums {
-            dispatches.extend(sums.dispatches(gpu)?);
-        }
+        let mut dispatches = sums.dispatches(gpu)?;
         for (shard, of_shard) in self.shards.iter().zip(&gradient.runs.shards) {
             let offset = output.offset + u64::from(shard.rows.start) * self.layout.dense_row_bytes();
             let size = u64::from(shard.rows.end - shard.rows.start) * self.layout.dense_row_bytes();
             let region = BufferRegion { buffer: output.buffer, offset, size };
             let binding = region.bind(what, size, &gpu.limits)?;
-            if let Some(sums) = sums.as_ref().filter(|_| of_shard.run_count > 0) {
-                let bindings = [sums.gradient.clone(), binding, sums.partial()];
+            if of_shard.run_count > 0 {
+                let bindings = [sums.gradient(), binding, sums.partial()];
                 dispatches.push(scatter_add::dispatch(
                     gpu,
                     &self.mapping,
@@ -237,22 +233,23 @@ impl GpuTable {
         gpu.record(encoder, "embedding dense gradient", &dispatches, clear, |_| ())
     }
 
-    /// Checks a gradient, and finds room for its partial sums. `None` for a batch of no lookups, which has no gradient to
-    /// bind: any region will do.
-    fn sums<'a>(&'a self, gpu: &Gpu, gradient: BatchGradient<'a>) -> Result<Option<Sums<'a>>> {
+    /// Checks a gradient, and finds room for its partial sums.
+    fn sums<'a>(&'a self, gpu: &Gpu, gradient: BatchGradient<'a>) -> Result<Sums<'a>> {
         let BatchGradient { runs, region } = gradient;
-        if runs.lookup_count == 0 {
-            return Ok(None);
-        }
-        let bytes = u64::from(runs.lookup_count) * self.layout.dense_row_bytes();
-        let binding = region.bind("the gradient", bytes, &gpu.limits)?;
-        let bindings = if self.layout.output_dim.is_multiple_of(4) { GRADIENT_VEC4 } else { GRADIENT_SCALAR };
-        let group = gpu.bind("the gradient", bindings, &[binding.clone()])?;
         let levels = runs.levels();
         let bytes = (partial_slots(runs.lookup_count, levels) * self.layout.row_bytes()).max(QUAD_BYTES);
         check_binding_size("the batch's partial sums", bytes, &gpu.limits)?;
         let partial = self.partial_sums.at_least(gpu, bytes)?;
-        Ok(Some(Sums { table: self, runs, gradient: binding, group, levels, partial, bytes }))
+        let bindings = if self.layout.output_dim.is_multiple_of(4) { GRADIENT_VEC4 } else { GRADIENT_SCALAR };
+        // A batch of no lookups has no gradient to bind, and any region will do; something must be bound all the same.
+        let (gradient, group) = match u64::from(runs.lookup_count) * self.layout.dense_row_bytes() {
+            0 => (None, gpu.bind("the gradient", bindings, &[partial.as_entire_buffer_binding()])?),
+            bytes => {
+                let binding = region.bind("the gradient", bytes, &gpu.limits)?;
+                (Some(binding.clone()), gpu.bind("the gradient", bindings, &[binding])?)
+            }
+        };
+        Ok(Sums { table: self, runs, gradient, group, levels, partial, bytes })
     }
 }
 
@@ -260,7 +257,8 @@ impl GpuTable {
 struct Sums<'a> {
     table: &'a GpuTable,
     runs: &'a SortedRuns,
-    gradient: wgpu::BufferBinding<'a>,
+    /// `None` for a batch of no lookups.
+    gradient: Option<wgpu::BufferBinding<'a>>,
     /// Bind group 2 with the gradient alone.
     group: wgpu::BindGroup,
     levels: u32,
@@ -270,6 +268,10 @@ struct Sums<'a> {
 }
 
 impl Sums<'_> {
+    fn gradient(&self) -> wgpu::BufferBinding<'_> {
+        self.gradient.clone().unwrap_or_else(|| self.partial())
+    }
+
     fn partial(&self) -> wgpu::BufferBinding<'_> {
         wgpu::BufferBinding { buffer: &self.partial, offset: 0, size: wgpu::BufferSize::new(self.bytes) }
     }

@@ -37,6 +37,8 @@ pub(crate) struct GpuTable {
     pub report_group: wgpu::BindGroup,
     /// Partial sums of long runs, between the kernel that makes them and the one that uses them.
     pub partial_sums: Scratch,
+    /// The sums of all runs, where the update takes them from memory.
+    pub row_sums: Scratch,
 }
 
 /// What decides the kernel and the state of an update; the rest of Adam's settings comes with each step.
@@ -157,6 +159,7 @@ impl GpuTable {
             report_group: gpu.bind("index_check", index_check::REPORT, &resources)?,
             report,
             partial_sums: Scratch::new("partial sums", wgpu::BufferUsages::STORAGE),
+            row_sums: Scratch::new("row sums", wgpu::BufferUsages::STORAGE),
         })
     }
 

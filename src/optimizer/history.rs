@@ -247,7 +247,7 @@ impl History {
 
     fn rule(&self, step: &Step) -> Rule {
         let [mass, m1, m2, m3, m4] = step.moments;
-        if !(mass > 0.0) {
+        if mass <= 0.0 || mass.is_nan() {
             // Nothing moves; c keeps the division whole.
             return Rule { c: 1.0, ..Rule::default() };
         }
@@ -269,7 +269,7 @@ impl History {
         };
         let epsilon = self.epsilon;
         let [first, last] = step.nodes;
-        let least_root = epsilon * ((spread * (last / first) / RULE_ERROR).powf(0.25) - first);
+        let least_root = epsilon * ((spread * (last / first) / RULE_ERROR).sqrt().sqrt() - first);
         let c = epsilon * epsilon * e1 * e2;
         // Where c vanishes in f32, s must not vanish beside it.
         let smallest = if c < f64::from(f32::MIN_POSITIVE) { 1e-18 } else { 0.0 };
@@ -287,7 +287,7 @@ impl History {
 fn horizon(adam: &Adam) -> u32 {
     let root = if adam.amsgrad { 1.0 } else { adam.beta_2.sqrt() };
     let ratio = adam.beta_1 / root;
-    if !(ratio < 1.0) {
+    if ratio >= 1.0 || ratio.is_nan() {
         return u32::MAX;
     }
     // Saturates; beta_1 = 0 has no terms that count, and keeps one.

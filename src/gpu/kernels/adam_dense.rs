@@ -1,10 +1,13 @@
 //! Adam on every row.
 
-use super::{Binding, Kernel, PLAN, Quad, WORKGROUP_SIZE, adam, part};
+use super::scatter_add::{self, Target};
+use super::{GRADIENT_SCALAR, GRADIENT_VEC4, Kernel, PLAN, WORKGROUP_SIZE, adam, part};
 use crate::error::{Error, Result};
 use crate::gpu::device::{Dispatch, Gpu};
 use crate::gpu::plan::CHUNK;
+use crate::gpu::layout::QUAD_BYTES;
 use crate::gpu::record::Update;
+use crate::gpu::region::check_binding_size;
 
 macro_rules! build {
     ($gradient:literal, $call:expr) => {
@@ -16,10 +19,6 @@ macro_rules! build {
                 part!("shared/shard.wgsl"),
                 part!("shared/plan.wgsl"),
                 part!($gradient),
-                part!("shared/sum_lookups.wgsl"),
-                part!("shared/partial_slots.wgsl"),
-                part!("shared/sum_partials.wgsl"),
-                part!("shared/any_run.wgsl"),
                 part!("shared/adam.wgsl"),
                 part!("adam_dense.wgsl"),
             ],
@@ -34,28 +33,43 @@ macro_rules! build {
     };
 }
 
-static CALL_VEC4: &[Binding] = &[Binding::read::<Quad>(0, "gradient"), Binding::read::<Quad>(2, "partial_sums")];
-static CALL_SCALAR: &[Binding] = &[Binding::read::<f32>(0, "gradient"), Binding::read::<Quad>(2, "partial_sums")];
-
 /// For `output_dim` a multiple of 4.
-pub static VEC4: Kernel = build!("shared/gradient_vec4.wgsl", CALL_VEC4);
+pub static VEC4: Kernel = build!("shared/gradient_vec4.wgsl", GRADIENT_VEC4);
 /// For any other `output_dim`.
-pub static SCALAR: Kernel = build!("shared/gradient_scalar.wgsl", CALL_SCALAR);
+pub static SCALAR: Kernel = build!("shared/gradient_scalar.wgsl", GRADIENT_SCALAR);
 
 /// Quads that one workgroup updates; `QUADS_PER_WORKGROUP` in adam_dense.wgsl.
 pub const QUADS_PER_WORKGROUP: u32 = 1024;
 
-/// One dispatch a shard.
+/// The sums of all runs, then one dispatch a shard.
 pub(crate) fn dispatches(gpu: &Gpu, update: &Update<'_>) -> Result<Vec<Dispatch>> {
-    let mapping = update.table.mapping;
+    let Update { table, runs, plan, .. } = *update;
+    let mapping = table.mapping;
     let kernel = mapping.by_width(&VEC4, &SCALAR);
     let pipeline = mapping.pipeline(gpu, kernel, &update.constants())?;
-    let call = gpu.bind("adam_dense", kernel.groups[2], &update.gradient_and_partial_sums())?;
-    let of_shard = |shard: &crate::gpu::table::Shard| {
+    let bytes = (u64::from(runs.run_count) * table.layout.dense_row_bytes()).max(QUAD_BYTES);
+    check_binding_size("the batch's summed gradient", bytes, &gpu.limits)?;
+    let sums = table.row_sums.at_least(gpu, bytes)?;
+    // Not the whole buffer, which may exceed a binding.
+    let sums = wgpu::BufferBinding { buffer: &sums, offset: 0, size: wgpu::BufferSize::new(bytes) };
+    let mut dispatches = Vec::new();
+    if runs.run_count > 0 {
+        let [gradient, partial_sums] = update.gradient_and_partial_sums();
+        dispatches.push(scatter_add::dispatch(
+            gpu,
+            &table.summing,
+            (Target::Compact, runs.run_count),
+            table.shards[0].uniform.as_entire_buffer_binding(),
+            plan,
+            [gradient, sums.clone(), partial_sums],
+        )?);
+    }
+    let sums = gpu.bind("adam_dense", kernel.groups[2], &[sums])?;
+    for shard in &table.shards {
         let group = shard.update_group.as_ref().ok_or(Error::Frozen)?;
-        let quads = u64::from(shard.rows.end - shard.rows.start) * u64::from(update.table.layout.quads());
+        let quads = u64::from(shard.rows.end - shard.rows.start) * u64::from(table.layout.quads());
         let workgroups = quads.div_ceil(QUADS_PER_WORKGROUP.into());
-        gpu.dispatch(&pipeline, [Some(group), Some(update.plan), Some(&call)], workgroups)
-    };
-    update.table.shards.iter().map(of_shard).collect()
+        dispatches.push(gpu.dispatch(&pipeline, [Some(group), Some(plan), Some(&sums)], workgroups)?);
+    }
+    Ok(dispatches)
 }

@@ -39,7 +39,7 @@ pub static VEC4: Kernel = build!("shared/output_vec4.wgsl", OUTPUT_VEC4);
 /// For any other `output_dim`.
 pub static SCALAR: Kernel = build!("shared/output_scalar.wgsl", OUTPUT_SCALAR);
 
-/// One dispatch a shard; there must be lookups.
+/// One dispatch for each shard that the batch may have rows of; there must be lookups.
 pub(crate) fn dispatches(
     gpu: &Gpu,
     table: &GpuTable,
@@ -65,5 +65,6 @@ pub(super) fn of_each_shard(
     let of_shard = |shard: &TableShard| {
         gpu.dispatch(pipeline, [Some(&shard.lookup_group), Some(group), Some(&output)], workgroups)
     };
-    table.shards.iter().map(of_shard).collect()
+    let shards = table.shards.iter().enumerate();
+    shards.filter(|(number, _)| lookups.has_rows_of(*number)).map(|(_, shard)| of_shard(shard)).collect()
 }
