@@ -97,7 +97,8 @@ fn sum_by_terms(missed: Missed, s_squared: vec4<f32>) -> vec4<f32> {
 fn rule_covers(missed: Missed, m: vec4<f32>, s_squared: vec4<f32>) -> bool {
     let root = sqrt(s_squared);
     // Not the opposite, which a NaN would pass.
-    return all((root >= vec4<f32>(missed.least_root) & root <= vec4<f32>(1e18)) | m == vec4<f32>());
+    let inside = (root >= vec4<f32>(missed.least_root)) & (root <= vec4<f32>(1e18));
+    return all(inside | (m == vec4<f32>()));
 }
 
 fn sum_by_rule(missed: Missed, s_squared: vec4<f32>) -> vec4<f32> {

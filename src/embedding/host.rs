@@ -7,9 +7,10 @@ use crate::batch::{BatchData, IndexBatch};
 use crate::error::{Error, Result};
 use crate::gpu::device::Gpu;
 use crate::gpu::readback::Waiting;
-use crate::gpu::record::BatchGradient;
+use crate::gpu::record::{BatchGradient, GradientScale, scaled_twice};
 use crate::gpu::region::BufferRegion;
 use crate::gpu::table::GpuTable;
+use crate::optimizer::Clipping;
 use crate::reference::{self, RowSums};
 use crate::tensor::{Gradient, GradientSource, Tensor};
 
@@ -64,15 +65,36 @@ impl GpuEmbedding {
     /// [`Error::TooLarge`] for a GPU gradient; [`Error::NeedsGpu`] for a GPU gradient on the CPU reference.
     /// After an error nothing has changed and no step was counted.
     pub fn update<'a>(&mut self, batch: &IndexBatch, gradient: impl Into<Gradient<'a>>) -> Result<()> {
+        self.update_with(batch, gradient.into(), None)
+    }
+
+    /// As [`update`](Self::update), with the gradient first multiplied by `scale`: for clipping by a norm over several
+    /// tables and other parameters ([`gradient_norm`](Self::gradient_norm) gives this table's), and for scaled losses.
+    ///
+    /// # Errors
+    ///
+    /// As [`update`](Self::update); [`Error::InvalidConfig`] if Adam clips by the table's own norm already.
+    pub fn update_scaled<'a>(
+        &mut self,
+        batch: &IndexBatch,
+        gradient: impl Into<Gradient<'a>>,
+        scale: f32,
+    ) -> Result<()> {
+        self.update_with(batch, gradient.into(), Some(scale))
+    }
+
+    fn update_with(&mut self, batch: &IndexBatch, gradient: Gradient<'_>, scale: Option<f32>) -> Result<()> {
         if !self.trainable {
             return Err(Error::Frozen);
         }
-        let gradient = gradient.into();
         if let Table::Reference(_) = self.table {
             let sums = self.reference_sums(batch, gradient)?;
+            if scale.is_some() && matches!(self.optimizer.clipping, Some(Clipping::Norm(_) | Clipping::NormPyTorch(_))) {
+                return Err(scaled_twice());
+            }
             self.step_count += 1;
             if let Table::Reference(table) = &mut self.table {
-                table.update(&sums, &self.optimizer, self.step_count);
+                table.update(sums, scale, &self.optimizer, self.step_count);
             }
             return Ok(());
         }
@@ -81,7 +103,8 @@ impl GpuEmbedding {
         let mut uploaded = None;
         let region = self.gradient_region(&gpu, batch, gradient, &mut uploaded)?;
         let mut encoder = gpu.encoder("embedding update");
-        self.encode_update(&mut encoder, batch, region)?;
+        let scale = scale.map_or(GradientScale::None, GradientScale::Host);
+        self.encode_update(&mut encoder, batch, region, scale)?;
         gpu.submit(encoder)
     }
 
@@ -130,6 +153,38 @@ impl GpuEmbedding {
         };
         let sums = sums.truncated(rows.len());
         Ok(RowGradient { rows, sums })
+    }
+
+    /// The Euclidean norm of the summed gradient, as a dense gradient of the table has it. Blocks for the GPU.
+    ///
+    /// # Errors
+    ///
+    /// As [`row_gradient`](Self::row_gradient).
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn gradient_norm<'a>(&self, batch: &IndexBatch, gradient: impl Into<Gradient<'a>>) -> Result<f32> {
+        let gradient = gradient.into();
+        crate::gpu::readback::block_on(|waiting| self.gradient_norm_with(batch, gradient, waiting))
+    }
+
+    /// The async form of [`gradient_norm`](Self::gradient_norm).
+    pub async fn gradient_norm_async<'a>(
+        &self,
+        batch: &IndexBatch,
+        gradient: impl Into<Gradient<'a>>,
+    ) -> Result<f32> {
+        self.gradient_norm_with(batch, gradient.into(), Waiting::Yield).await
+    }
+
+    async fn gradient_norm_with(&self, batch: &IndexBatch, gradient: Gradient<'_>, waiting: Waiting) -> Result<f32> {
+        if let Table::Reference(_) = self.table {
+            return Ok(reference::gradient_norm(&self.reference_sums(batch, gradient)?));
+        }
+        let norm = self.with_gradient(batch, gradient, |gpu, table, encoder, gradient| {
+            let norm = Tensor::on_gpu(gpu, "gradient norm", vec![1], None)?;
+            table.record_gradient_norm(gpu, encoder, gradient, whole(&norm))?;
+            Ok(norm)
+        })?;
+        Ok(norm.read_with(waiting).await?[0])
     }
 
     /// The summed gradient as a table, `[input_dim, output_dim]`: zeros for rows that the batch does not have.

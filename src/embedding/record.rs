@@ -3,7 +3,7 @@
 use super::{GpuEmbedding, Table};
 use crate::batch::{BatchData, IndexBatch};
 use crate::error::{Error, Result};
-use crate::gpu::record::BatchGradient;
+use crate::gpu::record::{BatchGradient, GradientScale};
 use crate::gpu::region::BufferRegion;
 
 impl GpuEmbedding {
@@ -52,7 +52,54 @@ impl GpuEmbedding {
             return Err(Error::Frozen);
         }
         batch.check_made_by(&self.maker)?;
-        self.encode_update(encoder, batch, gradient.into())?;
+        self.encode_update(encoder, batch, gradient.into(), GradientScale::None)?;
+        hold(encoder, batch);
+        Ok(())
+    }
+
+    /// As [`record_update`](Self::record_update), with the gradient first multiplied by `scale`, one f32 that an earlier pass
+    /// leaves in a buffer with the usage `COPY_SRC`.
+    ///
+    /// For clipping by a norm over several tables and other parameters: [`record_gradient_norm`](Self::record_gradient_norm)
+    /// of each table, a pass of the caller's that makes a factor of them all, and this; and for scaled losses.
+    ///
+    /// # Errors
+    ///
+    /// As [`record_update`](Self::record_update), of `scale` too; [`Error::InvalidConfig`] if Adam clips by the table's own
+    /// norm already.
+    pub fn record_update_scaled<'a, 'b>(
+        &mut self,
+        encoder: &mut wgpu::CommandEncoder,
+        batch: &IndexBatch,
+        gradient: impl Into<BufferRegion<'a>>,
+        scale: impl Into<BufferRegion<'b>>,
+    ) -> Result<()> {
+        self.gpu_table("record_update_scaled")?;
+        if !self.trainable {
+            return Err(Error::Frozen);
+        }
+        batch.check_made_by(&self.maker)?;
+        self.encode_update(encoder, batch, gradient.into(), GradientScale::Gpu(scale.into()))?;
+        hold(encoder, batch);
+        Ok(())
+    }
+
+    /// Records the Euclidean norm of the summed gradient, as a dense gradient of the table has it, into `output`: one f32.
+    ///
+    /// # Errors
+    ///
+    /// As [`record_row_gradient`](Self::record_row_gradient).
+    pub fn record_gradient_norm<'a, 'b>(
+        &self,
+        encoder: &mut wgpu::CommandEncoder,
+        batch: &IndexBatch,
+        gradient: impl Into<BufferRegion<'a>>,
+        output: impl Into<BufferRegion<'b>>,
+    ) -> Result<()> {
+        let (gpu, table) = self.gpu_table("record_gradient_norm")?;
+        batch.check_made_by(&self.maker)?;
+        let gradient = BatchGradient { runs: batch.runs()?, region: gradient.into() };
+        table.record_gradient_norm(gpu, encoder, gradient, output.into())?;
         hold(encoder, batch);
         Ok(())
     }
@@ -116,10 +163,11 @@ impl GpuEmbedding {
         encoder: &mut wgpu::CommandEncoder,
         batch: &IndexBatch,
         region: BufferRegion<'_>,
+        scale: GradientScale<'_>,
     ) -> Result<()> {
         let Table::Gpu(gpu, table) = &mut self.table else { return Err(Error::NeedsGpu { call: "update" }) };
         let gradient = BatchGradient { runs: batch.runs()?, region };
-        table.record_update(gpu, encoder, gradient, &self.optimizer, self.step_count + 1)?;
+        table.record_update(gpu, encoder, gradient, scale, (&self.optimizer, self.step_count + 1))?;
         self.step_count += 1;
         if let BatchData::Resident { lookups, .. } = &batch.data {
             table.record_check(gpu, encoder, lookups)?;

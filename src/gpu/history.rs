@@ -70,8 +70,8 @@ pub(crate) struct StepData<'a> {
 }
 
 impl<'a> StepData<'a> {
-    pub(crate) fn new(gpu: &Gpu, adam: &Adam, step: u64, deferred: Option<&'a Deferred>) -> Result<Self> {
-        let mut bytes = bytemuck::bytes_of(&AdamStep::new(adam, step)).to_vec();
+    pub(crate) fn new(gpu: &Gpu, adam: &Adam, scalars: &AdamStep, deferred: Option<&'a Deferred>) -> Result<Self> {
+        let mut bytes = bytemuck::bytes_of(scalars).to_vec();
         let mut copies = Vec::new();
         let history = deferred.map(|deferred| {
             let mut history = deferred.history.clone();

@@ -3,17 +3,19 @@
 use super::batch::{GpuLookups, SortedRuns};
 use super::device::{Dispatch, Gpu};
 use super::history::StepData;
+use super::kernels::adam::AdamStep;
+use super::kernels::gradient_scale::Limit;
 use super::kernels::scatter_add::Target;
 use super::kernels::{
     GRADIENT_SCALAR, GRADIENT_VEC4, PARTIAL_SUMS, adam_deferred, adam_dense, adam_lazy, flush, gather, gather_deferred,
-    index_check, partial_sums, scatter_add,
+    gradient_norm, gradient_scale, index_check, partial_sums, scatter_add,
 };
 use super::layout::QUAD_BYTES;
 use super::plan::partial_slots;
 use super::region::{BufferRegion, check_binding_size};
 use super::table::{GpuTable, UpdateKind};
 use crate::error::{Error, Result};
-use crate::optimizer::Adam;
+use crate::optimizer::{Adam, Clipping};
 
 /// A batch's gradient, for the calls that sum it.
 #[derive(Debug, Clone, Copy)]
@@ -21,6 +23,15 @@ pub(crate) struct BatchGradient<'a> {
     pub runs: &'a SortedRuns,
     /// `[lookup_count, output_dim]`.
     pub region: BufferRegion<'a>,
+}
+
+/// What a summed gradient is multiplied by, beside what [`Adam`]'s own clipping does.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum GradientScale<'a> {
+    None,
+    Host(f32),
+    /// One f32.
+    Gpu(BufferRegion<'a>),
 }
 
 /// What the kernels of one update take.
@@ -104,8 +115,8 @@ impl GpuTable {
         gpu: &Gpu,
         encoder: &mut wgpu::CommandEncoder,
         gradient: BatchGradient<'_>,
-        adam: &Adam,
-        step: u64,
+        scale: GradientScale<'_>,
+        (adam, step): (&Adam, u64),
     ) -> Result<()> {
         let kind = self.update.as_ref().ok_or(Error::Frozen)?;
         let mut dispatches = match self.deferred() {
@@ -120,8 +131,20 @@ impl GpuTable {
             plan: gradient.runs.group(gpu)?,
             gradient: &sums.group,
             sums: &sums,
-            clipped: adam.clipping.is_some(),
+            clipped: adam.clipping.is_some() || !matches!(scale, GradientScale::None),
         };
+        let limit = match adam.clipping {
+            Some(Clipping::Norm(limit)) => Some((limit as f32, 0.0)),
+            Some(Clipping::NormPyTorch(limit)) => Some((limit as f32, 1e-6)),
+            Some(Clipping::Value(_)) | None => None,
+        };
+        if let Some((limit, epsilon)) = limit {
+            if !matches!(scale, GradientScale::None) {
+                return Err(scaled_twice());
+            }
+            let limit = Limit { square_count: 0, place: AdamStep::GRADIENT_SCALE, limit, epsilon };
+            dispatches.extend(sums.norm(gpu, limit, self.step.as_entire_buffer_binding())?);
+        }
         dispatches.extend(match kind {
             UpdateKind::Dense => adam_dense::dispatches(gpu, &update)?,
             UpdateKind::Lazy => adam_lazy::dispatches(gpu, &update)?,
@@ -129,12 +152,23 @@ impl GpuTable {
         });
         // A step's scalars, and what it leaves in the history, travel with the encoder, not with the queue: of two
         // updates recorded before one submit each computes with its own.
-        let data = StepData::new(gpu, adam, step, self.deferred())?;
+        let (factor, source) = match scale {
+            GradientScale::None => (1.0, None),
+            GradientScale::Host(factor) => (factor, None),
+            GradientScale::Gpu(region) => (1.0, Some(check_scale(region)?)),
+        };
+        let data = StepData::new(gpu, adam, &AdamStep::new(adam, step, factor), self.deferred())?;
+        let before = |encoder: &mut wgpu::CommandEncoder| {
+            data.copy_scalars(encoder, &self.step);
+            if let Some(BufferRegion { buffer, offset, .. }) = source {
+                encoder.copy_buffer_to_buffer(buffer, offset, &self.step, u64::from(AdamStep::GRADIENT_SCALE) * 4, 4);
+            }
+        };
         gpu.record(
             encoder,
             "embedding update",
             &dispatches,
-            |encoder| data.copy_scalars(encoder, &self.step),
+            before,
             |encoder| data.copy_history(encoder),
         )?;
         let history = data.history;
@@ -142,6 +176,23 @@ impl GpuTable {
             deferred.history = history;
         }
         Ok(())
+    }
+
+    /// Records the Euclidean norm of the summed gradient into one f32.
+    pub(crate) fn record_gradient_norm(
+        &self,
+        gpu: &Gpu,
+        encoder: &mut wgpu::CommandEncoder,
+        gradient: BatchGradient<'_>,
+        output: BufferRegion<'_>,
+    ) -> Result<()> {
+        let what = "the gradient's norm";
+        let output = output.bind(what, 4, &gpu.limits)?;
+        check_other_buffer(what, output.buffer, "the gradient", gradient.region.buffer)?;
+        let sums = self.sums(gpu, gradient)?;
+        let mut dispatches = sums.dispatches(gpu)?;
+        dispatches.extend(sums.norm(gpu, Limit { square_count: 0, place: 0, limit: 0.0, epsilon: 0.0 }, output)?);
+        gpu.record(encoder, "embedding gradient norm", &dispatches, |_| (), |_| ())
     }
 
     /// Records what brings all rows up to date.
@@ -276,6 +327,21 @@ impl Sums<'_> {
         wgpu::BufferBinding { buffer: &self.partial, offset: 0, size: wgpu::BufferSize::new(self.bytes) }
     }
 
+    /// The norm of the summed gradient, or what clips it, into `result`; `limit` says all but the number of squares.
+    fn norm(&self, gpu: &Gpu, limit: Limit, result: wgpu::BufferBinding<'_>) -> Result<[Dispatch; 2]> {
+        let mapping = &self.table.summing;
+        // One at least, so that a batch without runs has the norm 0.
+        let workgroups = mapping.workgroups(self.runs.run_count).max(1);
+        let squares = self.table.squares.at_least(gpu, workgroups * 4)?;
+        let squares = wgpu::BufferBinding { buffer: &squares, offset: 0, size: wgpu::BufferSize::new(workgroups * 4) };
+        let call = [self.gradient(), self.partial()];
+        let plan = self.runs.group(gpu)?;
+        Ok([
+            gradient_norm::dispatch(gpu, mapping, self.runs.run_count.max(1), plan, &call, squares.clone())?,
+            gradient_scale::dispatch(gpu, Limit { square_count: workgroups as u32, ..limit }, squares, result)?,
+        ])
+    }
+
     /// What must run before the kernels that sum whole runs: the sort, where the GPU sorts, and the partial sums.
     fn dispatches(&self, gpu: &Gpu) -> Result<Vec<Dispatch>> {
         let mut dispatches = self.runs.sort.clone();
@@ -301,4 +367,28 @@ fn check_other_buffer(what: &'static str, this: &wgpu::Buffer, other: &str, that
         required: format!("in another buffer than {other}"),
         given: "in the same one".to_owned(),
     })
+}
+
+/// Checks the buffer of a caller's factor, which is copied.
+fn check_scale(region: BufferRegion<'_>) -> Result<BufferRegion<'_>> {
+    let what = "the gradient's scale";
+    let (required, given) = (wgpu::BufferUsages::COPY_SRC, region.buffer.usage());
+    if !given.contains(required) {
+        return Err(Error::BufferUsage { what, required, given });
+    }
+    let alignment = wgpu::COPY_BUFFER_ALIGNMENT as u32;
+    if !region.offset.is_multiple_of(alignment.into()) {
+        return Err(Error::BufferAlignment { what, offset: region.offset, alignment });
+    }
+    if region.size < 4 {
+        return Err(Error::BufferTooSmall { what, required: 4, given: region.size });
+    }
+    Ok(region)
+}
+
+/// Of a caller's factor beside clipping by the norm.
+pub(crate) fn scaled_twice() -> Error {
+    let message = "a gradient is scaled by its norm or by the caller's factor, not by both; make the table without \
+                   clipping by the norm";
+    Error::InvalidConfig(message.to_owned())
 }

@@ -39,6 +39,8 @@ pub(crate) struct GpuTable {
     pub partial_sums: Scratch,
     /// The sums of all runs, where the update takes them from memory.
     pub row_sums: Scratch,
+    /// The squares of a summed gradient, on the way to its norm.
+    pub squares: Scratch,
 }
 
 /// What decides the kernel and the state of an update; the rest of Adam's settings comes with each step.
@@ -160,6 +162,7 @@ impl GpuTable {
             report,
             partial_sums: Scratch::new("partial sums", wgpu::BufferUsages::STORAGE),
             row_sums: Scratch::new("row sums", wgpu::BufferUsages::STORAGE),
+            squares: Scratch::new("squares", wgpu::BufferUsages::STORAGE),
         })
     }
 

@@ -5,6 +5,8 @@
 
 mod adam;
 mod gather;
+mod gradient_norm;
+mod gradient_scale;
 mod index_check;
 mod row_gradient;
 mod scatter_add;
@@ -13,6 +15,8 @@ pub(crate) mod table;
 
 pub use adam::{AdamState, adam_dense, adam_lazy};
 pub use gather::gather;
+pub use gradient_norm::gradient_norm;
+pub use gradient_scale::gradient_scale;
 pub use index_check::index_check;
 pub use row_gradient::row_gradient;
 pub use scatter_add::{RowSums, scatter_add};

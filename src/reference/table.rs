@@ -3,7 +3,7 @@
 use super::{AdamState, RowSums};
 use crate::error::{Error, Result};
 use crate::memory::check_room_for;
-use crate::optimizer::{Adam, Update};
+use crate::optimizer::{Adam, Clipping, Update};
 
 /// See the module.
 #[derive(Debug)]
@@ -44,7 +44,23 @@ impl ReferenceTable {
         })
     }
 
-    pub(crate) fn update(&mut self, gradient: &RowSums, adam: &Adam, step: u64) {
+    /// One step, with the gradient first multiplied by `scale`, and clipped.
+    pub(crate) fn update(&mut self, mut gradient: RowSums, scale: Option<f32>, adam: &Adam, step: u64) {
+        let scale = match (scale, adam.clipping) {
+            (Some(scale), _) => scale,
+            (None, Some(clipping)) => super::gradient_scale(super::gradient_norm(&gradient), clipping),
+            (None, None) => 1.0,
+        };
+        for g in &mut gradient.sums {
+            *g *= scale;
+            if let Some(Clipping::Value(limit)) = adam.clipping {
+                let limit = limit as f32;
+                // By comparison, so that a NaN stays one.
+                *g = if *g > limit { limit } else { *g };
+                *g = if *g < -limit { -limit } else { *g };
+            }
+        }
+        let gradient = &gradient;
         match adam.update {
             // Deferred Adam is a cheaper way to the same result; here it is checked against the plain one.
             Update::Dense | Update::Deferred => super::adam_dense(&mut self.state, self.output_dim, gradient, adam, step),

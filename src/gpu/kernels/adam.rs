@@ -126,15 +126,18 @@ shader_struct! {
 }
 
 impl AdamStep {
+    /// Where `gradient_scale` is, in floats.
+    pub(crate) const GRADIENT_SCALE: u32 = std::mem::offset_of!(Self, gradient_scale) as u32 / 4;
+
     /// The scalars of step `step`, from 1, rounded once.
-    pub(crate) fn new(adam: &Adam, step: u64) -> Self {
+    pub(crate) fn new(adam: &Adam, step: u64, gradient_scale: f32) -> Self {
         Self {
             step_size: adam.step_size(step) as f32,
             epsilon: adam.step_epsilon(step) as f32,
             one_minus_beta_1: (1.0 - adam.beta_1) as f32,
             one_minus_beta_2: (1.0 - adam.beta_2) as f32,
             decay: (1.0 - adam.learning_rate * adam.weight_decay) as f32,
-            gradient_scale: 1.0,
+            gradient_scale,
             gradient_limit: match adam.clipping {
                 Some(Clipping::Value(limit)) => limit as f32,
                 _ => f32::INFINITY,
@@ -151,14 +154,14 @@ mod tests {
     #[test]
     fn scalars_of_the_first_steps_are_the_formulas() {
         let adam = Adam::default();
-        let first = AdamStep::new(&adam, 1);
+        let first = AdamStep::new(&adam, 1, 1.0);
         // sqrt(0.001) / 0.1 * 0.001
         assert_eq!(first.step_size, (0.001 * 0.001f64.sqrt() / 0.1) as f32);
         assert_eq!(first.epsilon, 1e-7);
         assert_eq!(first.decay, 1.0);
-        let inside = AdamStep::new(&Adam::pytorch(), 1);
+        let inside = AdamStep::new(&Adam::pytorch(), 1, 1.0);
         assert_eq!(inside.epsilon, (1e-8 * (1.0 - 0.999f64).sqrt()) as f32);
-        let late = AdamStep::new(&adam, u64::MAX);
+        let late = AdamStep::new(&adam, u64::MAX, 1.0);
         assert_eq!(late.step_size, 0.001);
     }
 }

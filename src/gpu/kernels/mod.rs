@@ -19,6 +19,8 @@ pub mod adam_lazy;
 pub mod flush;
 pub mod gather;
 pub mod gather_deferred;
+pub mod gradient_norm;
+pub mod gradient_scale;
 pub mod index_check;
 pub mod partial_sums;
 pub mod scatter_add;
@@ -34,6 +36,9 @@ pub static ALL: &[&Kernel] = &[
     &partial_sums::SCALAR,
     &scatter_add::VEC4,
     &scatter_add::SCALAR,
+    &gradient_norm::VEC4,
+    &gradient_norm::SCALAR,
+    &gradient_scale::KERNEL,
     &adam_deferred::SHORT_VEC4,
     &adam_deferred::SHORT_SCALAR,
     &adam_deferred::LONG,
