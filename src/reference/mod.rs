@@ -8,6 +8,7 @@ mod gather;
 mod index_check;
 mod row_gradient;
 mod scatter_add;
+mod sort;
 
 pub(crate) mod table;
 
@@ -16,3 +17,4 @@ pub use gather::gather;
 pub use index_check::index_check;
 pub use row_gradient::row_gradient;
 pub use scatter_add::{RowSums, scatter_add};
+pub use sort::{SortedLookups, sort};

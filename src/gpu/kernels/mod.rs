@@ -16,7 +16,12 @@ pub mod adam_lazy;
 pub mod gather;
 pub mod index_check;
 pub mod row_gradient;
+pub mod run_heads;
+pub mod run_plan;
 pub mod scatter_add;
+pub mod sort_histogram;
+pub mod sort_scatter;
+pub mod sort_small;
 
 /// Every kernel, in every build.
 pub static ALL: &[&Kernel] = &[
@@ -29,6 +34,11 @@ pub static ALL: &[&Kernel] = &[
     &row_gradient::SCALAR,
     &adam_lazy::KERNEL,
     &adam_dense::KERNEL,
+    &sort_small::KERNEL,
+    &sort_histogram::KERNEL,
+    &sort_scatter::KERNEL,
+    &run_heads::KERNEL,
+    &run_plan::KERNEL,
 ];
 
 /// One build of a kernel.

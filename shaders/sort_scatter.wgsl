@@ -1,0 +1,88 @@
+// Moves a block's lookups to where one pass of the sort wants them: by digit, equal digits in the order they had.
+//
+// One workgroup a block. It first adds up what sort_histogram counted: a digit's lookups go after those of all lower
+// digits, and after those of the same digit in the blocks before. Then tile by tile: sorted by digit in workgroup
+// memory, so that neighbours are written side by side.
+//
+// Parts: grid, sort_source, workgroup_scan, sort_tile.
+
+// How the lookups are written: PACKED or PAIRS.
+override DESTINATION: u32;
+
+@group(0) @binding(2) var<storage, read> counts: array<u32>;
+@group(0) @binding(3) var<storage, read_write> destination: array<u32>;
+
+// Where a digit's lookups start in the sorted tile, and where they end: 0 both where there are none.
+var<workgroup> digit_starts: array<u32, 256>;
+var<workgroup> digit_ends: array<u32, 256>;
+
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn sort_scatter(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let block = workgroup.x;
+    // Thread d is in charge of digit d.
+    var before = 0u;
+    var total = 0u;
+    for (var other = 0u; other < sort.block_count; other++) {
+        let count = counts[other * WORKGROUP_SIZE + local];
+        before += select(0u, count, other < block);
+        total += count;
+    }
+    var next = workgroup_scan(local, total).before + before;
+
+    // A workgroup too many does nothing.
+    let start = min(block, sort.block_count) * sort.block_items;
+    let end = min(start + sort.block_items, sort.count);
+    let mask = (1u << sort.digit_bits) - 1u;
+    for (var tile = start; tile < end; tile += TILE) {
+        let tile_count = min(end - tile, TILE);
+        for (var i = 0u; i < ITEMS; i++) {
+            let place = local * ITEMS + i;
+            // What fills up the last tile stays behind all lookups.
+            var digit = mask;
+            if place < tile_count {
+                digit = (source_key(tile + place) >> sort.shift) & mask;
+            }
+            items[i] = (digit << PLACE_BITS) | place;
+        }
+        digit_starts[local] = 0u;
+        digit_ends[local] = 0u;
+        sort_tile(local, sort.digit_bits);
+
+        for (var i = 0u; i < ITEMS; i++) {
+            let place = local * ITEMS + i;
+            let digit = items[i] >> PLACE_BITS;
+            if place < tile_count {
+                if place == 0u || exchange[spread(place - 1u)] >> PLACE_BITS != digit {
+                    digit_starts[digit] = place;
+                }
+                if place + 1u == tile_count || exchange[spread(place + 1u)] >> PLACE_BITS != digit {
+                    digit_ends[digit] = place + 1u;
+                }
+            }
+        }
+        workgroupBarrier();
+        // What to add to a place in the tile; never negative, for lower digits of the tile lie before.
+        let tile_start = digit_starts[local];
+        digit_starts[local] = next - tile_start;
+        next += digit_ends[local] - tile_start;
+        workgroupBarrier();
+
+        for (var i = 0u; i < ITEMS; i++) {
+            // Neighbouring threads write neighbouring places.
+            let place = i * WORKGROUP_SIZE + local;
+            if place < tile_count {
+                let item = exchange[spread(place)];
+                let origin = tile + (item & PLACE_MASK);
+                let goal = digit_starts[item >> PLACE_BITS] + place;
+                if DESTINATION == PACKED {
+                    destination[goal] = (source_key(origin) << sort.position_bits) | source_position(origin);
+                } else {
+                    destination[goal] = source_key(origin);
+                    destination[sort.count + goal] = source_position(origin);
+                }
+            }
+        }
+        // sort_tile starts with a barrier, but the digits' places are cleared before.
+        workgroupBarrier();
+    }
+}
