@@ -6,6 +6,17 @@
 
 @group(0) @binding(4) var<storage, read> counts: array<RunCount>;
 
+fn sorted_key(place: u32) -> u32 {
+    if place < sort.count {
+        return source_key(place);
+    }
+    return sort.input_dim;
+}
+
+fn sorted_position(place: u32) -> u32 {
+    return source_position(place);
+}
+
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn run_plan(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) local: u32) {
     let block = workgroup.x;
@@ -25,21 +36,10 @@ fn run_plan(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocati
     let end = min(start + sort.block_items, sort.count);
     for (var tile = start; tile < end; tile += TILE) {
         let first = tile + local * ITEMS;
-        var previous = sort.input_dim;
-        if first > 0u && first <= end {
-            previous = source_key(first - 1u);
-        }
-        for (var i = 0u; i < ITEMS; i++) {
-            keys[i] = sort.input_dim;
-            if first + i < end {
-                keys[i] = source_key(first + i);
-                positions[i] = source_position(first + i);
-            }
-        }
         // The last scan's results have been read.
         workgroupBarrier();
-        let heads = workgroup_scan(local, count_heads(previous));
-        write_lookups(first, previous, run + heads.before, run_count, kept_count);
+        let heads = workgroup_scan(local, count_heads(first));
+        write_lookups(first, run + heads.before, run_count, kept_count);
         run += heads.total;
     }
     if block == 0u {

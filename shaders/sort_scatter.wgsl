@@ -42,7 +42,7 @@ fn sort_scatter(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invo
             if place < tile_count {
                 digit = (source_key(tile + place) >> sort.shift) & mask;
             }
-            items[i] = (digit << PLACE_BITS) | place;
+            exchange[spread(place)] = (digit << PLACE_BITS) | place;
         }
         digit_starts[local] = 0u;
         digit_ends[local] = 0u;
@@ -50,7 +50,7 @@ fn sort_scatter(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invo
 
         for (var i = 0u; i < ITEMS; i++) {
             let place = local * ITEMS + i;
-            let digit = items[i] >> PLACE_BITS;
+            let digit = exchange[spread(place)] >> PLACE_BITS;
             if place < tile_count {
                 if place == 0u || exchange[spread(place - 1u)] >> PLACE_BITS != digit {
                     digit_starts[digit] = place;
@@ -82,7 +82,7 @@ fn sort_scatter(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invo
                 }
             }
         }
-        // sort_tile starts with a barrier, but the digits' places are cleared before.
+        // The next tile goes where this one was.
         workgroupBarrier();
     }
 }

@@ -10,37 +10,40 @@ fn tile_key(place: u32) -> u32 {
     return sort.input_dim;
 }
 
+fn sorted_position(place: u32) -> u32 {
+    return exchange[spread(place)] & PLACE_MASK;
+}
+
+fn sorted_key(place: u32) -> u32 {
+    return tile_key(sorted_position(place));
+}
+
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn sort_small(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) local: u32) {
     for (var i = 0u; i < ITEMS; i++) {
-        items[i] = local * ITEMS + i;
+        exchange[spread(local * ITEMS + i)] = local * ITEMS + i;
     }
     for (var shift = 0u; shift < sort.key_bits; shift += 8u) {
         for (var i = 0u; i < ITEMS; i++) {
-            let place = items[i] & PLACE_MASK;
-            items[i] = (((tile_key(place) >> shift) & 0xffu) << PLACE_BITS) | place;
+            let own = spread(local * ITEMS + i);
+            let place = exchange[own] & PLACE_MASK;
+            exchange[own] = (((tile_key(place) >> shift) & 0xffu) << PLACE_BITS) | place;
         }
         sort_tile(local, min(sort.key_bits - shift, 8u));
     }
 
     let first = local * ITEMS;
-    var previous = sort.input_dim;
-    if first > 0u {
-        previous = tile_key(exchange[spread(first - 1u)] & PLACE_MASK);
-    }
     var kept = 0u;
     for (var i = 0u; i < ITEMS; i++) {
-        positions[i] = items[i] & PLACE_MASK;
-        keys[i] = tile_key(positions[i]);
-        kept += select(0u, 1u, keys[i] < sort.input_dim);
+        kept += select(0u, 1u, sorted_key(first + i) < sort.input_dim);
     }
     // Both counts are at most TILE: one scan for the two.
     workgroupBarrier();
-    let scan = workgroup_scan(local, (count_heads(previous) << 16u) | kept);
+    let scan = workgroup_scan(local, (count_heads(first) << 16u) | kept);
     let run_count = scan.total >> 16u;
     let kept_count = scan.total & 0xffffu;
     if workgroup.x == 0u && workgroup.y == 0u {
-        write_lookups(first, previous, scan.before >> 16u, run_count, kept_count);
+        write_lookups(first, scan.before >> 16u, run_count, kept_count);
         write_ends(local, run_count, kept_count);
     }
 }

@@ -4,6 +4,9 @@
 // counts across threads and equal digits keep their order; a scan over the columns, digit after digit, gives each
 // item its place.
 //
+// A thread's items are two vectors, not an array: where a compiler leaves an array in memory, the sort takes twice the
+// time and more.
+//
 // Parts: grid, workgroup_scan.
 
 const ITEMS: u32 = 8u;
@@ -18,63 +21,92 @@ const COUNTERS: u32 = 8u;
 const PLACE_BITS: u32 = 16u;
 const PLACE_MASK: u32 = 0xffffu;
 
-var<private> items: array<u32, 8>;
-
-// The threads' counters, and the items on their way between threads. TILE words of each, one more for each 32 so that
-// neither a thread's own words nor one word of each thread meet in one bank.
+// The tile's items by place, and while they are sorted the threads' counters. TILE words of each, one more for each 32
+// so that neither a thread's own words nor one word of each thread meet in one bank.
 var<workgroup> exchange: array<u32, 2112>;
 
+// Where a word is in `exchange`: 8 neighbours from a multiple of 8 stay neighbours.
 fn spread(place: u32) -> u32 {
     return place + (place >> 5u);
 }
 
-// Sorts `items` by their digits' lower `bits` bits, at most 16, stably. Called by the whole workgroup; afterwards the
-// tile is in `exchange` too, by place, spread.
+// Where a thread's counter for a digit is: that for the digit 8 higher is in the upper half of the word.
+fn counter(local: u32, digit: u32) -> u32 {
+    return spread((digit % COUNTERS) * WORKGROUP_SIZE + local);
+}
+
+// Counts an item: gives how many the thread counted before, of the same digit.
+fn count_digit(local: u32, digit: u32) -> u32 {
+    let half = (digit / COUNTERS) * 16u;
+    let counts = exchange[counter(local, digit)];
+    exchange[counter(local, digit)] = counts + (1u << half);
+    return (counts >> half) & 0xffffu;
+}
+
+// Where a thread's first item of a digit goes, once the counters are added up.
+fn first_place(local: u32, digit: u32) -> u32 {
+    return (exchange[counter(local, digit)] >> ((digit / COUNTERS) * 16u)) & 0xffffu;
+}
+
+// Sorts the items in `exchange` by their digits' lower `bits` bits, at most 16, stably. Called by the whole workgroup,
+// each thread having written its own ITEMS items.
 fn sort_tile(local: u32, bits: u32) {
+    let own = spread(local * ITEMS);
     for (var shift = PLACE_BITS; shift < PLACE_BITS + bits; shift += STEP_BITS) {
-        // What the last step, or the caller, left in `exchange` has been read.
+        let low = vec4(exchange[own], exchange[own + 1u], exchange[own + 2u], exchange[own + 3u]);
+        let high = vec4(exchange[own + 4u], exchange[own + 5u], exchange[own + 6u], exchange[own + 7u]);
+        let low_digits = (low >> vec4(shift)) & vec4(STEP_MASK);
+        let high_digits = (high >> vec4(shift)) & vec4(STEP_MASK);
         workgroupBarrier();
+
         for (var i = 0u; i < COUNTERS; i++) {
             exchange[spread(i * WORKGROUP_SIZE + local)] = 0u;
         }
-        var places: array<u32, 8>;
-        for (var i = 0u; i < ITEMS; i++) {
-            let digit = (items[i] >> shift) & STEP_MASK;
-            let counter = spread((digit % COUNTERS) * WORKGROUP_SIZE + local);
-            let half = (digit / COUNTERS) * 16u;
-            let counts = exchange[counter];
-            places[i] = (counts >> half) & 0xffffu;
-            exchange[counter] = counts + (1u << half);
-        }
+        var low_places: vec4<u32>;
+        var high_places: vec4<u32>;
+        low_places.x = count_digit(local, low_digits.x);
+        low_places.y = count_digit(local, low_digits.y);
+        low_places.z = count_digit(local, low_digits.z);
+        low_places.w = count_digit(local, low_digits.w);
+        high_places.x = count_digit(local, high_digits.x);
+        high_places.y = count_digit(local, high_digits.y);
+        high_places.z = count_digit(local, high_digits.z);
+        high_places.w = count_digit(local, high_digits.w);
         workgroupBarrier();
 
+        // Of the counters in a row, a thread adds up 8 neighbours.
         var sum = 0u;
         for (var i = 0u; i < COUNTERS; i++) {
-            sum += exchange[spread(local * COUNTERS + i)];
+            sum += exchange[own + i];
         }
         let scan = workgroup_scan(local, sum);
         // The digits in the upper halves come after all those in the lower ones.
         var next = scan.before + (scan.total << 16u);
         for (var i = 0u; i < COUNTERS; i++) {
-            let counter = spread(local * COUNTERS + i);
-            let counts = exchange[counter];
-            exchange[counter] = next;
+            let counts = exchange[own + i];
+            exchange[own + i] = next;
             next += counts;
         }
         workgroupBarrier();
 
-        for (var i = 0u; i < ITEMS; i++) {
-            let digit = (items[i] >> shift) & STEP_MASK;
-            let first = exchange[spread((digit % COUNTERS) * WORKGROUP_SIZE + local)];
-            places[i] += (first >> ((digit / COUNTERS) * 16u)) & 0xffffu;
-        }
+        low_places.x += first_place(local, low_digits.x);
+        low_places.y += first_place(local, low_digits.y);
+        low_places.z += first_place(local, low_digits.z);
+        low_places.w += first_place(local, low_digits.w);
+        high_places.x += first_place(local, high_digits.x);
+        high_places.y += first_place(local, high_digits.y);
+        high_places.z += first_place(local, high_digits.z);
+        high_places.w += first_place(local, high_digits.w);
         workgroupBarrier();
-        for (var i = 0u; i < ITEMS; i++) {
-            exchange[spread(places[i])] = items[i];
-        }
+
+        exchange[spread(low_places.x)] = low.x;
+        exchange[spread(low_places.y)] = low.y;
+        exchange[spread(low_places.z)] = low.z;
+        exchange[spread(low_places.w)] = low.w;
+        exchange[spread(high_places.x)] = high.x;
+        exchange[spread(high_places.y)] = high.y;
+        exchange[spread(high_places.z)] = high.z;
+        exchange[spread(high_places.w)] = high.w;
         workgroupBarrier();
-        for (var i = 0u; i < ITEMS; i++) {
-            items[i] = exchange[spread(local * ITEMS + i)];
-        }
     }
 }

@@ -1,20 +1,26 @@
 // Writes a plan from sorted lookups, each thread for ITEMS neighbouring ones.
 //
+// The kernel has `sorted_key` and `sorted_position` of a place, the former the sentinel past the end.
+//
 // Parts: grid, sort_source, sort_tile, plan_layout.
 
 @group(0) @binding(2) var<uniform> batch: PlanLayout;
 @group(0) @binding(3) var<storage, read_write> plan: array<u32>;
 
-// This thread's lookups: sentinels past the end.
-var<private> keys: array<u32, 8>;
-var<private> positions: array<u32, 8>;
+// The key before a place: at the very start the sentinel, which no kept lookup has.
+fn key_before(place: u32) -> u32 {
+    if place == 0u {
+        return sort.input_dim;
+    }
+    return sorted_key(place - 1u);
+}
 
-// How many of them start a run. `previous` is the key before them, the sentinel at the very start.
-fn count_heads(previous: u32) -> u32 {
-    var before = previous;
+// How many of this thread's lookups start a run.
+fn count_heads(first: u32) -> u32 {
+    var before = key_before(first);
     var heads = 0u;
     for (var i = 0u; i < ITEMS; i++) {
-        let key = keys[i];
+        let key = sorted_key(first + i);
         heads += select(0u, 1u, key != before && key < sort.input_dim);
         before = key;
     }
@@ -22,15 +28,15 @@ fn count_heads(previous: u32) -> u32 {
 }
 
 // The parts' entries that belong to these lookups. `first` is their place, `run` the runs that start before it.
-fn write_lookups(first: u32, previous: u32, run: u32, run_count: u32, kept_count: u32) {
-    var before = previous;
+fn write_lookups(first: u32, run: u32, run_count: u32, kept_count: u32) {
+    var before = key_before(first);
     // Runs that start up to here.
     var runs = run;
     for (var i = 0u; i < ITEMS; i++) {
         let place = first + i;
-        let key = keys[i];
+        let key = sorted_key(place);
         if place < kept_count {
-            plan[batch.order + place] = positions[i];
+            plan[batch.order + place] = sorted_position(place);
             if key != before {
                 plan[batch.rows + runs] = key;
                 plan[batch.starts + runs] = place;
