@@ -14,7 +14,7 @@ fn sorted_key(place: u32) -> u32 {
 }
 
 fn sorted_position(place: u32) -> u32 {
-    return source_position(place);
+    return source_lookup(place).position;
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)

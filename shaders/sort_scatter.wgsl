@@ -48,17 +48,22 @@ fn sort_scatter(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invo
         digit_ends[local] = 0u;
         sort_tile(local, sort.digit_bits);
 
-        for (var i = 0u; i < ITEMS; i++) {
-            let place = local * ITEMS + i;
+        // Where the digit changes, one ends and one starts.
+        let first = local * ITEMS;
+        var last_digit = 0u;
+        if first > 0u {
+            last_digit = exchange[spread(first - 1u)] >> PLACE_BITS;
+        }
+        for (var place = first; place < min(first + ITEMS, tile_count); place++) {
             let digit = exchange[spread(place)] >> PLACE_BITS;
-            if place < tile_count {
-                if place == 0u || exchange[spread(place - 1u)] >> PLACE_BITS != digit {
-                    digit_starts[digit] = place;
-                }
-                if place + 1u == tile_count || exchange[spread(place + 1u)] >> PLACE_BITS != digit {
-                    digit_ends[digit] = place + 1u;
-                }
+            if digit != last_digit {
+                digit_ends[last_digit] = place;
+                digit_starts[digit] = place;
             }
+            if place + 1u == tile_count {
+                digit_ends[digit] = tile_count;
+            }
+            last_digit = digit;
         }
         workgroupBarrier();
         // What to add to a place in the tile; never negative, for lower digits of the tile lie before.
@@ -74,11 +79,12 @@ fn sort_scatter(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invo
                 let item = exchange[spread(place)];
                 let origin = tile + (item & PLACE_MASK);
                 let goal = digit_starts[item >> PLACE_BITS] + place;
+                let lookup = source_lookup(origin);
                 if DESTINATION == PACKED {
-                    destination[goal] = (source_key(origin) << sort.position_bits) | source_position(origin);
+                    destination[goal] = (lookup.key << sort.position_bits) | lookup.position;
                 } else {
-                    destination[goal] = source_key(origin);
-                    destination[sort.count + goal] = source_position(origin);
+                    destination[goal] = lookup.key;
+                    destination[sort.count + goal] = lookup.position;
                 }
             }
         }

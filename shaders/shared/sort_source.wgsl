@@ -37,6 +37,24 @@ struct SortPass {
 @group(0) @binding(0) var<uniform> sort: SortPass;
 @group(0) @binding(1) var<storage, read> source: array<u32>;
 
+struct Lookup {
+    key: u32,
+    position: u32,
+}
+
+fn source_lookup(place: u32) -> Lookup {
+    let word = source[place];
+    if SOURCE == INDICES {
+        let kept = word < sort.input_dim && word != sort.padding_idx;
+        return Lookup(select(sort.input_dim, word, kept), place);
+    }
+    if SOURCE == PACKED {
+        return Lookup(word >> sort.position_bits, word & ((1u << sort.position_bits) - 1u));
+    }
+    return Lookup(word, source[sort.count + place]);
+}
+
+// Its key alone.
 fn source_key(place: u32) -> u32 {
     let word = source[place];
     if SOURCE == INDICES {
@@ -46,14 +64,4 @@ fn source_key(place: u32) -> u32 {
         return word >> sort.position_bits;
     }
     return word;
-}
-
-fn source_position(place: u32) -> u32 {
-    if SOURCE == INDICES {
-        return place;
-    }
-    if SOURCE == PACKED {
-        return source[place] & ((1u << sort.position_bits) - 1u);
-    }
-    return source[sort.count + place];
 }
