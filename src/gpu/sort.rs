@@ -60,6 +60,13 @@ shader_struct! {
     }
 }
 
+impl SortPass {
+    /// The `override` constant that spares kernels their loop over a block's tiles.
+    pub(crate) fn one_tile(&self) -> f64 {
+        f64::from(u8::from(self.block_items == TILE))
+    }
+}
+
 /// How a batch is sorted: pure arithmetic.
 #[derive(Debug, Clone, PartialEq)]
 struct Passes {
@@ -137,7 +144,6 @@ impl GpuSort {
         }
         let Passes { form, passes } = &Passes::new(lookup_count, table, padding_idx);
         let uniforms = Uniforms::new(gpu, passes, layout)?;
-        let last = passes.len() - 1;
         if lookup_count <= TILE {
             let dispatch = sort_small::dispatch(gpu, uniforms.pass(0), indices, uniforms.layout(), plan)?;
             return Ok(Self { dispatches: vec![dispatch] });
@@ -146,24 +152,24 @@ impl GpuSort {
         let item_bytes = item_bytes(*form, lookup_count);
         check_binding_size("the batch's lookups, being sorted,", item_bytes, &gpu.limits)?;
         let allocate = |size| gpu.allocate("sort", size, wgpu::BufferUsages::STORAGE);
-        let block_count = passes[0].block_count;
-        let counts = allocate(u64::from(block_count) * u64::from(DIGITS) * 4)?;
+        let last = passes.len() - 1;
+        let counts = allocate(u64::from(passes[last].block_count) * u64::from(DIGITS) * 4)?;
         let counts = || counts.as_entire_buffer_binding();
         // The passes write the one and the other in turn; a single one needs no other.
         let items = passes.iter().take(2).map(|_| allocate(item_bytes)).collect::<Result<Vec<_>>>()?;
 
         let mut dispatches = Vec::new();
         let mut source = (Form::Indices, indices);
-        for number in 0..passes.len() {
+        for (number, pass) in passes.iter().enumerate() {
             let sort = || uniforms.pass(number);
             let destination = (*form, items[number % 2].as_entire_buffer_binding());
-            dispatches.push(sort_histogram::dispatch(gpu, block_count, sort(), source.clone(), counts())?);
-            dispatches.push(sort_scatter::dispatch(gpu, block_count, sort(), source, counts(), destination.clone())?);
+            dispatches.push(sort_histogram::dispatch(gpu, pass, sort(), source.clone(), counts())?);
+            dispatches.push(sort_scatter::dispatch(gpu, pass, sort(), source, counts(), destination.clone())?);
             source = destination;
         }
-        let sort = || uniforms.pass(last);
-        dispatches.push(run_heads::dispatch(gpu, block_count, sort(), source.clone(), counts())?);
-        dispatches.push(run_plan::dispatch(gpu, block_count, sort(), source, counts(), uniforms.layout(), plan)?);
+        let (pass, sort) = (&passes[last], || uniforms.pass(last));
+        dispatches.push(run_heads::dispatch(gpu, pass, sort(), source.clone(), counts())?);
+        dispatches.push(run_plan::dispatch(gpu, pass, sort(), source, counts(), uniforms.layout(), plan)?);
         Ok(Self { dispatches })
     }
 

@@ -27,7 +27,7 @@ pub static KERNEL: Kernel = Kernel {
         Binding::read_write::<u32>("plan"),
         Binding::read::<RunCount>("counts"),
     ],
-    constants: &["SOURCE"],
+    constants: &["SOURCE", "ONE_TILE"],
     mirrored: &[
         ("WORKGROUP_SIZE", WORKGROUP_SIZE),
         ("INDICES", Form::Indices as u32),
@@ -42,13 +42,13 @@ pub static KERNEL: Kernel = Kernel {
 /// One dispatch: a workgroup for each block.
 pub(crate) fn dispatch(
     gpu: &Gpu,
-    block_count: u32,
+    pass: &SortPass,
     sort: wgpu::BufferBinding<'_>,
     (form, source): (Form, wgpu::BufferBinding<'_>),
     counts: wgpu::BufferBinding<'_>,
     batch: wgpu::BufferBinding<'_>,
     plan: wgpu::BufferBinding<'_>,
 ) -> Result<Dispatch> {
-    let pipeline = gpu.pipeline(&KERNEL, &[form.constant()])?;
-    gpu.dispatch(&pipeline, &[sort, source, batch, plan, counts], block_count.into())
+    let pipeline = gpu.pipeline(&KERNEL, &[form.constant(), pass.one_tile()])?;
+    gpu.dispatch(&pipeline, &[sort, source, batch, plan, counts], pass.block_count.into())
 }

@@ -26,11 +26,11 @@ pub static KERNEL: Kernel = Kernel {
 /// One dispatch: a workgroup for each block.
 pub(crate) fn dispatch(
     gpu: &Gpu,
-    block_count: u32,
+    pass: &SortPass,
     sort: wgpu::BufferBinding<'_>,
     (form, source): (Form, wgpu::BufferBinding<'_>),
     counts: wgpu::BufferBinding<'_>,
 ) -> Result<Dispatch> {
     let pipeline = gpu.pipeline(&KERNEL, &[form.constant()])?;
-    gpu.dispatch(&pipeline, &[sort, source, counts], block_count.into())
+    gpu.dispatch(&pipeline, &[sort, source, counts], pass.block_count.into())
 }

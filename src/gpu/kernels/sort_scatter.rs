@@ -21,7 +21,7 @@ pub static KERNEL: Kernel = Kernel {
         Binding::read::<u32>("counts"),
         Binding::read_write::<u32>("destination"),
     ],
-    constants: &["SOURCE", "DESTINATION"],
+    constants: &["SOURCE", "DESTINATION", "ONE_TILE"],
     mirrored: &[
         ("WORKGROUP_SIZE", WORKGROUP_SIZE),
         ("INDICES", Form::Indices as u32),
@@ -34,12 +34,12 @@ pub static KERNEL: Kernel = Kernel {
 /// One dispatch: a workgroup for each block.
 pub(crate) fn dispatch(
     gpu: &Gpu,
-    block_count: u32,
+    pass: &SortPass,
     sort: wgpu::BufferBinding<'_>,
     (from, source): (Form, wgpu::BufferBinding<'_>),
     counts: wgpu::BufferBinding<'_>,
     (to, destination): (Form, wgpu::BufferBinding<'_>),
 ) -> Result<Dispatch> {
-    let pipeline = gpu.pipeline(&KERNEL, &[from.constant(), to.constant()])?;
-    gpu.dispatch(&pipeline, &[sort, source, counts, destination], block_count.into())
+    let pipeline = gpu.pipeline(&KERNEL, &[from.constant(), to.constant(), pass.one_tile()])?;
+    gpu.dispatch(&pipeline, &[sort, source, counts, destination], pass.block_count.into())
 }
