@@ -5,7 +5,7 @@
 // run, each with a step number of its own for its part of the row, so that none waits for another; bytes moved: each
 // gradient once, and each of w, m, v (v_hat) read and written once.
 //
-// Parts: grid, row, shard, plan, those of the runs, adam, missed_steps, catch_up.
+// Parts: grid, row, shard, plan_layout, plan, those of the runs, adam, missed_steps, catch_up.
 
 @group(0) @binding(6) var<storage, read_write> last_step: array<u32>;
 

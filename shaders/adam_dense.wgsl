@@ -5,7 +5,7 @@
 // batch has: a binary search in the sorted rows, then one note a row in workgroup memory. So no gradient of the
 // table's size is ever built or cleared: the bytes moved are w, m, v (v_hat) once each way, and the batch's sums.
 //
-// Parts: grid, row, shard, plan, gradient_*, adam.
+// Parts: grid, row, shard, plan_layout, plan, gradient_*, adam.
 
 const QUADS_PER_WORKGROUP: u32 = 1024u;
 const NO_RUN: u32 = 0xffffffffu;

@@ -3,7 +3,7 @@
 // One build takes the short runs and one the long (shaders/shared/short_runs.wgsl, long_runs.wgsl). THREADS threads a
 // run; bytes moved: each gradient once, and each of w, m, v (v_hat) read and written once.
 //
-// Parts: grid, row, shard, plan, those of the runs, adam.
+// Parts: grid, row, shard, plan_layout, plan, those of the runs, adam.
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn adam_lazy(

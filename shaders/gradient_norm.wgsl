@@ -3,7 +3,7 @@
 // The first half of the gradient's norm; gradient_scale adds the squares up. Rows outside the batch have none. THREADS
 // threads a run, each workgroup's sums added in a fixed tree.
 //
-// Parts: grid, row, plan, gradient_*, sum_lookups, partial_slots, sum_partials, any_run, sum_of_workgroup.
+// Parts: grid, row, plan_layout, plan, gradient_*, sum_lookups, partial_slots, sum_partials, any_run, sum_of_workgroup.
 
 @group(0) @binding(0) var<storage, read_write> squares: array<f32>;
 

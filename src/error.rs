@@ -194,16 +194,6 @@ pub enum Error {
     )]
     Frozen,
 
-    /// The batch's indices are on the GPU and not sorted, so its gradient cannot be recorded.
-    #[error(
-        "{call} needs sorted indices, and this batch's indices are GPU-resident; use the host-driven update, which \
-         reads them back and sorts them, or make the batch from host indices"
-    )]
-    Unsorted {
-        /// The call that was made.
-        call: &'static str,
-    },
-
     /// The device was lost or did not answer.
     #[error("the device failed while {doing}: {reason}")]
     Device {

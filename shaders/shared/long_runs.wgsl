@@ -1,7 +1,7 @@
 // Work for the update of a shard's runs of more than a chunk: one piece of work for each CHUNK places of the order, in
 // which one such run starts at most. They are summed from their partial sums.
 //
-// Parts: shard, plan, partial_slots, sum_partials.
+// Parts: shard, plan_layout, plan, partial_slots, sum_partials.
 
 fn find_run(work: u32) -> Run {
     if work >= chunks_of(batch.lookup_count, CHUNK) {

@@ -1,18 +1,7 @@
 // A sorted batch: its kept lookups by row, then by position, and its runs, one for each distinct row. The host writes
 // the plan (src/gpu/plan.rs, which describes its parts), or the sort kernels do.
-
-const CHUNK: u32 = 64u;
-
-// Where the plan's parts begin, in words.
-struct PlanLayout {
-    // Lookups in the batch, kept or not.
-    lookup_count: u32,
-    order: u32,
-    rows: u32,
-    starts: u32,
-    blocks: u32,
-    shards: u32,
-}
+//
+// Parts: plan_layout.
 
 @group(1) @binding(0) var<uniform> batch: PlanLayout;
 @group(1) @binding(1) var<storage, read> plan: array<u32>;

@@ -1,6 +1,6 @@
 // Work for the update of a shard's runs of at most a chunk: one piece of work a run, summed straight from the gradient.
 //
-// Parts: shard, plan, sum_lookups.
+// Parts: shard, plan_layout, plan, sum_lookups.
 
 fn find_run(work: u32) -> Run {
     let run = plan[batch.shards + shard.number] + work;

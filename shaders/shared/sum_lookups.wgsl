@@ -1,6 +1,6 @@
 // The sum of the gradients of places first .. end of the order, first to last; at least one place.
 //
-// Parts: plan, gradient_*.
+// Parts: plan_layout, plan, gradient_*.
 
 fn sum_lookups(first: u32, end: u32, quad: u32) -> vec4<f32> {
     // Starts from the first item, not from zero: 0.0 + -0.0 would lose the sign.

@@ -1,6 +1,6 @@
 // The last sum of a run of more than a chunk: of the 2 to 64 partial sums that are left of it.
 //
-// Parts: row, plan, partial_slots.
+// Parts: row, plan_layout, plan, partial_slots.
 
 @group(2) @binding(2) var<storage, read> partial_sums: array<vec4<f32>>;
 

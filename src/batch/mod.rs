@@ -152,7 +152,11 @@ impl BatchMaker {
         let count = count.unwrap_or(usize::MAX);
         indices::validate_shape(shape, count, self.input_length)?;
         let lookups = resident(gpu, region, count as u32)?;
-        Ok(IndexBatch { maker: self.clone(), shape: shape.to_vec(), data: BatchData::Resident { lookups, runs: OnceLock::new() } })
+        Ok(IndexBatch {
+            maker: self.clone(),
+            shape: shape.to_vec(),
+            data: BatchData::Resident { lookups, runs: OnceLock::new() },
+        })
     }
 
     /// Sorts what trains of a batch.

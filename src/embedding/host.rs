@@ -89,7 +89,9 @@ impl GpuEmbedding {
         }
         if let Table::Reference(_) = self.table {
             let sums = self.reference_sums(batch, gradient)?;
-            if scale.is_some() && matches!(self.optimizer.clipping, Some(Clipping::Norm(_) | Clipping::NormPyTorch(_))) {
+            if scale.is_some()
+                && matches!(self.optimizer.clipping, Some(Clipping::Norm(_) | Clipping::NormPyTorch(_)))
+            {
                 return Err(scaled_twice());
             }
             self.step_count += 1;

@@ -1,14 +1,16 @@
 //! A batch on the GPU: its indices, and its runs sorted for the scatter-add.
 
+use std::ops::Range;
 use std::sync::{Arc, Mutex, OnceLock};
 
+use super::TableLayout;
 use super::device::{Dispatch, Gpu, lock};
 use super::kernels::{LOOKUPS, Lookups, PLAN};
-use super::plan::{SortPlan, partial_levels};
-use super::TableLayout;
+use super::plan::{PlanLayout, SortPlan, partial_levels};
 use super::readback::{PIECE_BYTES, Waiting};
 use super::region::{BufferRegion, check_binding_size};
-use crate::error::Result;
+use super::sort::GpuSort;
+use crate::error::{Error, Result};
 
 /// Sections of a batch's buffer start at multiples of this: the strictest alignment that WebGPU knows.
 const ALIGNMENT: u64 = 256;
@@ -56,7 +58,7 @@ pub(crate) struct SortedRuns {
     plan: Section,
     /// Where in it the rows begin, in words.
     rows_word: u32,
-    /// A [`PlanLayout`](super::plan::PlanLayout) uniform.
+    /// A [`PlanLayout`] uniform.
     layout: Section,
     group: OnceLock<wgpu::BindGroup>,
 }
@@ -81,8 +83,34 @@ impl SortedRuns {
         table: &TableLayout,
         padding_idx: Option<u32>,
     ) -> Result<Self> {
-        let _ = (gpu, lookups, table, padding_idx);
-        Err(crate::Error::Unsorted { call: "todo" })
+        let count = lookups.count;
+        let too_large = || Error::TooLarge {
+            what: "the sorted batch",
+            required: u64::from(count) * 12,
+            limit: "max_buffer_size",
+            available: gpu.limits.max_buffer_size,
+            remedy: "split the batch",
+        };
+        let shard_count = table.shard_count();
+        let (layout, words) = PlanLayout::new(count, count, count, shard_count).ok_or_else(too_large)?;
+        let bytes = u64::from(words) * 4;
+        check_binding_size("the sorted batch", bytes, &gpu.limits)?;
+        let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC;
+        let plan = Section::of_buffer(gpu.allocate("plan", bytes, usage)?);
+        let uniform = gpu.allocate_with("plan layout", bytemuck::bytes_of(&layout), wgpu::BufferUsages::UNIFORM)?;
+        let (indices, binding) = (lookups.indices.binding(), plan.binding());
+        let sort = GpuSort::new(gpu, indices, count, table, padding_idx, layout, binding)?;
+        let of_shard = |rows: Range<u32>| ShardRuns { run_count: count.min(rows.end - rows.start), longest: count };
+        Ok(Self {
+            lookup_count: count,
+            shards: table.shards().map(of_shard).collect(),
+            run_count: count.min(table.input_dim),
+            sort: sort.into_dispatches(),
+            plan,
+            rows_word: layout.rows,
+            layout: Section::of_buffer(uniform),
+            group: OnceLock::new(),
+        })
     }
 
     /// The distinct rows, as the plan on the GPU has them.

@@ -164,8 +164,7 @@ impl Gpu {
                 count: None,
             };
             let entries: Vec<_> = bindings.iter().map(entry).collect();
-            self.device
-                .create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: None, entries: &entries })
+            self.device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: None, entries: &entries })
         };
         lock(&self.layouts).entry((bindings.as_ptr() as usize, bindings.len())).or_insert_with(layout).clone()
     }
@@ -223,6 +222,17 @@ impl Gpu {
             assert_eq!(bindings.is_empty(), groups[number].is_none(), "{}: group {number}", pipeline.kernel.name);
         }
         Ok(Dispatch { pipeline: pipeline.clone(), groups: groups.map(|group| group.cloned()), grid })
+    }
+
+    /// The same for a kernel that has group 0 alone, with one resource for each of its bindings.
+    pub(crate) fn dispatch_alone(
+        &self,
+        pipeline: &Arc<Pipeline>,
+        resources: &[wgpu::BufferBinding<'_>],
+        workgroups: u64,
+    ) -> Result<Dispatch> {
+        let Kernel { name, groups, .. } = pipeline.kernel;
+        self.dispatch(pipeline, [Some(&self.bind(name, groups[0], resources)?), None, None], workgroups)
     }
 
     /// Runs wgpu calls and gives the error they raised, if any, in place of wgpu's own handler.

@@ -14,6 +14,7 @@ pub(crate) mod record;
 pub(crate) mod region;
 pub(crate) mod report;
 pub(crate) mod scratch;
+mod sort;
 pub(crate) mod table;
 
 pub(crate) use layout::TableLayout;

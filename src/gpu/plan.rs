@@ -94,8 +94,7 @@ impl SortPlan {
 
         let lookup_count = u32::try_from(indices.len()).ok()?;
         let run_count = rows.len() as u32;
-        let (layout, word_count) =
-            PlanLayout::new(lookup_count, keys.len() as u32, run_count, table.shard_count())?;
+        let (layout, word_count) = PlanLayout::new(lookup_count, keys.len() as u32, run_count, table.shard_count())?;
         let mut words = Vec::with_capacity(word_count as usize);
         words.extend([run_count, keys.len() as u32, 0, 0]);
         words.extend(keys.iter().map(|&key| key as u32));
@@ -116,13 +115,16 @@ impl SortPlan {
 
         let of_shards = || first_runs.windows(2).map(|shard| shard[0] as usize..shard[1] as usize);
         let runs = of_shards().map(|runs| runs.len() as u32).collect();
-        let longest = of_shards()
-            .map(|runs| runs.map(|run| starts[run + 1] - starts[run]).max().unwrap_or(0))
-            .collect();
+        let longest =
+            of_shards().map(|runs| runs.map(|run| starts[run + 1] - starts[run]).max().unwrap_or(0)).collect();
         let mut looked_up: Vec<bool> = of_shards().map(|runs| !runs.is_empty()).collect();
         if keys.len() < indices.len() {
-            // Only then are there rows that have no run.
-            indices.iter().for_each(|&row| looked_up[(row / table.rows_per_shard) as usize] = true);
+            // Only then are there rows that have no run. An index outside the table is of no shard.
+            for &row in indices {
+                if let Some(shard) = looked_up.get_mut((row / table.rows_per_shard) as usize) {
+                    *shard = true;
+                }
+            }
         }
         Some(Self { layout, words, rows, runs, longest, looked_up })
     }

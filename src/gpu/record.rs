@@ -7,8 +7,8 @@ use super::kernels::adam::AdamStep;
 use super::kernels::gradient_scale::Limit;
 use super::kernels::scatter_add::Target;
 use super::kernels::{
-    GRADIENT_SCALAR, GRADIENT_VEC4, PARTIAL_SUMS, adam_deferred, adam_dense, adam_lazy, flush, gather, gather_deferred,
-    gradient_norm, gradient_scale, index_check, partial_sums, scatter_add,
+    GRADIENT_SCALAR, GRADIENT_VEC4, PARTIAL_SUMS, adam_deferred, adam_dense, adam_lazy, flush, gather,
+    gather_deferred, gradient_norm, gradient_scale, index_check, partial_sums, scatter_add,
 };
 use super::layout::QUAD_BYTES;
 use super::plan::partial_slots;
@@ -83,6 +83,7 @@ impl GpuTable {
         let bytes = u64::from(lookups.count) * self.layout.dense_row_bytes();
         let output = output.bind(what, bytes, &gpu.limits)?;
         check_other_buffer(what, output.buffer, "its indices", lookups.indices.region().buffer)?;
+        self.check_not_the_table(what, output.buffer)?;
         let mut dispatches = Vec::new();
         if check {
             dispatches.push(index_check::dispatch(gpu, self, lookups)?);
@@ -164,13 +165,7 @@ impl GpuTable {
                 encoder.copy_buffer_to_buffer(buffer, offset, &self.step, u64::from(AdamStep::GRADIENT_SCALE) * 4, 4);
             }
         };
-        gpu.record(
-            encoder,
-            "embedding update",
-            &dispatches,
-            before,
-            |encoder| data.copy_history(encoder),
-        )?;
+        gpu.record(encoder, "embedding update", &dispatches, before, |encoder| data.copy_history(encoder))?;
         let history = data.history;
         if let (Some(UpdateKind::Deferred(deferred)), Some(history)) = (&mut self.update, history) {
             deferred.history = history;
@@ -280,8 +275,16 @@ impl GpuTable {
                 )?);
             }
         }
-        let clear = |encoder: &mut wgpu::CommandEncoder| encoder.clear_buffer(output.buffer, output.offset, Some(bytes));
+        let clear =
+            |encoder: &mut wgpu::CommandEncoder| encoder.clear_buffer(output.buffer, output.offset, Some(bytes));
         gpu.record(encoder, "embedding dense gradient", &dispatches, clear, |_| ())
+    }
+
+    /// Weights are handed out, and may not come back as what a call reads or writes beside them.
+    fn check_not_the_table(&self, what: &'static str, buffer: &wgpu::Buffer) -> Result<()> {
+        self.shards
+            .iter()
+            .try_for_each(|shard| check_other_buffer(what, buffer, "the table's weights", &shard.weights))
     }
 
     /// Checks a gradient, and finds room for its partial sums.
@@ -297,6 +300,7 @@ impl GpuTable {
             0 => (None, gpu.bind("the gradient", bindings, &[partial.as_entire_buffer_binding()])?),
             bytes => {
                 let binding = region.bind("the gradient", bytes, &gpu.limits)?;
+                self.check_not_the_table("the gradient", region.buffer)?;
                 (Some(binding.clone()), gpu.bind("the gradient", bindings, &[binding])?)
             }
         };
@@ -333,7 +337,8 @@ impl Sums<'_> {
         // One at least, so that a batch without runs has the norm 0.
         let workgroups = mapping.workgroups(self.runs.run_count).max(1);
         let squares = self.table.squares.at_least(gpu, workgroups * 4)?;
-        let squares = wgpu::BufferBinding { buffer: &squares, offset: 0, size: wgpu::BufferSize::new(workgroups * 4) };
+        let squares =
+            wgpu::BufferBinding { buffer: &squares, offset: 0, size: wgpu::BufferSize::new(workgroups * 4) };
         let call = [self.gradient(), self.partial()];
         let plan = self.runs.group(gpu)?;
         Ok([

@@ -142,9 +142,7 @@ impl GpuTable {
         let step = gpu.allocate("step", size_of::<AdamStep>() as u64, step_usage)?;
         let shards = (0..)
             .zip(layout.shards())
-            .map(|(number, rows)| {
-                Shard::new(gpu, layout, (number, rows), mapping, (update.as_ref(), amsgrad), &step)
-            })
+            .map(|(number, rows)| Shard::new(gpu, layout, (number, rows), mapping, (update.as_ref(), amsgrad), &step))
             .collect::<Result<_>>()?;
         let report = IndexReport::new(gpu, layout.input_dim)?;
         let table = index_check::Table { input_dim: layout.input_dim };

@@ -238,9 +238,7 @@ impl History {
         const GROUP: u64 = 1024;
         let groups = u64::from(self.input_dim).div_ceil(GROUP);
         let phase = self.now % u64::from(self.cycle);
-        let row = |phase: u64| {
-            (groups * phase / u64::from(self.cycle) * GROUP).min(self.input_dim.into()) as u32
-        };
+        let row = |phase: u64| (groups * phase / u64::from(self.cycle) * GROUP).min(self.input_dim.into()) as u32;
         let end = if phase + 1 == u64::from(self.cycle) { self.input_dim } else { row(phase + 1) };
         row(phase)..end
     }

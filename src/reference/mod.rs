@@ -10,6 +10,7 @@ mod gradient_scale;
 mod index_check;
 mod row_gradient;
 mod scatter_add;
+mod sort;
 
 pub(crate) mod table;
 
@@ -20,3 +21,4 @@ pub use gradient_scale::gradient_scale;
 pub use index_check::index_check;
 pub use row_gradient::row_gradient;
 pub use scatter_add::{RowSums, scatter_add};
+pub use sort::{SortedLookups, sort};

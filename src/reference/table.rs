@@ -63,7 +63,9 @@ impl ReferenceTable {
         let gradient = &gradient;
         match adam.update {
             // Deferred Adam is a cheaper way to the same result; here it is checked against the plain one.
-            Update::Dense | Update::Deferred => super::adam_dense(&mut self.state, self.output_dim, gradient, adam, step),
+            Update::Dense | Update::Deferred => {
+                super::adam_dense(&mut self.state, self.output_dim, gradient, adam, step)
+            }
             Update::Lazy => super::adam_lazy(&mut self.state, self.output_dim, gradient, adam, step),
         }
     }

@@ -102,7 +102,10 @@ fn run(adam: Adam, schedule: Schedule, gaps: &[u64]) -> Errors {
                 errors.compare(&looked_up, &dense.weights, &exact);
             }
             let gradient: Vec<f32> = (0..rows * WIDTH)
-                .map(|element| noise[(number * rows * WIDTH + element) % noise.len()] * 10f32.powi(-(element as i32 / WIDTH as i32)))
+                .map(|element| {
+                    noise[(number * rows * WIDTH + element) % noise.len()]
+                        * 10f32.powi(-(element as i32 / WIDTH as i32))
+                })
                 .collect();
             let sums = if touched { &gradient[..] } else { &[] };
             if touched {

@@ -131,23 +131,19 @@ pub fn resident_batches_mask_and_check_their_buffers() {
         GpuEmbedding::new(&GpuContext::reference(), EmbeddingConfig::new(5, 5), Adam::default()).unwrap();
     assert!(matches!(error(on_the_reference.batch_from_buffer(&part, &[1])), Error::NeedsGpu { .. }));
 
-    // Without COPY_SRC a lookup works, and what must read the indices back says what it lacks.
+    // Without COPY_SRC lookups and updates work, and what must read the indices back says what it lacks.
     let unreadable = buffer_with_usage(&[1u32, 2], storage);
     let batch = embedding.batch_from_buffer(&unreadable, &[2]).unwrap();
     embedding.lookup(&batch).unwrap();
-    assert!(matches!(embedding.update(&batch, &[0.0; 2 * WIDTH]), Err(Error::BufferUsage { .. })));
+    embedding.update(&batch, &[0.0; 2 * WIDTH]).unwrap();
     assert!(matches!(embedding.mask(&batch), Err(Error::BufferUsage { .. })));
-    assert!(matches!(
-        embedding.record_update(&mut encoder(), &batch, &buffer(&[0.0f32; 2 * WIDTH])),
-        Err(Error::Unsorted { .. })
-    ));
 
     // Indices and output in one buffer would be read and written by one dispatch.
     let shared = buffer(&[0u32; 1_000]);
     let batch = embedding.batch_from_buffer(&shared, &[2]).unwrap();
     let output = shared.slice(256..);
     assert!(matches!(embedding.record_lookup(&mut encoder(), &batch, output), Err(Error::Shape { .. })));
-    assert_eq!(embedding.step_count(), 1);
+    assert_eq!(embedding.step_count(), 2);
 }
 
 pub fn bad_indices_overwrite_what_was_there() {

@@ -55,6 +55,7 @@ macro_rules! row_builds {
                 part!("shared/grid.wgsl"),
                 part!("shared/row.wgsl"),
                 part!("shared/shard.wgsl"),
+                part!("shared/plan_layout.wgsl"),
                 part!("shared/plan.wgsl"),
                 $(part!($of_runs),)*
                 part!("shared/adam.wgsl"),

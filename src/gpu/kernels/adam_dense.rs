@@ -4,8 +4,8 @@ use super::scatter_add::{self, Target};
 use super::{GRADIENT_SCALAR, GRADIENT_VEC4, Kernel, PLAN, WORKGROUP_SIZE, adam, part};
 use crate::error::{Error, Result};
 use crate::gpu::device::{Dispatch, Gpu};
-use crate::gpu::plan::CHUNK;
 use crate::gpu::layout::QUAD_BYTES;
+use crate::gpu::plan::CHUNK;
 use crate::gpu::record::Update;
 use crate::gpu::region::check_binding_size;
 
@@ -17,6 +17,7 @@ macro_rules! build {
                 part!("shared/grid.wgsl"),
                 part!("shared/row.wgsl"),
                 part!("shared/shard.wgsl"),
+                part!("shared/plan_layout.wgsl"),
                 part!("shared/plan.wgsl"),
                 part!($gradient),
                 part!("shared/adam.wgsl"),

@@ -7,11 +7,7 @@ use crate::gpu::device::{Dispatch, Gpu};
 /// The one build.
 pub static KERNEL: Kernel = Kernel {
     name: "gradient_scale",
-    parts: &[
-        part!("shared/grid.wgsl"),
-        part!("shared/sum_of_workgroup.wgsl"),
-        part!("gradient_scale.wgsl"),
-    ],
+    parts: &[part!("shared/grid.wgsl"), part!("shared/sum_of_workgroup.wgsl"), part!("gradient_scale.wgsl")],
     groups: &[GROUP],
     constants: &[],
     mirrored: &[("WORKGROUP_SIZE", WORKGROUP_SIZE)],
@@ -44,6 +40,5 @@ pub(crate) fn dispatch(
 ) -> Result<Dispatch> {
     let pipeline = gpu.pipeline(&KERNEL, &[])?;
     let limit = gpu.allocate_with("limit", bytemuck::bytes_of(&limit), wgpu::BufferUsages::UNIFORM)?;
-    let group = gpu.bind("gradient_scale", GROUP, &[limit.as_entire_buffer_binding(), squares, result])?;
-    gpu.dispatch(&pipeline, [Some(&group), None, None], 1)
+    gpu.dispatch_alone(&pipeline, &[limit.as_entire_buffer_binding(), squares, result], 1)
 }

@@ -23,7 +23,12 @@ pub mod gradient_norm;
 pub mod gradient_scale;
 pub mod index_check;
 pub mod partial_sums;
+pub mod run_heads;
+pub mod run_plan;
 pub mod scatter_add;
+pub mod sort_histogram;
+pub mod sort_scatter;
+pub mod sort_small;
 
 /// Every kernel, in every build.
 pub static ALL: &[&Kernel] = &[
@@ -48,6 +53,11 @@ pub static ALL: &[&Kernel] = &[
     &adam_dense::VEC4,
     &adam_dense::SCALAR,
     &flush::KERNEL,
+    &sort_small::KERNEL,
+    &sort_histogram::KERNEL,
+    &sort_scatter::KERNEL,
+    &run_heads::KERNEL,
+    &run_plan::KERNEL,
 ];
 
 /// One build of a kernel.

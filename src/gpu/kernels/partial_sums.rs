@@ -13,6 +13,7 @@ macro_rules! build {
             parts: &[
                 part!("shared/grid.wgsl"),
                 part!("shared/row.wgsl"),
+                part!("shared/plan_layout.wgsl"),
                 part!("shared/plan.wgsl"),
                 part!($gradient),
                 part!("shared/sum_lookups.wgsl"),

@@ -14,6 +14,7 @@ macro_rules! build {
                 part!("shared/grid.wgsl"),
                 part!("shared/row.wgsl"),
                 part!("shared/shard.wgsl"),
+                part!("shared/plan_layout.wgsl"),
                 part!("shared/plan.wgsl"),
                 part!($gradient),
                 part!("shared/sum_lookups.wgsl"),

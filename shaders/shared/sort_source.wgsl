@@ -1,0 +1,67 @@
+// What a pass of the sort reads: lookups, each a key and its position in the batch.
+//
+// The key is the lookup's row, or the sentinel `input_dim`, which sorts after every row, if the lookup is not kept. The
+// first pass reads the caller's indices as they are. After that, key and position share a word where they fit; where
+// they do not, the keys stand first and the positions behind them.
+//
+// The batch is cut in blocks, at most one for each thread of a workgroup, so that a workgroup can add up by itself what
+// all blocks have counted: no kernel needs another one's result within a dispatch, and none waits. A block is a whole
+// number of tiles.
+
+// How the lookups are stored: SOURCE is one of these.
+const INDICES: u32 = 0u;
+const PACKED: u32 = 1u;
+const PAIRS: u32 = 2u;
+
+override SOURCE: u32;
+
+struct SortPass {
+    // Lookups in the batch.
+    count: u32,
+    input_dim: u32,
+    padding_idx: u32,
+    // In a packed word: the key is above, the position below.
+    position_bits: u32,
+    // The key's bits from `shift` on, `digit_bits` of them and at most 8, are this pass's digit.
+    shift: u32,
+    digit_bits: u32,
+    // Bits that hold every key.
+    key_bits: u32,
+    // Lookups in a block.
+    block_items: u32,
+    block_count: u32,
+    rows_per_shard: u32,
+    shard_count: u32,
+}
+
+@group(0) @binding(0) var<uniform> sort: SortPass;
+@group(0) @binding(1) var<storage, read> source: array<u32>;
+
+struct Lookup {
+    key: u32,
+    position: u32,
+}
+
+fn source_lookup(place: u32) -> Lookup {
+    let word = source[place];
+    if SOURCE == INDICES {
+        let kept = word < sort.input_dim && word != sort.padding_idx;
+        return Lookup(select(sort.input_dim, word, kept), place);
+    }
+    if SOURCE == PACKED {
+        return Lookup(word >> sort.position_bits, word & ((1u << sort.position_bits) - 1u));
+    }
+    return Lookup(word, source[sort.count + place]);
+}
+
+// Its key alone.
+fn source_key(place: u32) -> u32 {
+    let word = source[place];
+    if SOURCE == INDICES {
+        return select(sort.input_dim, word, word < sort.input_dim && word != sort.padding_idx);
+    }
+    if SOURCE == PACKED {
+        return word >> sort.position_bits;
+    }
+    return word;
+}

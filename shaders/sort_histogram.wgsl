@@ -1,0 +1,30 @@
+// counts[block, digit] = how many of a block's lookups have this digit
+//
+// One workgroup a block.
+//
+// Parts: grid, sort_source.
+
+@group(0) @binding(2) var<storage, read_write> counts: array<u32>;
+
+// One for each digit, and so one for each thread.
+var<workgroup> digit_counts: array<atomic<u32>, 256>;
+
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn sort_histogram(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let block = workgroup.x;
+    atomicStore(&digit_counts[local], 0u);
+    workgroupBarrier();
+    if block < sort.block_count {
+        let start = block * sort.block_items;
+        let end = min(start + sort.block_items, sort.count);
+        let mask = (1u << sort.digit_bits) - 1u;
+        for (var place = start + local; place < end; place += WORKGROUP_SIZE) {
+            atomicAdd(&digit_counts[(source_key(place) >> sort.shift) & mask], 1u);
+        }
+    }
+    workgroupBarrier();
+    if block < sort.block_count {
+        // A load by its other name.
+        counts[block * WORKGROUP_SIZE + local] = atomicAdd(&digit_counts[local], 0u);
+    }
+}
