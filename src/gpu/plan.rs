@@ -73,31 +73,28 @@ impl SortPlan {
     ///
     /// Gives `None` for a batch whose plan would exceed 2^32 words.
     pub(crate) fn new(indices: &[u32], table: &TableLayout, keep: impl Fn(u32) -> bool) -> Option<Self> {
-        // Row and position in one key: an unstable sort of distinct keys is a stable sort of the rows.
-        let mut keys: Vec<u64> = (0u64..)
-            .zip(indices)
-            .filter(|&(_, &row)| keep(row))
-            .map(|(position, &row)| u64::from(row) << 32 | position)
-            .collect();
-        keys.sort_unstable();
+        let lookup_count = u32::try_from(indices.len()).ok()?;
+        let mut lookups: Vec<(u32, u32)> =
+            indices.iter().copied().zip(0..lookup_count).filter(|&(row, _)| keep(row)).collect();
+        // Stable, so positions of one row stay in their order.
+        radsort::sort_by_key(&mut lookups, |&(row, _)| row);
+        let kept = lookups.len() as u32;
 
         let mut rows = Vec::new();
         let mut starts = Vec::new();
-        for (start, &key) in (0u32..).zip(&keys) {
-            let row = (key >> 32) as u32;
+        for (start, &(row, _)) in (0..kept).zip(&lookups) {
             if rows.last() != Some(&row) {
                 rows.push(row);
                 starts.push(start);
             }
         }
-        starts.push(keys.len() as u32);
+        starts.push(kept);
 
-        let lookup_count = u32::try_from(indices.len()).ok()?;
         let run_count = rows.len() as u32;
-        let (layout, word_count) = PlanLayout::new(lookup_count, keys.len() as u32, run_count, table.shard_count())?;
+        let (layout, word_count) = PlanLayout::new(lookup_count, kept, run_count, table.shard_count())?;
         let mut words = Vec::with_capacity(word_count as usize);
-        words.extend([run_count, keys.len() as u32, 0, 0]);
-        words.extend(keys.iter().map(|&key| key as u32));
+        words.extend([run_count, kept, 0, 0]);
+        words.extend(lookups.iter().map(|&(_, position)| position));
         words.extend(&rows);
         words.extend(&starts);
         let mut run = 0;
@@ -118,7 +115,7 @@ impl SortPlan {
         let longest =
             of_shards().map(|runs| runs.map(|run| starts[run + 1] - starts[run]).max().unwrap_or(0)).collect();
         let mut looked_up: Vec<bool> = of_shards().map(|runs| !runs.is_empty()).collect();
-        if keys.len() < indices.len() {
+        if kept < lookup_count {
             // Only then are there rows that have no run. An index outside the table is of no shard.
             for &row in indices {
                 if let Some(shard) = looked_up.get_mut((row / table.rows_per_shard) as usize) {
