@@ -30,10 +30,13 @@ fn adam_deferred(
         // All loads before the first store, so that their cache misses overlap.
         let old = load_quad(row * QUADS + quad);
         let gradient = sum_of(run, quad);
-        if missed.count == 0u {
-            store_quad(row * QUADS + quad, update_quad(old, gradient));
-        } else if rule_covers(missed, old.m, old.s) {
-            let current = catch_up(missed, old, sum_by_rule(missed, old.s));
+        var current = old;
+        var is_current = true;
+        if missed.count > 0u {
+            current = catch_up(missed, old, sum_by_rule(missed, old.s));
+            is_current = rule_covers(missed, old.m, old.s);
+        }
+        if is_current {
             store_quad(row * QUADS + quad, update_quad(current, gradient));
         } else {
             left |= bit;

@@ -34,15 +34,14 @@ fn gather_deferred(
         var bit = 1u;
         for (var quad = part; quad < QUADS; quad += THREADS) {
             let place = local_row * QUADS + quad;
-            let w = weights[place];
-            if missed.count == 0u {
-                store_output(lookup, quad, w);
-            } else {
+            var value = weights[place];
+            if missed.count > 0u {
                 let m = first_moment[place];
                 let s_squared = root_moment[place];
-                store_output(lookup, quad, moved(missed, w, m, sum_by_rule(missed, s_squared)));
+                value = moved(missed, value, m, sum_by_rule(missed, s_squared));
                 left |= select(bit, 0u, rule_covers(missed, m, s_squared));
             }
+            store_output(lookup, quad, value);
             bit <<= 1u;
         }
         bit = 1u;
