@@ -34,6 +34,7 @@ pub fn print(context: &GpuContext) {
     board.add(with(Operation::Update(Update::Lazy), step));
     board.add(all(100_000, with(Operation::Update(Update::Dense), step)));
     let large_batch = board.add(Setting { lookups: 65_536, ..step });
+    let resident = board.add(Setting { resident: true, ..step });
 
     let [small, large] = [10_000, 1_000_000].map(|rows| board.add(of_the_first(rows)));
     let [uniform, zipf, one_row] =
@@ -58,6 +59,7 @@ pub fn print(context: &GpuContext) {
     ratio("lazy step of all rows: V = 400,000 over V = 10,000", lazy_large, lazy_small);
     ratio("deferred step, V = 400,000: in one over in separate calls", uniform, separate);
 
+    ratio("deferred step, V = 400,000: sorted on the GPU over on the host", resident, uniform);
     ratio("step, V = 400,000: dense over deferred", dense, uniform);
     host_times(context, &Setting { lookups: 65_536, ..step }, medians[large_batch]);
 }
