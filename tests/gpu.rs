@@ -84,6 +84,7 @@ fn main() {
         }
         golden {
             the_gpu_agrees_with_keras_and_pytorch,
+            deferred_is_dense_on_the_gpu,
         }
         index_check {
             bad_indices_give_zeros_and_are_counted_once,
@@ -140,7 +141,10 @@ fn main() {
         }
         golden {
             the_reference_agrees_with_keras_and_pytorch,
+            deferred_is_dense_on_the_reference,
             an_almost_right_rule_is_out_of_bounds,
+            lazy_does_not_pass_for_deferred,
+            the_comparison_with_dense_is_as_fine_as_it_says,
             the_comparison_rejects_what_it_should,
             malformed_cases_are_refused_in_one_line,
         }

@@ -8,6 +8,10 @@ use wgpu_embedding::{Adam, EmbeddingConfig, EpsilonForm, Error, Initializer, Upd
 /// Metadata `format` of the only format there is.
 const FORMAT: &str = "embedding-replay/1";
 
+/// The updates by name.
+pub const UPDATES: [(&str, Update); 3] =
+    [("dense", Update::Dense), ("lazy", Update::Lazy), ("deferred", Update::Deferred)];
+
 /// A recorded training run.
 #[derive(Debug)]
 pub struct Case {
@@ -27,10 +31,10 @@ pub struct Step {
 }
 
 impl Case {
-    /// Reads a case from the bytes of its file; an error says what is wrong.
+    /// Reads a case from the bytes of its file; an error says what is wrong. `update` takes the place of the file's.
     ///
     /// All of it is checked here, so that a malformed case is refused before any device is opened.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
+    pub fn from_bytes(bytes: &[u8], update: Option<Update>) -> Result<Self, String> {
         let whole_file = |error| format!("not a whole safetensors file: {error}");
         let (_, header) = SafeTensors::read_metadata(bytes).map_err(whole_file)?;
         let tensors = Tensors(SafeTensors::deserialize(bytes).map_err(whole_file)?);
@@ -42,7 +46,7 @@ impl Case {
             config = config.with_padding_idx(metadata.count("padding_idx")?);
         }
         config.validate().map_err(|error| error.to_string())?;
-        let optimizer = metadata.optimizer()?;
+        let optimizer = metadata.optimizer(update)?;
         let step_count = metadata.count("steps")?;
 
         let (input_dim, output_dim) = (config.input_dim, config.output_dim as usize);
@@ -58,6 +62,15 @@ impl Case {
     pub fn lookup_count(&self) -> usize {
         self.steps.iter().map(|step| step.indices.len()).sum()
     }
+}
+
+/// The choice of this name; an error calls it `what`, and lists them all.
+pub fn choose<T: Copy>(what: &str, name: &str, choices: &[(&str, T)]) -> Result<T, String> {
+    let choice = choices.iter().find(|&&(choice, _)| choice == name);
+    choice.map(|&(_, value)| value).ok_or_else(|| {
+        let names: Vec<_> = choices.iter().map(|&(name, _)| name).collect();
+        format!("{what} must be {}, and is {name:?}", names.join(" or "))
+    })
 }
 
 /// The file's metadata, all of it strings. Keys that nothing asks for are ignored.
@@ -87,20 +100,16 @@ impl Metadata<'_> {
     }
 
     fn choice<T: Copy>(&self, key: &str, choices: &[(&str, T)]) -> Result<T, String> {
-        let text = self.text(key)?;
-        let choice = choices.iter().find(|(name, _)| *name == text);
-        choice.map(|&(_, value)| value).ok_or_else(|| {
-            let names: Vec<_> = choices.iter().map(|&(name, _)| name).collect();
-            format!("metadata {key} must be {}, and is {text:?}", names.join(" or "))
-        })
+        choose(&format!("metadata {key}"), self.text(key)?, choices)
     }
 
-    fn optimizer(&self) -> Result<Adam, String> {
+    fn optimizer(&self, update: Option<Update>) -> Result<Adam, String> {
         let decoupled = self.choice("optimizer", &[("adam", false), ("adamw", true)])?;
-        let update = self.choice("update", &[("dense", Update::Dense), ("lazy", Update::Lazy)])?;
+        // The file's is asked for all the same: a file is no less malformed for another update.
+        let of_file = self.choice("update", &UPDATES)?;
         let forms = [("keras", EpsilonForm::Keras), ("pytorch", EpsilonForm::PyTorch)];
         let optimizer = Adam::default()
-            .with_update(update)
+            .with_update(update.unwrap_or(of_file))
             .with_learning_rate(self.number("learning_rate")?)
             .with_betas(self.number("beta_1")?, self.number("beta_2")?)
             .with_epsilon(self.number("epsilon")?)

@@ -14,7 +14,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 use std::{fmt, fs};
 
-use wgpu_embedding::{Backend, GpuContext};
+use wgpu_embedding::{Backend, GpuContext, Update};
 
 mod case;
 mod output;
@@ -25,12 +25,14 @@ use output::Output;
 const HELP: &str = "\
 Repeats a recorded training run of one embedding table.
 
-Usage: replay CASE OUT [--reference]
+Usage: replay CASE OUT [--update dense|lazy|deferred] [--reference]
 
   CASE         the run, a safetensors file (below)
   OUT          what came out, a safetensors file: step.K.output, what the lookup
                gave before step K's update, and the final weight, m and v, and
                with amsgrad v_hat, the largest v so far; all F32
+  --update     what to do in place of CASE's update; dense and deferred compute
+               the same, up to rounding, and the reference computes both as dense
   --reference  compute on the CPU reference; otherwise the GPU does, or the
                reference where there is no adapter, and the first line says which
   -h, --help   this text
@@ -39,7 +41,7 @@ CASE's metadata, all strings:
   format         embedding-replay/1
   input_dim, output_dim, steps
   optimizer      adam or adamw (weight_decay must be 0 with adam)
-  update         dense or lazy
+  update         dense, lazy or deferred
   learning_rate, beta_1, beta_2, epsilon, weight_decay
   epsilon_form   keras or pytorch
   amsgrad        true or false
@@ -58,6 +60,8 @@ why), 2 for wrong arguments.
 struct Arguments {
     case: PathBuf,
     out: PathBuf,
+    /// In place of the case's.
+    update: Option<Update>,
     reference: bool,
 }
 
@@ -87,10 +91,15 @@ fn parse(mut parser: lexopt::Parser) -> Result<Option<Arguments>, lexopt::Error>
     use lexopt::Arg::{Long, Short, Value};
 
     let mut paths: Vec<OsString> = Vec::new();
+    let mut update = None;
     let mut reference = false;
     while let Some(argument) = parser.next()? {
         match argument {
             Short('h') | Long("help") => return Ok(None),
+            Long("update") => {
+                let name = parser.value()?;
+                update = Some(case::choose("--update", &name.to_string_lossy(), &case::UPDATES)?);
+            }
             Long("reference") => reference = true,
             Value(path) if paths.len() < 2 => paths.push(path),
             _ => return Err(argument.unexpected()),
@@ -99,18 +108,18 @@ fn parse(mut parser: lexopt::Parser) -> Result<Option<Arguments>, lexopt::Error>
     let mut paths = paths.into_iter().map(PathBuf::from);
     let case = paths.next().ok_or("missing argument CASE")?;
     let out = paths.next().ok_or("missing argument OUT")?;
-    Ok(Some(Arguments { case, out, reference }))
+    Ok(Some(Arguments { case, out, update, reference }))
 }
 
 /// An error begins with the name of the file it is about.
 fn replay(arguments: &Arguments) -> Result<(), String> {
-    let Arguments { case: case_path, out, reference } = arguments;
+    let Arguments { case: case_path, out, update, reference } = arguments;
     let of_case = |error: String| format!("{}: {error}", case_path.display());
     let of_out = |error: String| format!("{}: {error}", out.display());
     let of_writing = |error: io::Error| of_out(error.to_string());
 
     let bytes = fs::read(case_path).map_err(|error| of_case(error.to_string()))?;
-    let case = case::Case::from_bytes(&bytes).map_err(of_case)?;
+    let case = case::Case::from_bytes(&bytes, *update).map_err(of_case)?;
     if fs::canonicalize(out).is_ok_and(|out| fs::canonicalize(case_path).is_ok_and(|case| case == out)) {
         return Err(of_out("this is the case itself, which would be overwritten".to_owned()));
     }

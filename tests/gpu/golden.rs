@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use safetensors::{Dtype, SafeTensors};
-use wgpu_embedding::GpuContext;
+use wgpu_embedding::{GpuContext, Update};
 
 use super::support::context;
 
@@ -18,7 +18,7 @@ mod malformed;
 #[path = "../../examples/replay/run.rs"]
 mod run;
 
-use bounds::{StepSize, bounds};
+use bounds::{Bounds, Other, bounds, ulp};
 use case::Case;
 use run::run;
 
@@ -27,12 +27,27 @@ pub use malformed::malformed_cases_are_refused_in_one_line;
 /// Fewer mean that the folder was not found whole.
 const LEAST_CASES: usize = 18;
 
+/// And of those that are dense.
+const LEAST_DENSE_CASES: usize = 14;
+
+/// How far deferred Adam's weights may be from dense Adam's, in ulp of the largest weight. Where arithmetic rounds to
+/// nearest it is 3, and mostly dense Adam's: it rounds a weight at every step, and is as far from f64 itself.
+const DEFERRED_ULP: f64 = 4.0;
+
 pub fn the_gpu_agrees_with_keras_and_pytorch() {
     assert_every_case(&context());
 }
 
 pub fn the_reference_agrees_with_keras_and_pytorch() {
     assert_every_case(&GpuContext::reference());
+}
+
+pub fn deferred_is_dense_on_the_gpu() {
+    assert_deferred_is_dense(&context());
+}
+
+pub fn deferred_is_dense_on_the_reference() {
+    assert_deferred_is_dense(&GpuContext::reference());
 }
 
 /// The bounds are worth something only if they tell Keras's and PyTorch's rules from rules that are almost theirs.
@@ -63,7 +78,7 @@ pub fn an_almost_right_rule_is_out_of_bounds() {
     ];
     for (name, key, value) in other_rules {
         let golden = Golden::read(name);
-        let other = Case::from_bytes(&with_metadata(&golden.bytes, key, value)).unwrap();
+        let other = Case::from_bytes(&with_metadata(&golden.bytes, key, value), None).unwrap();
         // The weights alone: with the framework's own moments, it is the rule for the weights that must tell.
         let mut outcome = golden.expected.clone();
         outcome.0.insert("weight".to_owned(), Floats::of_run(&other, &GpuContext::reference()).0["weight"].clone());
@@ -91,13 +106,82 @@ pub fn the_comparison_rejects_what_it_should() {
     assert_rejected("another shape", &|tensors| tensors.get_mut("weight").unwrap().0.reverse());
 }
 
+/// Every dense case has rows that miss steps, where another rule must be told from deferred Adam's.
+pub fn lazy_does_not_pass_for_deferred() {
+    let context = GpuContext::reference();
+    for golden in dense_cases() {
+        let [dense, lazy] = [Update::Dense, Update::Lazy].map(|update| golden.run(update, &context));
+        golden.compare_with_dense(&dense, &dense).unwrap();
+        // Each alone: one comparison that fails must not hide another that cannot.
+        for prefix in ["step.", "weight", "m", "v"] {
+            let mut outcome = dense.clone();
+            let is_replaced = |name: &str| name.starts_with(prefix) && name != "v_hat";
+            outcome.0.extend(lazy.0.clone().into_iter().filter(|(name, _)| is_replaced(name)));
+            let error = golden.compare_with_dense(&outcome, &dense).err().unwrap_or_default();
+            assert!(error.starts_with(&format!("{}: {prefix}", golden.name)), "{prefix} of lazy: {error:?}");
+        }
+    }
+}
+
+pub fn the_comparison_with_dense_is_as_fine_as_it_says() {
+    let golden = Golden::read("torch_adam");
+    let dense = golden.run(Update::Dense, &GpuContext::reference());
+    let with_change = |tensor: &str, change: f64| {
+        let mut outcome = dense.clone();
+        let float = outcome.0.get_mut(tensor).unwrap().1.last_mut().unwrap();
+        *float = (f64::from(*float) + change) as f32;
+        golden.compare_with_dense(&outcome, &dense)
+    };
+    let ulp = ulp_of_largest(&dense);
+    for tensor in ["step.9.output", "weight"] {
+        for sign in [1.0, -1.0] {
+            // The changed float is rounded, by half an ulp at most.
+            with_change(tensor, sign * (DEFERRED_ULP - 0.5) * ulp).unwrap();
+            with_change(tensor, sign * (DEFERRED_ULP + 1.0) * ulp).unwrap_err();
+        }
+    }
+    for tensor in ["step.9.output", "weight", "m", "v"] {
+        with_change(tensor, f64::NAN).unwrap_err();
+    }
+    // Rows caught up by one step too few.
+    for (tensor, beta) in [("m", golden.case.optimizer.beta_1), ("v", golden.case.optimizer.beta_2)] {
+        let mut outcome = dense.clone();
+        outcome.0.get_mut(tensor).unwrap().1.iter_mut().for_each(|float| *float /= beta as f32);
+        golden.compare_with_dense(&outcome, &dense).unwrap_err();
+    }
+}
+
+/// Dense cases are replayed as deferred too, for that must come to the same.
 fn assert_every_case(context: &GpuContext) {
     let names = case_names();
     assert!(names.len() >= LEAST_CASES, "only {} cases: {names:?}", names.len());
     for name in names {
         let golden = Golden::read(&name);
         golden.compare(&Floats::of_run(&golden.case, context)).unwrap();
+        if golden.case.optimizer.update == Update::Dense {
+            golden
+                .compare(&golden.run(Update::Deferred, context))
+                .unwrap_or_else(|error| panic!("deferred: {error}"));
+        }
     }
+}
+
+fn assert_deferred_is_dense(context: &GpuContext) {
+    for golden in dense_cases() {
+        let [dense, deferred] = [Update::Dense, Update::Deferred].map(|update| golden.run(update, context));
+        golden.compare_with_dense(&deferred, &dense).unwrap();
+    }
+}
+
+fn dense_cases() -> Vec<Golden> {
+    let mut cases: Vec<_> = case_names().iter().map(|name| Golden::read(name)).collect();
+    cases.retain(|golden| golden.case.optimizer.update == Update::Dense);
+    assert!(cases.len() >= LEAST_DENSE_CASES, "only {} dense cases", cases.len());
+    cases
+}
+
+fn ulp_of_largest(outcome: &Floats) -> f64 {
+    ulp(outcome.0["weight"].1.iter().map(|weight| f64::from(weight.abs())).fold(0.0, f64::max))
 }
 
 fn folder() -> &'static Path {
@@ -120,32 +204,52 @@ struct Golden {
     /// The case's file.
     bytes: Vec<u8>,
     case: Case,
-    step_size: StepSize,
+    framework: Other,
     expected: Floats,
 }
 
 impl Golden {
     fn read(name: &str) -> Self {
         let bytes = fs::read(folder().join(format!("{name}.safetensors"))).unwrap();
-        let case = Case::from_bytes(&bytes).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let case = Case::from_bytes(&bytes, None).unwrap_or_else(|error| panic!("{name}: {error}"));
         let expected = fs::read(folder().join(format!("{name}.expected.safetensors"))).unwrap();
         let (_, header) = SafeTensors::read_metadata(&expected).unwrap();
-        let step_size = match header.metadata().as_ref().unwrap()["made_by"].split(' ').next() {
-            Some("keras") => StepSize::F32,
-            Some("torch") => StepSize::F64,
+        let framework = match header.metadata().as_ref().unwrap()["made_by"].split(' ').next() {
+            Some("keras") => Other::Keras,
+            Some("torch") => Other::PyTorch,
             framework => panic!("{name} was made by {framework:?}"),
         };
-        Self { name: name.to_owned(), bytes, case, step_size, expected: Floats::from_bytes(&expected) }
+        Self { name: name.to_owned(), bytes, case, framework, expected: Floats::from_bytes(&expected) }
     }
 
-    /// Checks that `outcome` has the same tensors, each float of them within its bound.
+    /// The case with another update.
+    fn run(&self, update: Update, context: &GpuContext) -> Floats {
+        Floats::of_run(&Case::from_bytes(&self.bytes, Some(update)).unwrap(), context)
+    }
+
+    /// Checks `outcome` against what the framework made of the case.
     fn compare(&self, outcome: &Floats) -> Result<(), String> {
+        self.compare_within(&bounds(&self.case, self.framework), outcome, &self.expected)
+    }
+
+    /// Checks deferred Adam's outcome against dense Adam's on the same device.
+    fn compare_with_dense(&self, outcome: &Floats, dense: &Floats) -> Result<(), String> {
+        let mut bounds = bounds(&self.case, Other::Itself);
+        for (tensor, bounds) in &mut bounds {
+            if tensor == "weight" || tensor.starts_with("step.") {
+                bounds.fill(DEFERRED_ULP * ulp_of_largest(dense));
+            }
+        }
+        self.compare_within(&bounds, outcome, dense)
+    }
+
+    /// Checks that `outcome` has the tensors of `expected`, each float of them within its bound.
+    fn compare_within(&self, bounds: &Bounds, outcome: &Floats, expected: &Floats) -> Result<(), String> {
         let name = &self.name;
-        if !outcome.0.keys().eq(self.expected.0.keys()) {
+        if !outcome.0.keys().eq(expected.0.keys()) {
             return Err(format!("{name}: other tensors: {:?}", outcome.0.keys()));
         }
-        let bounds = bounds(&self.case, self.step_size);
-        for (tensor, (shape, expected)) in &self.expected.0 {
+        for (tensor, (shape, expected)) in &expected.0 {
             let (got_shape, got) = &outcome.0[tensor];
             if got_shape != shape {
                 return Err(format!("{name}: {tensor} has shape {got_shape:?}, expected {shape:?}"));

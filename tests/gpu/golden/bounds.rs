@@ -17,6 +17,11 @@
 //! Only the partial sums differ: this crate's are those of its chunks, the frameworks' run through the batch.
 //! To that comes what the errors of earlier steps, and of the terms, do to the result. Flushed subnormals are left out:
 //! no number of the cases is near them.
+//!
+//! The moments of dense and deferred Adam on one device are compared likewise. Each is off by the table at most, so
+//! the sum is twice it; gradients are summed alike, and only steps round. A row that deferred Adam catches up by k
+//! steps rounds once for all of them: m and v by 3 eps, those of beta^k, which is a product of two powers, and of its
+//! product with them. That is no more than the table allows the first of these steps alone.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -26,16 +31,25 @@ use super::case::{Case, Step};
 
 const EPS: f64 = 1.0 / (1u64 << 23) as f64;
 
-/// This crate's rounding and half as much by the framework.
-const BOTH: f64 = 1.5;
-
-/// The precision in which a framework computes `lr * sqrt(1 - beta_2^t) / (1 - beta_1^t)`.
+/// What this crate is held against.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum StepSize {
-    /// Keras.
-    F32,
-    /// PyTorch, and this crate.
-    F64,
+pub enum Other {
+    /// Computes `lr * sqrt(1 - beta_2^t) / (1 - beta_1^t)` in f32.
+    Keras,
+    /// Computes it in f64, as this crate does.
+    PyTorch,
+    /// This crate on the same device, with another update.
+    Itself,
+}
+
+impl Other {
+    /// This crate's rounding and the other's together, in this crate's.
+    fn both(self) -> f64 {
+        match self {
+            Self::Keras | Self::PyTorch => 1.5,
+            Self::Itself => 2.0,
+        }
+    }
 }
 
 /// A number, and how far apart the two computations of it can be.
@@ -54,7 +68,9 @@ struct Element {
 }
 
 /// A bound for each float of each tensor of the outcome, by the tensor's name.
-pub fn bounds(case: &Case, step_size: StepSize) -> BTreeMap<String, Vec<f64>> {
+pub type Bounds = BTreeMap<String, Vec<f64>>;
+
+pub fn bounds(case: &Case, other: Other) -> Bounds {
     let Initializer::Matrix(weights) = &case.config.initializer else { panic!("a case has its weights") };
     let width = case.config.output_dim as usize;
     let start = |&weight| Element { weight: exactly(f64::from(weight)), ..Element::default() };
@@ -65,8 +81,8 @@ pub fn bounds(case: &Case, step_size: StepSize) -> BTreeMap<String, Vec<f64>> {
         let rows = step.indices.iter().flat_map(|&row| &table[row as usize * width..][..width]);
         bounds.insert(format!("step.{number}.output"), rows.map(|element| element.weight.apart).collect());
 
-        let gradients = row_gradients(step, width, case.config.padding_idx);
-        let scalars = Scalars::new(&case.optimizer, number as i32 + 1, step_size);
+        let gradients = row_gradients(step, width, case.config.padding_idx, other);
+        let scalars = Scalars::new(&case.optimizer, number as i32 + 1, other);
         for (row, elements) in table.chunks_exact_mut(width).enumerate() {
             let gradient = gradients.get(&(row as i64));
             if gradient.is_none() && case.optimizer.update == Update::Lazy {
@@ -94,7 +110,7 @@ fn exactly(exact: f64) -> Value {
 }
 
 /// The summed gradient of each row that gets one.
-fn row_gradients(step: &Step, width: usize, padding_idx: Option<u32>) -> HashMap<i64, Vec<Value>> {
+fn row_gradients(step: &Step, width: usize, padding_idx: Option<u32>, other: Other) -> HashMap<i64, Vec<Value>> {
     let mut lookups: HashMap<i64, Vec<&[f32]>> = HashMap::new();
     for (&row, gradient) in step.indices.iter().zip(step.gradient.chunks_exact(width)) {
         if padding_idx.is_none_or(|padding_idx| row != i64::from(padding_idx)) {
@@ -105,7 +121,11 @@ fn row_gradients(step: &Step, width: usize, padding_idx: Option<u32>) -> HashMap
         let column = |column: usize| {
             let values: Vec<f64> = gradients.iter().map(|gradient| f64::from(gradient[column])).collect();
             let (exact, partial_sums) = in_order(&values);
-            Value { exact, apart: EPS * (in_chunks(&values) + partial_sums / 2.0) }
+            let apart = match other {
+                Other::Keras | Other::PyTorch => EPS * (in_chunks(&values) + partial_sums / 2.0),
+                Other::Itself => 0.0,
+            };
+            Value { exact, apart }
         };
         (0..width).map(column).collect()
     };
@@ -128,10 +148,11 @@ struct Scalars<'a> {
     adam: &'a Adam,
     alpha: Value,
     epsilon: f64,
+    both: f64,
 }
 
 impl<'a> Scalars<'a> {
-    fn new(adam: &'a Adam, step: i32, step_size: StepSize) -> Self {
+    fn new(adam: &'a Adam, step: i32, other: Other) -> Self {
         let left = |beta: f64| 1.0 - beta.powi(step);
         let root = left(adam.beta_2).sqrt();
         let alpha = adam.learning_rate * root / left(adam.beta_1);
@@ -140,21 +161,21 @@ impl<'a> Scalars<'a> {
             let rounded = (f64::from(beta as f32) - beta).abs();
             (f64::from(step) * beta.powi(step - 1) * rounded + EPS / 2.0) / left(beta)
         };
-        let relative = match step_size {
-            StepSize::F32 => error_left(adam.beta_2) / 2.0 + error_left(adam.beta_1),
-            StepSize::F64 => 0.0,
+        let relative = match other {
+            Other::Keras => error_left(adam.beta_2) / 2.0 + error_left(adam.beta_1),
+            Other::PyTorch | Other::Itself => 0.0,
         };
         let epsilon = match adam.epsilon_form {
             EpsilonForm::Keras => adam.epsilon,
             EpsilonForm::PyTorch => adam.epsilon * root,
         };
-        Self { adam, alpha: Value { exact: alpha, apart: alpha * relative }, epsilon }
+        Self { adam, alpha: Value { exact: alpha, apart: alpha * relative }, epsilon, both: other.both() }
     }
 
     /// One step of one element.
     fn update(&self, old: Element, gradient: Value) -> Element {
         let Adam { beta_1, beta_2, learning_rate, weight_decay, amsgrad, .. } = *self.adam;
-        let g = gradient.exact;
+        let (g, both) = (gradient.exact, self.both);
 
         let kept = beta_1 * old.first.exact;
         let added = (1.0 - beta_1) * g;
@@ -162,12 +183,12 @@ impl<'a> Scalars<'a> {
             exact: kept + added,
             apart: beta_1 * old.first.apart
                 + (1.0 - beta_1) * gradient.apart
-                + BOTH * 3.0 * EPS * (kept.abs() + added.abs()),
+                + both * 3.0 * EPS * (kept.abs() + added.abs()),
         };
 
         let exact = beta_2 * old.second.exact + (1.0 - beta_2) * g * g;
         let square_apart = (2.0 * g.abs() + gradient.apart) * gradient.apart;
-        let apart = beta_2 * old.second.apart + (1.0 - beta_2) * square_apart + BOTH * 4.0 * EPS * exact;
+        let apart = beta_2 * old.second.apart + (1.0 - beta_2) * square_apart + both * 4.0 * EPS * exact;
         let second = Value { exact, apart };
         let largest =
             Value { exact: old.largest.exact.max(second.exact), apart: old.largest.apart.max(second.apart) };
@@ -180,18 +201,18 @@ impl<'a> Scalars<'a> {
         let update_apart =
             (self.alpha.exact * first.apart + self.alpha.apart * first.exact.abs() + update.abs() * root_apart)
                 / (divisor - root_apart)
-                + BOTH * 13.0 * EPS * update.abs();
+                + both * 13.0 * EPS * update.abs();
 
         let decay = 1.0 - learning_rate * weight_decay;
         let decayed = old.weight.exact * decay;
-        let decay_apart = if decay == 1.0 { 0.0 } else { BOTH * 1.5 * EPS * decayed.abs() };
+        let decay_apart = if decay == 1.0 { 0.0 } else { both * 1.5 * EPS * decayed.abs() };
         let exact = decayed - update;
-        let apart = old.weight.apart * decay + decay_apart + update_apart + BOTH * ulp(exact);
+        let apart = old.weight.apart * decay + decay_apart + update_apart + both * ulp(exact);
         Element { weight: Value { exact, apart }, first, second, largest }
     }
 }
 
 /// The distance of neighbouring f32s at `value`.
-fn ulp(value: f64) -> f64 {
+pub fn ulp(value: f64) -> f64 {
     EPS * value.abs().max(f64::from(f32::MIN_POSITIVE)).log2().floor().exp2()
 }

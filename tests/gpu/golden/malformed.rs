@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use safetensors::{Dtype, tensor::TensorView};
-use wgpu_embedding::GpuContext;
+use wgpu_embedding::{GpuContext, Update};
 
 use super::case::Case;
 use super::run::run;
@@ -80,7 +80,7 @@ impl Draft {
 }
 
 fn refusal(bytes: &[u8]) -> String {
-    let message = Case::from_bytes(bytes).expect_err("a malformed case was read");
+    let message = Case::from_bytes(bytes, None).expect_err("a malformed case was read");
     assert!(!message.contains(char::is_control), "more than one line: {message:?}");
     message
 }
@@ -94,7 +94,7 @@ pub fn malformed_cases_are_refused_in_one_line() {
 
 fn files_that_are_not_whole() {
     let whole = Draft::new().bytes();
-    Case::from_bytes(&whole).unwrap();
+    Case::from_bytes(&whole, None).unwrap();
     for length in 0..whole.len() {
         let message = refusal(&whole[..length]);
         assert!(message.starts_with("not a whole safetensors file: "), "{length} bytes: {message}");
@@ -133,8 +133,8 @@ fn metadata() {
             r#"metadata format must be embedding-replay/1, and is "embedding-replay/2""#,
         ),
         ("optimizer", "sgd", r#"metadata optimizer must be adam or adamw, and is "sgd""#),
-        ("update", "deferred", r#"metadata update must be dense or lazy, and is "deferred""#),
-        ("update", "Dense", r#"metadata update must be dense or lazy, and is "Dense""#),
+        ("update", "sparse", r#"metadata update must be dense or lazy or deferred, and is "sparse""#),
+        ("update", "Dense", r#"metadata update must be dense or lazy or deferred, and is "Dense""#),
         ("epsilon_form", "tf", r#"metadata epsilon_form must be keras or pytorch, and is "tf""#),
         ("amsgrad", "True", r#"metadata amsgrad must be true or false, and is "True""#),
         ("input_dim", "0", "invalid configuration: input_dim must be in 1..=4294967294, and is 0"),
@@ -153,10 +153,16 @@ fn metadata() {
         assert_eq!(refusal(&draft.clone().with(key, value).bytes()), message);
     }
 
+    // Another update is judged in place of the file's, which must be one all the same.
+    let no_deferred_form = draft.clone().with("update", "deferred").with("beta_2", "0.5").bytes();
+    assert!(refusal(&no_deferred_form).starts_with("invalid configuration: Update::Deferred needs beta_1"));
+    Case::from_bytes(&no_deferred_form, Some(Update::Dense)).unwrap();
+    Case::from_bytes(&draft.clone().with("update", "sparse").bytes(), Some(Update::Dense)).unwrap_err();
+
     let decay = draft.with("weight_decay", "0.01");
     let message = refusal(&decay.bytes());
     assert!(message.starts_with("metadata weight_decay must be 0 with optimizer adam, and is 0.01"), "{message}");
-    Case::from_bytes(&decay.with("optimizer", "adamw").bytes()).unwrap();
+    Case::from_bytes(&decay.with("optimizer", "adamw").bytes(), None).unwrap();
 }
 
 fn tensors() {
@@ -216,7 +222,7 @@ fn tensors() {
 /// The edges of the format, and what it does not speak of.
 fn what_is_allowed() {
     let run = |draft: &Draft| {
-        let case = Case::from_bytes(&draft.bytes()).unwrap();
+        let case = Case::from_bytes(&draft.bytes(), None).unwrap();
         assert_eq!(case.lookup_count(), case.steps.iter().map(|step| step.indices.len()).sum::<usize>());
         run(&case, &GpuContext::reference()).unwrap().to_bytes("a test".to_owned()).unwrap()
     };
