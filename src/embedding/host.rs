@@ -198,7 +198,7 @@ impl GpuEmbedding {
         let shape = vec![self.input_dim() as usize, self.output_dim() as usize];
         if let Table::Reference(table) = &self.table {
             let sums = self.reference_sums(batch, gradient.into())?;
-            let dense = reference::row_gradient(&sums, shape[0], table.output_dim);
+            let dense = reference::dense_gradient(&sums, shape[0], table.output_dim);
             return Ok(Tensor::on_host(shape, dense));
         }
         self.with_gradient(batch, gradient.into(), |gpu, table, encoder, gradient| {

@@ -20,10 +20,11 @@ const QUAD_BYTES: u64 = size_of::<Words>() as u64;
 
 /// The whole buffer, of rows that are all up to date.
 pub(crate) fn contents(history: &History, adam: &Adam) -> Vec<Words> {
+    let [beta_1, beta_2] = adam.kernel_betas();
     let powers = |step: u32| {
         move |i: u32| {
             let power = |base: f64| (base.powi((i * step) as i32) as f32).to_bits();
-            [power(adam.beta_1), power(adam.beta_2), power(history.root()), 0]
+            [power(beta_1), power(beta_2), power(history.root()), 0]
         }
     };
     let mut quads = vec![clock(history)];

@@ -236,6 +236,11 @@ impl Adam {
 }
 
 impl Adam {
+    /// beta_1 and beta_2 as the kernels have them, which is what the f32 of `1 - beta` leaves of 1.
+    pub(crate) fn kernel_betas(&self) -> [f64; 2] {
+        [self.beta_1, self.beta_2].map(|beta| 1.0 - f64::from((1.0 - beta) as f32))
+    }
+
     /// `sqrt(1 - beta_2^step)`.
     fn root_bias_2(&self, step: u64) -> f64 {
         (1.0 - power(self.beta_2, step)).sqrt()

@@ -126,14 +126,15 @@ impl History {
     /// [`Error::InvalidConfig`] where these settings have no deferred form.
     pub(crate) fn new(adam: &Adam, input_dim: u32, now: u64) -> Result<Self> {
         Self::check(adam)?;
-        let root = if adam.amsgrad { 1.0 } else { adam.beta_2.sqrt() };
+        let [beta_1, beta_2] = adam.kernel_betas();
+        let root = if adam.amsgrad { 1.0 } else { beta_2.sqrt() };
         let horizon = horizon(adam);
         let powers = |base: f64| (1..=horizon).map(move |j| base.powi(j as i32));
         let cycle = (input_dim / ROWS_PER_STEP).clamp(MIN_CYCLE, MAX_CYCLE).max(horizon).next_power_of_two();
         let mut history = Self {
             root,
             epsilon: adam.epsilon,
-            terms: powers(adam.beta_1 / root).zip(powers(1.0 / root)).map(|(p, e)| [p, e]).collect(),
+            terms: powers(beta_1 / root).zip(powers(1.0 / root)).map(|(p, e)| [p, e]).collect(),
             cycle,
             input_dim,
             now,
@@ -283,8 +284,8 @@ impl History {
 
 /// Terms after which nothing is left; more than [`MAX_HORIZON`] where they do not fall, or hardly.
 fn horizon(adam: &Adam) -> u32 {
-    let root = if adam.amsgrad { 1.0 } else { adam.beta_2.sqrt() };
-    let ratio = adam.beta_1 / root;
+    let [beta_1, beta_2] = adam.kernel_betas();
+    let ratio = beta_1 / if adam.amsgrad { 1.0 } else { beta_2.sqrt() };
     if ratio >= 1.0 || ratio.is_nan() {
         return u32::MAX;
     }

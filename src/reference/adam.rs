@@ -34,7 +34,7 @@ pub fn adam_lazy(state: &mut AdamState, output_dim: usize, gradient: &RowSums, a
 }
 
 /// What is the same for every element of a step.
-struct Scalars {
+pub(super) struct Scalars {
     alpha: f32,
     epsilon: f32,
     decay: f32,
@@ -44,7 +44,7 @@ struct Scalars {
 }
 
 impl Scalars {
-    fn new(adam: &Adam, step: u64) -> Self {
+    pub(super) fn new(adam: &Adam, step: u64) -> Self {
         let root = (1.0 - adam.beta_2.powf(step as f64)).sqrt();
         let epsilon = match adam.epsilon_form {
             EpsilonForm::Keras => adam.epsilon,
@@ -61,7 +61,7 @@ impl Scalars {
     }
 }
 
-fn update_row(state: &mut AdamState, row: usize, gradient: &[f32], scalars: &Scalars) {
+pub(super) fn update_row(state: &mut AdamState, row: usize, gradient: &[f32], scalars: &Scalars) {
     for (column, &g) in gradient.iter().enumerate() {
         let element = row * gradient.len() + column;
         let m = &mut state.first_moment[element];

@@ -63,7 +63,8 @@ pub static ALL: &[&Kernel] = &[
 /// One build of a kernel.
 #[derive(Debug)]
 pub struct Kernel {
-    /// The name of its file, its entry point, its label and its twin in [`reference`](crate::reference).
+    /// The name of its file, its entry point and its label; what it computes has a twin in
+    /// [`reference`](crate::reference).
     pub name: &'static str,
     /// The files it is made of, in order; the last one is its own.
     pub parts: &'static [Part],
