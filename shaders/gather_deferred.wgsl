@@ -4,7 +4,7 @@
 // one row need not wait for each other. One dispatch a shard; THREADS threads a lookup, the number that adam_deferred
 // has for a row, for each has its own step number.
 //
-// Parts: grid, row, shard, lookups, output_*, missed_steps.
+// Parts: grid, row, shard, those of the lookups (as for gather), output_*, missed_steps.
 
 @group(0) @binding(2) var<storage, read> weights: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> first_moment: array<vec4<f32>>;
@@ -19,14 +19,13 @@ fn gather_deferred(
     @builtin(local_invocation_index) local: u32,
 ) {
     let thread = thread_number(workgroup, grid, local);
-    let lookup = thread / THREADS;
-    if lookup >= lookups.count {
+    let lookup = find_lookup(thread / THREADS);
+    if !lookup.exists {
         return;
     }
     let part = thread % THREADS;
-    let row = indices[lookup];
     // Wraps to a large number for rows of earlier shards.
-    let local_row = row - shard.first_row;
+    let local_row = lookup.row - shard.first_row;
     if local_row < shard.row_count {
         let missed = missed_since(last_step[local_row * THREADS + part]);
         // A bit for each of this thread's quads that the rule does not cover.
@@ -41,7 +40,7 @@ fn gather_deferred(
                 value = moved(missed, value, m, sum_by_rule(missed, s_squared));
                 left |= select(bit, 0u, rule_covers(missed, m, s_squared));
             }
-            store_output(lookup, quad, value);
+            store_output(lookup.position, quad, value);
             bit <<= 1u;
         }
         bit = 1u;
@@ -49,14 +48,14 @@ fn gather_deferred(
             if (left & bit) != 0u {
                 let place = local_row * QUADS + quad;
                 let m = first_moment[place];
-                store_output(lookup, quad, moved(missed, weights[place], m, sum_by_terms(missed, root_moment[place])));
+                store_output(lookup.position, quad, moved(missed, weights[place], m, sum_by_terms(missed, root_moment[place])));
                 left ^= bit;
             }
             bit <<= 1u;
         }
-    } else if row >= shard.input_dim && shard.first_row == 0u {
+    } else if lookup.row >= shard.input_dim && shard.first_row == 0u {
         for (var quad = part; quad < QUADS; quad += THREADS) {
-            store_output(lookup, quad, vec4<f32>());
+            store_output(lookup.position, quad, vec4<f32>());
         }
     }
 }

@@ -138,7 +138,7 @@ impl BatchMaker {
         let data = match self.context.inner() {
             None => BatchData::Reference { indices, rows: plan.rows },
             Some(gpu) => {
-                let (lookups, runs) = upload(gpu, &self.pool, &indices, &plan)?;
+                let (lookups, runs) = upload(gpu, &self.pool, &self.layout, &indices, &plan)?;
                 BatchData::Sorted { indices, rows: plan.rows, lookups, runs: Box::new(runs) }
             }
         };

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use super::TableLayout;
 use super::device::{Dispatch, Gpu, lock};
-use super::kernels::{LOOKUPS, Lookups, PLAN};
-use super::plan::{PlanLayout, SortPlan, partial_levels};
+use super::kernels::{LOOKUPS, Lookups, PLAN, SHARD_LOOKUPS};
+use super::plan::{PlanLayout, SortPlan, by_shard, partial_levels};
 use super::readback::{PIECE_BYTES, Waiting};
 use super::region::{BufferRegion, check_binding_size};
 use super::sort::GpuSort;
@@ -25,20 +25,28 @@ pub(crate) struct GpuLookups {
     pub indices: Section,
     /// A [`Lookups`] uniform.
     uniform: Section,
+    /// With several shards, where the host knows the indices: how many are of each, and their positions, shard after shard
+    /// (shaders/shared/shard_lookups.wgsl).
+    by_shard: Option<(Vec<u32>, Section)>,
     group: OnceLock<wgpu::BindGroup>,
-    /// Whether it has rows of each shard; `None` where only the GPU knows.
-    shards: Option<Vec<bool>>,
 }
 
 impl GpuLookups {
-    /// Whether it may have rows of a shard.
-    pub(crate) fn has_rows_of(&self, shard: usize) -> bool {
-        self.shards.as_ref().is_none_or(|shards| shards[shard])
+    /// The bind group of all kernels that take them: [`LOOKUPS`], or with several shards [`SHARD_LOOKUPS`].
+    pub(crate) fn group(&self, gpu: &Gpu) -> Result<&wgpu::BindGroup> {
+        let bindings = [self.uniform.binding(), self.indices.binding()];
+        once(&self.group, || match &self.by_shard {
+            None => gpu.bind("lookups", LOOKUPS, &bindings),
+            Some((_, by_shard)) => {
+                let [uniform, indices] = bindings;
+                gpu.bind("lookups", SHARD_LOOKUPS, &[uniform, indices, by_shard.binding()])
+            }
+        })
     }
 
-    /// The bind group of all kernels that take them, [`LOOKUPS`].
-    pub(crate) fn group(&self, gpu: &Gpu) -> Result<&wgpu::BindGroup> {
-        once(&self.group, || gpu.bind("lookups", LOOKUPS, &[self.uniform.binding(), self.indices.binding()]))
+    /// How many there are of each shard, where there are several and the host knows.
+    pub(crate) fn of_shards(&self) -> Option<&[u32]> {
+        self.by_shard.as_ref().map(|(counts, _)| &counts[..])
     }
 }
 
@@ -49,7 +57,7 @@ impl GpuLookups {
 pub(crate) struct SortedRuns {
     /// Lookups in the batch, the gradient's rows; more than are sorted where some do not train.
     pub lookup_count: u32,
-    /// Runs in each shard, and lookups in the longest of them; where the GPU sorts, the most that there can be.
+    /// What each shard has of it; where the GPU sorts, the most that there can be.
     pub shards: Vec<ShardRuns>,
     /// Runs in all shards, likewise.
     pub run_count: u32,
@@ -63,10 +71,11 @@ pub(crate) struct SortedRuns {
     group: OnceLock<wgpu::BindGroup>,
 }
 
-/// See [`SortedRuns::shards`].
+/// What a shard has of a batch.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ShardRuns {
     pub run_count: u32,
+    /// Lookups in the longest run.
     pub longest: u32,
 }
 
@@ -274,15 +283,21 @@ impl Place {
 pub(crate) fn upload(
     gpu: &Gpu,
     pool: &Arc<BatchPool>,
+    table: &TableLayout,
     indices: &[u32],
     plan: &SortPlan,
 ) -> Result<(GpuLookups, SortedRuns)> {
-    check_binding_size("the batch's indices", size_of_val(indices) as u64, &gpu.limits)?;
+    let by_shard_bytes = u64::from(table.shard_count() + 1) * 4;
+    check_binding_size("the batch's indices", size_of_val(indices) as u64 + by_shard_bytes, &gpu.limits)?;
     check_binding_size("the sorted batch", size_of_val(&plan.words[..]) as u64, &gpu.limits)?;
     let count = indices.len() as u32;
     let mut image = Image::default();
     let uniform = image.push(&[Lookups { count }]);
     let layout = image.push(&[plan.layout]);
+    let by_shard = (table.shard_count() > 1).then(|| {
+        let (counts, words) = by_shard(indices, table);
+        (counts, image.push(&words))
+    });
     let indices = image.push(indices);
     let words = image.push(&plan.words);
     let buffer = image.upload(gpu, pool)?;
@@ -292,8 +307,8 @@ pub(crate) fn upload(
             count,
             indices: indices.of(&buffer),
             uniform: uniform.of(&buffer),
+            by_shard: by_shard.map(|(counts, place)| (counts, place.of(&buffer))),
             group: OnceLock::new(),
-            shards: Some(plan.looked_up.clone()),
         },
         SortedRuns {
             lookup_count: count,
@@ -322,5 +337,5 @@ pub(crate) fn resident(gpu: &Gpu, region: BufferRegion<'_>, count: u32) -> Resul
     };
     let contents = Lookups { count };
     let uniform = gpu.allocate_with("lookups", bytemuck::bytes_of(&contents), wgpu::BufferUsages::UNIFORM)?;
-    Ok(GpuLookups { count, indices, uniform: Section::of_buffer(uniform), group: OnceLock::new(), shards: None })
+    Ok(GpuLookups { count, indices, uniform: Section::of_buffer(uniform), by_shard: None, group: OnceLock::new() })
 }

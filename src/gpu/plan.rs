@@ -64,8 +64,6 @@ pub(crate) struct SortPlan {
     pub runs: Vec<u32>,
     /// Lookups in the longest run of each shard.
     pub longest: Vec<u32>,
-    /// Whether each shard has a row that is looked up, kept or not.
-    pub looked_up: Vec<bool>,
 }
 
 impl SortPlan {
@@ -114,17 +112,30 @@ impl SortPlan {
         let runs = of_shards().map(|runs| runs.len() as u32).collect();
         let longest =
             of_shards().map(|runs| runs.map(|run| starts[run + 1] - starts[run]).max().unwrap_or(0)).collect();
-        let mut looked_up: Vec<bool> = of_shards().map(|runs| !runs.is_empty()).collect();
-        if kept < lookup_count {
-            // Only then are there rows that have no run. An index outside the table is of no shard.
-            for &row in indices {
-                if let Some(shard) = looked_up.get_mut((row / table.rows_per_shard) as usize) {
-                    *shard = true;
-                }
-            }
-        }
-        Some(Self { layout, words, rows, runs, longest, looked_up })
+        Some(Self { layout, words, rows, runs, longest })
     }
+}
+
+/// Which lookups are of which shard, for the gather from a table of several: how many are of each, and the words of
+/// `by_shard` in shaders/shared/shard_lookups.wgsl. All indices must be rows of the table.
+pub(crate) fn by_shard(indices: &[u32], table: &TableLayout) -> (Vec<u32>, Vec<u32>) {
+    let shard_of = |row: u32| (row / table.rows_per_shard) as usize;
+    let shard_count = table.shard_count() as usize;
+    let mut counts = vec![0u32; shard_count];
+    indices.iter().for_each(|&row| counts[shard_of(row)] += 1);
+    let mut words = Vec::with_capacity(shard_count + 1 + indices.len());
+    words.push(shard_count as u32 + 1);
+    for count in &counts {
+        words.push(words.last().expect("the first") + count);
+    }
+    let mut next: Vec<u32> = words[..shard_count].to_vec();
+    words.resize(shard_count + 1 + indices.len(), 0);
+    for (position, &row) in (0u32..).zip(indices) {
+        let next = &mut next[shard_of(row)];
+        words[*next as usize] = position;
+        *next += 1;
+    }
+    (counts, words)
 }
 
 /// Levels of partial sums that a run of `length` lookups needs: none if one chunk holds it.

@@ -1,26 +1,26 @@
 //! `output[i, :] = table[indices[i], :]` of a table whose rows are caught up only when they are used.
 
-use super::gather::{OUTPUT_SCALAR, OUTPUT_VEC4, of_each_shard};
-use super::{Binding, Kernel, LOOKUPS, Quad, Shard, WORKGROUP_SIZE, Words, part};
+use super::gather::{Builds, OUTPUT_SCALAR, OUTPUT_VEC4, builds, of_each_shard};
+use super::{Binding, Kernel, LOOKUPS, Quad, SHARD_LOOKUPS, Shard, WORKGROUP_SIZE, Words, part};
 use crate::error::Result;
 use crate::gpu::batch::GpuLookups;
 use crate::gpu::device::{Dispatch, Gpu};
 use crate::gpu::table::{Deferred, GpuTable};
 
 macro_rules! build {
-    ($output:literal, $call:expr) => {
+    ($batch:expr, [$($lookups:literal),*], $call:expr, $output:literal) => {
         Kernel {
             name: "gather_deferred",
             parts: &[
                 part!("shared/grid.wgsl"),
                 part!("shared/row.wgsl"),
                 part!("shared/shard.wgsl"),
-                part!("shared/lookups.wgsl"),
+                $(part!($lookups),)*
                 part!($output),
                 part!("shared/missed_steps.wgsl"),
                 part!("gather_deferred.wgsl"),
             ],
-            groups: &[TABLE, LOOKUPS, $call],
+            groups: &[TABLE, $batch, $call],
             constants: &["DIM", "QUADS", "THREADS", "DECAYING", "RING"],
             mirrored: &[("WORKGROUP_SIZE", WORKGROUP_SIZE)],
         }
@@ -37,12 +37,9 @@ pub(crate) static TABLE: &[Binding] = &[
     Binding::read::<Words>(7, "history"),
 ];
 
-/// For `output_dim` a multiple of 4.
-pub static VEC4: Kernel = build!("shared/output_vec4.wgsl", OUTPUT_VEC4);
-/// For any other `output_dim`.
-pub static SCALAR: Kernel = build!("shared/output_scalar.wgsl", OUTPUT_SCALAR);
+builds!(build);
 
-/// One dispatch a shard; there must be lookups.
+/// One dispatch for each shard that the batch may have rows of; there must be lookups.
 pub(crate) fn dispatches(
     gpu: &Gpu,
     table: &GpuTable,
@@ -50,7 +47,5 @@ pub(crate) fn dispatches(
     lookups: &GpuLookups,
     output: wgpu::BufferBinding<'_>,
 ) -> Result<Vec<Dispatch>> {
-    let kernel = table.mapping.by_width(&VEC4, &SCALAR);
-    let pipeline = table.mapping.pipeline(gpu, kernel, &deferred.constants())?;
-    of_each_shard(gpu, table, lookups, &pipeline, gpu.bind("gather_deferred", kernel.groups[2], &[output])?)
+    of_each_shard(gpu, table, lookups, output, &BUILDS, &deferred.constants())
 }

@@ -32,10 +32,14 @@ pub mod sort_small;
 
 /// Every kernel, in every build.
 pub static ALL: &[&Kernel] = &[
-    &gather::VEC4,
-    &gather::SCALAR,
-    &gather_deferred::VEC4,
-    &gather_deferred::SCALAR,
+    &gather::ALL_VEC4,
+    &gather::ALL_SCALAR,
+    &gather::OWN_VEC4,
+    &gather::OWN_SCALAR,
+    &gather_deferred::ALL_VEC4,
+    &gather_deferred::ALL_SCALAR,
+    &gather_deferred::OWN_VEC4,
+    &gather_deferred::OWN_SCALAR,
     &index_check::KERNEL,
     &partial_sums::VEC4,
     &partial_sums::SCALAR,
@@ -215,6 +219,13 @@ shader_struct! {
 /// Group 1 of kernels that take the indices in batch order.
 pub(crate) static LOOKUPS: &[Binding] =
     &[Binding::uniform::<Lookups>(0, "lookups"), Binding::read::<u32>(1, "indices")];
+
+/// The same, with those of each shard.
+pub(crate) static SHARD_LOOKUPS: &[Binding] = &[
+    Binding::uniform::<Lookups>(0, "lookups"),
+    Binding::read::<u32>(1, "indices"),
+    Binding::read::<u32>(2, "by_shard"),
+];
 
 /// Group 1 of kernels that take the sorted batch.
 pub(crate) static PLAN: &[Binding] = &[Binding::uniform::<PlanLayout>(0, "batch"), Binding::read::<u32>(1, "plan")];
