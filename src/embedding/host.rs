@@ -26,7 +26,8 @@ pub struct RowGradient {
 impl GpuEmbedding {
     /// Looks the batch's rows up: a tensor of the batch's shape with `output_dim` appended.
     ///
-    /// Sees every update made, or recorded and submitted, before.
+    /// Sees every update made, or recorded and submitted, before; with [`Update::Deferred`](crate::Update::Deferred) each row
+    /// as dense Adam would have it by now, although the table itself is left as it is.
     ///
     /// # Errors
     ///

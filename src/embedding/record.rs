@@ -106,6 +106,9 @@ impl GpuEmbedding {
 
     /// Records the summed gradient of each of [`IndexBatch::unique_rows`] into `output`: `[rows, output_dim]` f32.
     ///
+    /// Of a GPU-resident batch the number of rows is not known here: `output` must have room for as many as the batch has
+    /// lookups, or the table rows, whichever is less, and those behind the batch's own are left as they are.
+    ///
     /// # Errors
     ///
     /// As [`record_update`](Self::record_update), of `gradient` and of `output`; a frozen table has gradients too.

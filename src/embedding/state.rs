@@ -34,7 +34,8 @@ pub struct WeightShard<'a> {
 }
 
 impl GpuEmbedding {
-    /// All weights, `[input_dim, output_dim]` row-major. Blocks until the GPU has computed what was submitted before.
+    /// All weights, `[input_dim, output_dim]` row-major. Blocks until the GPU has computed what was submitted before. With
+    /// [`Update::Deferred`](crate::Update::Deferred) all rows are first brought up to date: see [`flush`](Self::flush).
     ///
     /// # Errors
     ///

@@ -73,7 +73,8 @@ pub enum Clipping {
 /// w -= alpha * m / (sqrt(s) + epsilon)
 /// ```
 ///
-/// `alpha`, and in PyTorch's form `epsilon`, are computed on the host in f64 at each step; the rest is f32.
+/// `alpha`, and in PyTorch's form `epsilon`, are computed on the host in f64 at each step; the rest is f32. Which rows a
+/// step touches, and when, is the [`update`](Self::update)'s to say.
 ///
 /// ```
 /// use wgpu_embedding::{Adam, Update};
