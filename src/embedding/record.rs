@@ -3,8 +3,9 @@
 use super::{GpuEmbedding, Table};
 use crate::batch::{BatchData, IndexBatch};
 use crate::error::{Error, Result};
-use crate::gpu::record::{BatchGradient, GradientScale};
+use crate::gpu::gradient::BatchGradient;
 use crate::gpu::region::BufferRegion;
+use crate::gpu::update::GradientScale;
 
 impl GpuEmbedding {
     /// Records a lookup into `output`: `[batch.len(), output_dim]` f32, row-major.

@@ -3,6 +3,7 @@
 pub(crate) mod allocate;
 pub(crate) mod batch;
 pub(crate) mod device;
+pub(crate) mod gradient;
 mod grid;
 pub(crate) mod history;
 pub mod kernels;
@@ -16,5 +17,6 @@ pub(crate) mod report;
 pub(crate) mod scratch;
 mod sort;
 pub(crate) mod table;
+pub(crate) mod update;
 
 pub(crate) use layout::TableLayout;

@@ -4,7 +4,7 @@ use super::{Binding, Kernel, Quad, Shard, Words, shader_struct};
 use crate::error::{Error, Result};
 use crate::gpu::device::{Dispatch, Gpu};
 use crate::gpu::plan::CHUNK;
-use crate::gpu::record::Update;
+use crate::gpu::update::Update;
 use crate::optimizer::{Adam, Clipping};
 
 /// Group 0 of lazy and dense Adam: a shard, and the step.
@@ -31,24 +31,24 @@ pub(crate) static DEFERRED_TABLE: &[Binding] = &[
 
 /// The three builds of a kernel that updates the batch's rows: `name.wgsl` after the parts that it lists.
 macro_rules! row_builds {
-    ($name:literal, $table:expr, [$($own:literal),*], [$($constant:literal),*]) => {
+    ($name:literal, $table:expr, [$($own:literal),*], [$($constant:literal),*], [$($mirrored:expr),*]) => {
         /// Runs of at most a chunk, for `output_dim` a multiple of 4.
         pub static SHORT_VEC4: Kernel = row_builds!(
             @build $name, $table, crate::gpu::kernels::GRADIENT_VEC4,
-            ["shared/gradient_vec4.wgsl", "shared/sum_lookups.wgsl", "shared/short_runs.wgsl"], [$($own),*], [$($constant),*]
+            ["shared/gradient_vec4.wgsl", "shared/sum_lookups.wgsl", "shared/short_runs.wgsl"], [$($own),*], [$($constant),*], [$($mirrored),*]
         );
         /// Runs of at most a chunk, for any other `output_dim`.
         pub static SHORT_SCALAR: Kernel = row_builds!(
             @build $name, $table, crate::gpu::kernels::GRADIENT_SCALAR,
-            ["shared/gradient_scalar.wgsl", "shared/sum_lookups.wgsl", "shared/short_runs.wgsl"], [$($own),*], [$($constant),*]
+            ["shared/gradient_scalar.wgsl", "shared/sum_lookups.wgsl", "shared/short_runs.wgsl"], [$($own),*], [$($constant),*], [$($mirrored),*]
         );
         /// Runs of more than a chunk.
         pub static LONG: Kernel = row_builds!(
             @build $name, $table, crate::gpu::kernels::PARTIAL_SUMS,
-            ["shared/partial_slots.wgsl", "shared/sum_partials.wgsl", "shared/long_runs.wgsl"], [$($own),*], [$($constant),*]
+            ["shared/partial_slots.wgsl", "shared/sum_partials.wgsl", "shared/long_runs.wgsl"], [$($own),*], [$($constant),*], [$($mirrored),*]
         );
     };
-    (@build $name:literal, $table:expr, $call:expr, [$($of_runs:literal),*], [$($own:literal),*], [$($constant:literal),*]) => {
+    (@build $name:literal, $table:expr, $call:expr, [$($of_runs:literal),*], [$($own:literal),*], [$($constant:literal),*], [$($mirrored:expr),*]) => {
         Kernel {
             name: $name,
             parts: &[
@@ -66,6 +66,7 @@ macro_rules! row_builds {
             mirrored: &[
                 ("WORKGROUP_SIZE", crate::gpu::kernels::WORKGROUP_SIZE),
                 ("CHUNK", crate::gpu::plan::CHUNK),
+                $($mirrored,)*
             ],
         }
     };

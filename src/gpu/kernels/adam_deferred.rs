@@ -4,13 +4,15 @@ use super::adam::{DEFERRED_TABLE, RowBuilds, row_builds, row_dispatches};
 use super::{Kernel, part};
 use crate::error::Result;
 use crate::gpu::device::{Dispatch, Gpu};
-use crate::gpu::record::Update;
+use crate::gpu::history::{FIRST_POWER, POWERS};
+use crate::gpu::update::Update;
 
 row_builds!(
     "adam_deferred",
     DEFERRED_TABLE,
     ["shared/missed_steps.wgsl", "shared/catch_up.wgsl", "adam_deferred.wgsl"],
-    ["DECAYING", "RING"]
+    ["DECAYING", "RING"],
+    [("POWERS", POWERS), ("FIRST_POWER", FIRST_POWER)]
 );
 
 /// One or two dispatches for each shard that the batch has rows of.

@@ -6,8 +6,8 @@ use crate::error::{Error, Result};
 use crate::gpu::device::{Dispatch, Gpu};
 use crate::gpu::layout::QUAD_BYTES;
 use crate::gpu::plan::CHUNK;
-use crate::gpu::record::Update;
 use crate::gpu::region::check_binding_size;
+use crate::gpu::update::Update;
 
 macro_rules! build {
     ($gradient:literal, $call:expr) => {

@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::{Binding, Kernel, WORKGROUP_SIZE, adam, part, shader_struct};
 use crate::error::{Error, Result};
 use crate::gpu::device::{Dispatch, Gpu};
+use crate::gpu::history::{FIRST_POWER, POWERS};
 use crate::gpu::table::{Deferred, GpuTable};
 
 /// The one build.
@@ -21,7 +22,7 @@ pub static KERNEL: Kernel = Kernel {
     ],
     groups: &[adam::DEFERRED_TABLE, ROWS],
     constants: &["DIM", "QUADS", "THREADS", "AMSGRAD", "CLIPPED", "DECAYING", "RING"],
-    mirrored: &[("WORKGROUP_SIZE", WORKGROUP_SIZE)],
+    mirrored: &[("WORKGROUP_SIZE", WORKGROUP_SIZE), ("POWERS", POWERS), ("FIRST_POWER", FIRST_POWER)],
 };
 
 static ROWS: &[Binding] = &[Binding::uniform::<Rows>(0, "rows")];

@@ -5,6 +5,7 @@ use super::{Binding, Kernel, LOOKUPS, Quad, SHARD_LOOKUPS, Shard, WORKGROUP_SIZE
 use crate::error::Result;
 use crate::gpu::batch::GpuLookups;
 use crate::gpu::device::{Dispatch, Gpu};
+use crate::gpu::history::{FIRST_POWER, POWERS};
 use crate::gpu::table::{Deferred, GpuTable};
 
 macro_rules! build {
@@ -22,7 +23,7 @@ macro_rules! build {
             ],
             groups: &[TABLE, $batch, $call],
             constants: &["DIM", "QUADS", "THREADS", "DECAYING", "RING"],
-            mirrored: &[("WORKGROUP_SIZE", WORKGROUP_SIZE)],
+            mirrored: &[("WORKGROUP_SIZE", WORKGROUP_SIZE), ("POWERS", POWERS), ("FIRST_POWER", FIRST_POWER)],
         }
     };
 }

@@ -1,0 +1,186 @@
+//! The summed gradient: on its way to an update, handed out by itself, and its norm.
+
+use super::batch::SortedRuns;
+use super::device::{Dispatch, Gpu};
+use super::kernels::gradient_scale::Limit;
+use super::kernels::scatter_add::Target;
+use super::kernels::{GRADIENT_SCALAR, GRADIENT_VEC4, gradient_norm, gradient_scale, partial_sums, scatter_add};
+use super::layout::QUAD_BYTES;
+use super::plan::partial_slots;
+use super::record::check_other_buffer;
+use super::region::{BufferRegion, check_binding_size};
+use super::table::GpuTable;
+use crate::error::{Error, Result};
+
+/// A batch's gradient, for the calls that sum it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BatchGradient<'a> {
+    pub runs: &'a SortedRuns,
+    /// `[lookup_count, output_dim]`.
+    pub region: BufferRegion<'a>,
+}
+
+impl GpuTable {
+    /// Records the Euclidean norm of the summed gradient into one f32.
+    pub(crate) fn record_gradient_norm(
+        &self,
+        gpu: &Gpu,
+        encoder: &mut wgpu::CommandEncoder,
+        gradient: BatchGradient<'_>,
+        output: BufferRegion<'_>,
+    ) -> Result<()> {
+        let what = "the gradient's norm";
+        let output = output.bind(what, 4, &gpu.limits)?;
+        check_other_buffer(what, output.buffer, "the gradient", gradient.region.buffer)?;
+        let sums = self.sums(gpu, gradient)?;
+        let mut dispatches = sums.dispatches(gpu)?;
+        dispatches.extend(sums.norm(gpu, Limit { square_count: 0, place: 0, limit: 0.0, epsilon: 0.0 }, output)?);
+        gpu.record(encoder, "embedding gradient norm", &dispatches, |_| (), |_| ())
+    }
+
+    /// Records the summed gradient of each run, `[run_count, output_dim]`.
+    pub(crate) fn record_row_gradient(
+        &self,
+        gpu: &Gpu,
+        encoder: &mut wgpu::CommandEncoder,
+        gradient: BatchGradient<'_>,
+        output: BufferRegion<'_>,
+    ) -> Result<()> {
+        let sums = self.sums(gpu, gradient)?;
+        let mut dispatches = sums.dispatches(gpu)?;
+        let runs = gradient.runs;
+        if runs.run_count > 0 {
+            let what = "the row gradient";
+            let bytes = u64::from(runs.run_count) * self.layout.dense_row_bytes();
+            let output = output.bind(what, bytes, &gpu.limits)?;
+            check_other_buffer(what, output.buffer, "the gradient", gradient.region.buffer)?;
+            let bindings = [sums.gradient(), output, sums.partial()];
+            dispatches.push(scatter_add::dispatch(
+                gpu,
+                &self.mapping,
+                (Target::Compact, runs.run_count),
+                self.shards[0].uniform.as_entire_buffer_binding(),
+                runs.group(gpu)?,
+                bindings,
+            )?);
+        }
+        gpu.record(encoder, "embedding row gradient", &dispatches, |_| (), |_| ())
+    }
+
+    /// Records the summed gradient as a table, `[input_dim, output_dim]`, zeros where the batch has no row.
+    pub(crate) fn record_dense_gradient(
+        &self,
+        gpu: &Gpu,
+        encoder: &mut wgpu::CommandEncoder,
+        gradient: BatchGradient<'_>,
+        output: BufferRegion<'_>,
+    ) -> Result<()> {
+        let what = "the dense gradient";
+        let bytes = u64::from(self.layout.input_dim) * self.layout.dense_row_bytes();
+        if output.size < bytes {
+            return Err(Error::BufferTooSmall { what, required: bytes, given: output.size });
+        }
+        let usage = output.buffer.usage();
+        if !usage.contains(wgpu::BufferUsages::COPY_DST) {
+            let required = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST;
+            return Err(Error::BufferUsage { what, required, given: usage });
+        }
+        check_other_buffer(what, output.buffer, "the gradient", gradient.region.buffer)?;
+        let sums = self.sums(gpu, gradient)?;
+        let mut dispatches = sums.dispatches(gpu)?;
+        for (shard, of_shard) in self.shards.iter().zip(&gradient.runs.shards) {
+            let offset = output.offset + u64::from(shard.rows.start) * self.layout.dense_row_bytes();
+            let size = u64::from(shard.rows.end - shard.rows.start) * self.layout.dense_row_bytes();
+            let region = BufferRegion { buffer: output.buffer, offset, size };
+            let binding = region.bind(what, size, &gpu.limits)?;
+            if of_shard.run_count > 0 {
+                let bindings = [sums.gradient(), binding, sums.partial()];
+                dispatches.push(scatter_add::dispatch(
+                    gpu,
+                    &self.mapping,
+                    (Target::Dense, of_shard.run_count),
+                    shard.uniform.as_entire_buffer_binding(),
+                    gradient.runs.group(gpu)?,
+                    bindings,
+                )?);
+            }
+        }
+        let clear =
+            |encoder: &mut wgpu::CommandEncoder| encoder.clear_buffer(output.buffer, output.offset, Some(bytes));
+        gpu.record(encoder, "embedding dense gradient", &dispatches, clear, |_| ())
+    }
+
+    /// Checks a gradient, and finds room for its partial sums.
+    pub(super) fn sums<'a>(&'a self, gpu: &Gpu, gradient: BatchGradient<'a>) -> Result<Sums<'a>> {
+        let BatchGradient { runs, region } = gradient;
+        let levels = runs.levels();
+        let bytes = (partial_slots(runs.lookup_count, levels) * self.layout.row_bytes()).max(QUAD_BYTES);
+        check_binding_size("the batch's partial sums", bytes, &gpu.limits)?;
+        let partial = self.partial_sums.at_least(gpu, bytes)?;
+        let bindings = if self.layout.output_dim.is_multiple_of(4) { GRADIENT_VEC4 } else { GRADIENT_SCALAR };
+        // A batch of no lookups has no gradient to bind, and any region will do; something must be bound all the same.
+        let (gradient, group) = match u64::from(runs.lookup_count) * self.layout.dense_row_bytes() {
+            0 => (None, gpu.bind("the gradient", bindings, &[partial.as_entire_buffer_binding()])?),
+            bytes => {
+                let binding = region.bind("the gradient", bytes, &gpu.limits)?;
+                self.check_not_the_table("the gradient", region.buffer)?;
+                (Some(binding.clone()), gpu.bind("the gradient", bindings, &[binding])?)
+            }
+        };
+        Ok(Sums { table: self, runs, gradient, group, levels, partial, bytes })
+    }
+}
+
+/// A batch's gradient on its way to the sums of its runs.
+pub(super) struct Sums<'a> {
+    table: &'a GpuTable,
+    runs: &'a SortedRuns,
+    /// `None` for a batch of no lookups.
+    gradient: Option<wgpu::BufferBinding<'a>>,
+    /// Bind group 2 with the gradient alone.
+    pub group: wgpu::BindGroup,
+    levels: u32,
+    partial: wgpu::Buffer,
+    /// The part of the scratch buffer that is used: the whole of it may exceed a binding.
+    bytes: u64,
+}
+
+impl Sums<'_> {
+    pub(super) fn gradient(&self) -> wgpu::BufferBinding<'_> {
+        self.gradient.clone().unwrap_or_else(|| self.partial())
+    }
+
+    pub(super) fn partial(&self) -> wgpu::BufferBinding<'_> {
+        wgpu::BufferBinding { buffer: &self.partial, offset: 0, size: wgpu::BufferSize::new(self.bytes) }
+    }
+
+    /// The norm of the summed gradient, or what clips it, into `result`; `limit` says all but the number of squares.
+    pub(super) fn norm(&self, gpu: &Gpu, limit: Limit, result: wgpu::BufferBinding<'_>) -> Result<[Dispatch; 2]> {
+        let mapping = &self.table.summing;
+        // One at least, so that a batch without runs has the norm 0.
+        let workgroups = mapping.workgroups(self.runs.run_count).max(1);
+        let squares = self.table.squares.at_least(gpu, workgroups * 4)?;
+        let squares =
+            wgpu::BufferBinding { buffer: &squares, offset: 0, size: wgpu::BufferSize::new(workgroups * 4) };
+        let call = [self.gradient(), self.partial()];
+        let plan = self.runs.group(gpu)?;
+        Ok([
+            gradient_norm::dispatch(gpu, mapping, self.runs.run_count.max(1), plan, &call, squares.clone())?,
+            gradient_scale::dispatch(gpu, Limit { square_count: workgroups as u32, ..limit }, squares, result)?,
+        ])
+    }
+
+    /// What must run before the kernels that sum whole runs: the sort, where the GPU sorts, and the partial sums.
+    pub(super) fn dispatches(&self, gpu: &Gpu) -> Result<Vec<Dispatch>> {
+        let mut dispatches = self.runs.sort.clone();
+        dispatches.extend(partial_sums::dispatches(
+            gpu,
+            &self.table.summing,
+            (self.runs.lookup_count, self.levels),
+            self.runs.group(gpu)?,
+            &self.group,
+            self.partial(),
+        )?);
+        Ok(dispatches)
+    }
+}
