@@ -78,6 +78,7 @@ fn main() {
         }
         clipping {
             clipped_gradients_are_those_of_a_plain_computation,
+            pytorchs_norm_has_its_epsilon,
             what_is_below_the_limit_keeps_its_bits,
             a_batch_of_nothing_is_clipped_to_nothing,
             a_nan_is_clipped_in_its_own_row_alone,

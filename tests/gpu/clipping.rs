@@ -155,6 +155,19 @@ fn trained(adam: Adam, width: usize, source: Source) -> State {
     state(&embedding)
 }
 
+pub fn pytorchs_norm_has_its_epsilon() {
+    // A norm of 3e-6 to one of 1e-6: a third in Keras's form, a quarter in PyTorch's.
+    for (clipping, share) in [(Clipping::Norm(1e-6), 1.0 / 3.0), (Clipping::NormPyTorch(1e-6), 0.25)] {
+        for mut embedding in pair(&config(4), &Adam::default().with_clipping(clipping)) {
+            let batch = embedding.batch(&[2]).unwrap();
+            embedding.update(&batch, &[0.0, -3e-6, 0.0, 0.0]).unwrap();
+            let moments = embedding.moments().unwrap().unwrap();
+            let expected = (-3e-6 * share * 0.1) as f32;
+            assert_close("m", &moments.first[9..10], &[expected], |_| 1e-12);
+        }
+    }
+}
+
 pub fn what_is_below_the_limit_keeps_its_bits() {
     for update in [Update::Deferred, Update::Dense, Update::Lazy] {
         let adam = Adam::default().with_update(update);

@@ -305,7 +305,7 @@ pub fn rows_left_alone_for_cycles() {
 /// A rate that is high for an instant at which the ring has just been overwritten shows rows that were not caught up.
 pub fn the_ring_is_read_before_it_is_overwritten() {
     // Row r is touched at step r + 1 alone, and the rates differ from step to step.
-    let rate = |step: u64| if step % 3 == 0 { 1e-2 } else { 1e-4 };
+    let rate = |step: u64| if step.is_multiple_of(3) { 1e-2 } else { 1e-4 };
     let mut long = Long::new(Adam::default().with_weight_decay(0.01), 60, 4);
     for step in 1..=1_700u64 {
         let row = (step - 1) as u32;

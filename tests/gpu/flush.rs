@@ -366,7 +366,7 @@ fn drop_updates(twins: &mut Twins, count: u32, one_encoder: bool) {
 
 pub fn a_dropped_encoder_is_a_step_without_a_gradient() {
     for one_encoder in [true, false] {
-        for count in [1, 3, 180] {
+        for count in [1, 3, 60] {
             let mut twins = Twins::trained();
             drop_updates(&mut twins, count, one_encoder);
             // The next step brings those that were lost; until then a lookup is of the last one submitted.
@@ -498,12 +498,14 @@ pub fn a_second_moment_that_overflows_spoils_no_more_than_in_dense() {
                 let [deferred, dense] = twins.both().map(|table| table.rows(&(0..ROWS).collect::<Vec<_>>()).unwrap());
                 for (element, (deferred, dense)) in deferred.iter().zip(&dense).enumerate() {
                     let what = format!("{large} amsgrad {amsgrad}: element {element}, {deferred} for {dense}");
-                    assert!(deferred.is_finite() || !dense.is_finite(), "{what}");
+                    // Dense makes a NaN of an infinite v at the next step; here it is caught up and divides to nothing,
+                    // which is as good: only a gradient that is no number may make weights such.
+                    assert!(deferred.is_finite(), "{what}");
                     assert!(dense.is_finite() || element == 8 * WIDTH + 3, "{what}");
                 }
             }
             let weights = twins.deferred.weights().unwrap();
-            assert!(weights.iter().enumerate().all(|(at, w)| w.is_finite() || at == 8 * WIDTH + 3));
+            assert!(weights.iter().all(|w| w.is_finite()));
         }
     }
 }

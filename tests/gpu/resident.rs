@@ -39,7 +39,7 @@ fn reported(result: Result<impl std::fmt::Debug, Error>) -> (u64, u32) {
 
 /// Indices with a hot row, `bad` of them outside the table and some of the padding row; and without either.
 fn with_and_without(step: u64, width: usize) -> [(Vec<u32>, Vec<f32>); 2] {
-    let mut all = indices(700, INPUT_DIM, if step % 2 == 0 { Skew::Uniform } else { Skew::Zipf }, step);
+    let mut all = indices(700, INPUT_DIM, if step.is_multiple_of(2) { Skew::Uniform } else { Skew::Zipf }, step);
     for (position, row) in all.iter_mut().enumerate() {
         match position % 6 {
             // More than a chunk of each.
