@@ -346,6 +346,12 @@ mod tests {
         };
         let written = sums.iter().flatten().count();
         assert_eq!(written, lengths.iter().map(|&length| chunks(length)).sum::<usize>(), "{lengths:?}");
+        // Each block knows the run of its first place, and the last one that there is none.
+        for place in (0..=indices.len() as u32).step_by(CHUNK as usize) {
+            let holds = |&&(_, start, end): &&Run| (start..end).contains(&place);
+            let run = starts.iter().find(holds).copied().unwrap_or(NONE);
+            assert_eq!(walk.run_at(place), run, "{lengths:?}, place {place}");
+        }
         // The update of long runs (shared/long_runs.wgsl) meets each of them once.
         let works = 0..(indices.len() as u32).div_ceil(CHUNK);
         let met: Vec<Run> =

@@ -34,7 +34,8 @@ fn run(context: &GpuContext, config: EmbeddingConfig, adam: Adam, resident: bool
     for step in 0..STEPS {
         let (count, skew) = match step % 7 {
             0 | 3 => (300, Skew::Uniform),
-            1 => (700, Skew::Zipf),
+            // More than a tile of the sort.
+            1 => (2_500, Skew::Zipf),
             2 => (150, Skew::Equal),
             4 => (64, Skew::Zipf),
             5 => (0, Skew::Uniform),

@@ -39,7 +39,9 @@ fn reported(result: Result<impl std::fmt::Debug, Error>) -> (u64, u32) {
 
 /// Indices with a hot row, `bad` of them outside the table and some of the padding row; and without either.
 fn with_and_without(step: u64, width: usize) -> [(Vec<u32>, Vec<f32>); 2] {
-    let mut all = indices(700, INPUT_DIM, if step.is_multiple_of(2) { Skew::Uniform } else { Skew::Zipf }, step);
+    // One tile of the sort, and more.
+    let count = if step == 2 || step == 3 { 5_000 } else { 700 };
+    let mut all = indices(count, INPUT_DIM, if step.is_multiple_of(2) { Skew::Uniform } else { Skew::Zipf }, step);
     for (position, row) in all.iter_mut().enumerate() {
         match position % 6 {
             // More than a chunk of each.
@@ -50,7 +52,7 @@ fn with_and_without(step: u64, width: usize) -> [(Vec<u32>, Vec<f32>); 2] {
             _ => {}
         }
     }
-    let gradient = fractions(700 * width, step + 50);
+    let gradient = fractions(count * width, step + 50);
     let kept = |row: u32| row < INPUT_DIM && row != PADDING;
     let good = all.iter().copied().filter(|&row| kept(row)).collect();
     let rows = gradient.chunks_exact(width).zip(&all).filter(|&(_, &row)| kept(row));
