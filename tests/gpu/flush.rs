@@ -1,6 +1,6 @@
 //! Whatever reads or changes a deferred table sees what a dense one holds.
 
-use wgpu_embedding::{Adam, EmbeddingConfig, EpsilonForm, Error, GpuEmbedding, IndexBatch, Update, wgpu};
+use wgpu_embedding::{Adam, EmbeddingConfig, EpsilonForm, Error, GpuEmbedding, IndexBatch, Moments, Update, wgpu};
 
 use crate::support::*;
 
@@ -473,10 +473,24 @@ pub fn a_gradient_that_is_no_number_reaches_its_own_elements() {
             // A moment that is no number is where dense has one, and nowhere else. Dense makes a NaN of an infinite
             // moment, and so does the next update here.
             let [deferred, dense] = twins.both().map(|table| table.moments().unwrap().unwrap());
-            for (deferred, dense) in [(&deferred.first, &dense.first), (&deferred.second, &dense.second)] {
-                let pairs = deferred.iter().zip(dense);
+            let moments = |moments: Moments| [Some(moments.first), Some(moments.second), moments.largest];
+            for (deferred, dense) in moments(deferred).into_iter().flatten().zip(moments(dense).into_iter().flatten())
+            {
+                let pairs = deferred.iter().zip(&dense);
                 assert!(pairs.into_iter().all(|(a, b)| a.is_finite() == b.is_finite()), "{what}: moments");
+                assert!(!deferred[8 * WIDTH + 3].is_finite(), "{what}: moments");
             }
+            // New weights do not mend the moments: the next step without a gradient makes a NaN again, and so does what
+            // was missed.
+            let weights = vec![0.5; ROWS as usize * WIDTH];
+            for table in twins.both() {
+                table.set_weights(&weights).unwrap();
+            }
+            assert_same_bits(&what, &twins.deferred.weights().unwrap(), &weights);
+            twins.miss(3);
+            let [deferred, dense] = twins.both().map(|table| table.rows(&(0..ROWS).collect::<Vec<_>>()).unwrap());
+            assert_eq!(kinds(&deferred), kinds(&dense), "{what}: new weights");
+            assert!(deferred[8 * WIDTH + 3].is_nan(), "{what}: new weights");
         }
     }
 }
