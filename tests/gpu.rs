@@ -192,6 +192,7 @@ fn main() {
     let known_to_fail = trials! {
         flush {
             an_update_right_after_a_dropped_encoder,
+            a_dropped_encoder_with_rows_that_were_due,
             more_dropped_encoders_than_a_horizon,
         }
     };
