@@ -160,3 +160,238 @@ pub(crate) fn partial_slots(lookup_count: u32, levels: u32) -> u64 {
         })
         .sum()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_small_plan_in_full() {
+        let table = TableLayout { input_dim: 10, output_dim: 4, rows_per_shard: 4 };
+        // Row 8 is padding, and 12 is no row.
+        let plan = SortPlan::new(&[5, 2, 5, 8, 2, 5, 12], &table, |row| row < 10 && row != 8).unwrap();
+        let header = [2, 5, 0, 0];
+        let order = [1, 4, 0, 2, 5];
+        let rows = [2, 5];
+        let starts = [0, 2, 5];
+        let blocks = [0, 2];
+        let shards = [0, 1, 2, 2];
+        assert_eq!(plan.words, [&header[..], &order, &rows, &starts, &blocks, &shards].concat());
+        let layout = PlanLayout { lookup_count: 7, order: 4, rows: 9, starts: 11, blocks: 14, shards: 16 };
+        assert_eq!(plan.layout, layout);
+        assert_eq!(plan.rows, rows);
+        assert_eq!((plan.runs, plan.longest), (vec![1, 1, 0], vec![2, 3, 0]));
+        assert_eq!(plan.looked_up, [true, true, true]);
+
+        let empty = SortPlan::new(&[8, 12], &table, |row| row < 10 && row != 8).unwrap();
+        assert_eq!(empty.words, [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(empty.looked_up, [false, false, true]);
+        let nothing = SortPlan::new(&[], &table, |_| true).unwrap();
+        assert_eq!(nothing.words, [0; 10]);
+        assert_eq!(nothing.longest, [0, 0, 0]);
+    }
+
+    /// Row, first place and the place after the last.
+    type Run = (u32, u32, u32);
+
+    const NONE: Run = (0, 0, 0);
+
+    /// The shaders' walk over a plan, function for function: shared/plan.wgsl and shared/partial_slots.wgsl.
+    struct Walk<'a>(&'a SortPlan);
+
+    impl Walk<'_> {
+        fn word(&self, part: u32, number: u32) -> u32 {
+            self.0.words[(part + number) as usize]
+        }
+
+        fn run_count(&self) -> u32 {
+            self.0.words[0]
+        }
+
+        fn kept_count(&self) -> u32 {
+            self.0.words[1]
+        }
+
+        fn run_number(&self, run: u32) -> Run {
+            let PlanLayout { rows, starts, .. } = self.0.layout;
+            (self.word(rows, run), self.word(starts, run), self.word(starts, run + 1))
+        }
+
+        fn run_at(&self, place: u32) -> Run {
+            let run = self.word(self.0.layout.blocks, place / CHUNK);
+            if run >= self.run_count() { NONE } else { self.run_number(run) }
+        }
+
+        fn long_run_from(&self, place: u32, length: u32) -> Run {
+            if place >= self.kept_count() || length >= self.kept_count() - place {
+                return NONE;
+            }
+            let (row, start, end) = self.run_at(place + length);
+            let found = start >= place && start < place + length && end - start > length;
+            if found { (row, start, end) } else { NONE }
+        }
+
+        fn level_slots(&self, length: u32) -> u32 {
+            2 * self.0.layout.lookup_count.div_ceil(length)
+        }
+
+        fn partial_slot(start: u32, length: u32, chunk: u32) -> u32 {
+            2 * (start / length + chunk) + chunk.min(1)
+        }
+
+        /// partial_sums.wgsl for all levels: what each slot holds, as the places that it sums, or nothing. A sum of
+        /// sums must take them in order and without a gap, or it panics.
+        fn partial_sums(&self) -> Vec<Option<(u32, u32)>> {
+            let longest = self.0.longest.iter().copied().max().unwrap();
+            let levels = partial_levels(longest);
+            let mut sums = vec![None; partial_slots(self.0.layout.lookup_count, levels) as usize];
+            let (mut first_slot, mut first_below, mut length) = (0, 0, CHUNK);
+            for level in 0..levels {
+                for slot in 0..self.level_slots(length) {
+                    let place = slot / 2 * length;
+                    let mut run = NONE;
+                    let mut chunk = 0;
+                    if slot % 2 == 0 {
+                        run = self.long_run_from(place, length);
+                    } else if place < self.kept_count() {
+                        run = self.run_at(place);
+                        if run.1 >= place || run.2 - run.1 <= length {
+                            continue;
+                        }
+                        chunk = (place - run.1).div_ceil(length);
+                        if (run.2 - run.1).div_ceil(length) <= chunk {
+                            continue;
+                        }
+                    }
+                    let (_, run_start, run_end) = run;
+                    if run_end == 0 {
+                        continue;
+                    }
+                    let start = run_start + chunk * length;
+                    let places = length.min(run_end - start);
+                    let sum = if level == 0 {
+                        (start, start + places)
+                    } else {
+                        let below = length / CHUNK;
+                        let slots = (0..places.div_ceil(below))
+                            .map(|item| first_below + Self::partial_slot(run_start, below, chunk * CHUNK + item));
+                        joined(&sums, slots)
+                    };
+                    sums[(first_slot + slot) as usize] = Some(sum);
+                }
+                first_below = first_slot;
+                first_slot += self.level_slots(length);
+                length *= CHUNK;
+            }
+            assert_eq!(first_slot as usize, sums.len());
+            sums
+        }
+
+        /// sum_partials.wgsl: the places that a long run's sum takes, in order, and how many sums it adds.
+        fn sum_partials(&self, sums: &[Option<(u32, u32)>], run: Run) -> ((u32, u32), u32) {
+            let places = run.2 - run.1;
+            let (mut first_slot, mut length) = (0, CHUNK);
+            while places.div_ceil(length) > CHUNK {
+                first_slot += self.level_slots(length);
+                length *= CHUNK;
+            }
+            let count = places.div_ceil(length);
+            let slots = (0..count).map(|chunk| first_slot + Self::partial_slot(run.1, length, chunk));
+            (joined(sums, slots), count)
+        }
+    }
+
+    /// What neighbouring sums make together.
+    fn joined(sums: &[Option<(u32, u32)>], slots: impl Iterator<Item = u32>) -> (u32, u32) {
+        let parts = slots.map(|slot| sums[slot as usize].expect("a slot that was written"));
+        parts
+            .reduce(|(start, end), (next, next_end)| {
+                assert_eq!(end, next, "a gap, or an overlap");
+                (start, next_end)
+            })
+            .unwrap()
+    }
+
+    /// Walks the plan of runs of these lengths, of the rows 0, 1, 2 and so on.
+    fn check(lengths: &[u32]) {
+        let lengths: Vec<u32> = lengths.iter().copied().filter(|&length| length > 0).collect();
+        let rows = lengths.len() as u32;
+        let indices: Vec<u32> =
+            (0..).zip(&lengths).flat_map(|(row, &length)| (0..length).map(move |_| row)).collect();
+        let table = TableLayout { input_dim: rows, output_dim: 4, rows_per_shard: rows };
+        let plan = SortPlan::new(&indices, &table, |_| true).unwrap();
+        let walk = Walk(&plan);
+        let sums = walk.partial_sums();
+        let mut starts = Vec::new();
+        let mut start = 0;
+        for (run, &length) in (0..).zip(&lengths) {
+            let found = walk.run_number(run);
+            assert_eq!(found, (run, start, start + length), "{lengths:?}");
+            starts.push(found);
+            // In level k, chunk c holds the places from c * 64^(k + 1) on, from the run's own start.
+            let (mut first_slot, mut chunk_length) = (0, CHUNK);
+            while chunk_length < length {
+                for chunk in 0..length.div_ceil(chunk_length) {
+                    let slot = first_slot + Walk::partial_slot(start, chunk_length, chunk);
+                    let from = start + chunk * chunk_length;
+                    let expected = (from, (from + chunk_length).min(start + length));
+                    assert_eq!(sums[slot as usize], Some(expected), "run {run} of {lengths:?}");
+                }
+                first_slot += walk.level_slots(chunk_length);
+                chunk_length *= CHUNK;
+            }
+            if length > CHUNK {
+                let (places, count) = walk.sum_partials(&sums, found);
+                assert_eq!(places, (start, start + length), "{lengths:?}");
+                assert!((2..=CHUNK).contains(&count));
+            }
+            start += length;
+        }
+        // Nothing else was written: each chunk of a level has a slot of its own.
+        let chunks = |length: u32| {
+            let levels = std::iter::successors(Some(CHUNK), |chunk| Some(chunk * CHUNK));
+            levels.take_while(|&chunk| chunk < length).map(|chunk| length.div_ceil(chunk) as usize).sum::<usize>()
+        };
+        let written = sums.iter().flatten().count();
+        assert_eq!(written, lengths.iter().map(|&length| chunks(length)).sum::<usize>(), "{lengths:?}");
+        // Each block knows the run of its first place, and the last one that there is none.
+        for place in (0..=indices.len() as u32).step_by(CHUNK as usize) {
+            let holds = |&&(_, start, end): &&Run| (start..end).contains(&place);
+            let run = starts.iter().find(holds).copied().unwrap_or(NONE);
+            assert_eq!(walk.run_at(place), run, "{lengths:?}, place {place}");
+        }
+        // The update of long runs (shared/long_runs.wgsl) meets each of them once.
+        let works = 0..(indices.len() as u32).div_ceil(CHUNK);
+        let met: Vec<Run> =
+            works.map(|work| walk.long_run_from(work * CHUNK, CHUNK)).filter(|run| run.2 > 0).collect();
+        starts.retain(|&(_, start, end)| end - start > CHUNK);
+        assert_eq!(met, starts, "{lengths:?}");
+    }
+
+    #[test]
+    fn every_long_run_is_found_and_summed_once() {
+        let lengths = [1, 2, 63, 64, 65, 127, 128, 129, 4_095, 4_096, 4_097, 64 * 64 + 65];
+        for length in lengths {
+            for offset in 0..=70 {
+                check(&[offset, length]);
+                check(&[offset, length, 1, 65, 130, 64, 200]);
+                check(&[200 + offset, length, 63]);
+                check(
+                    &[64; 1].into_iter().chain(vec![1; offset as usize]).chain([length, 4_100]).collect::<Vec<_>>(),
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn every_very_long_run_is_found_and_summed_once() {
+        for length in [262_143, 262_144, 262_145, 300_000] {
+            for offset in [0, 1, 63, 64, 65, 70] {
+                check(&[offset, length, 1, 4_097]);
+                check(&[5_000 + offset, length, 70]);
+            }
+        }
+        // Two that each have three levels, side by side.
+        check(&[3, 262_145, 262_146, 2]);
+    }
+}

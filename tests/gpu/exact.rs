@@ -1,0 +1,65 @@
+//! Dense Adam in f64, element by element: what deferred Adam is held against.
+
+use wgpu_embedding::{Adam, EpsilonForm};
+
+/// One element.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Exact {
+    pub w: f64,
+    pub m: f64,
+    pub v: f64,
+    pub largest: f64,
+}
+
+/// A step's scalars.
+#[derive(Debug, Clone, Copy)]
+pub struct ExactStep {
+    alpha: f64,
+    epsilon: f64,
+    decay: f64,
+    gains: [f64; 2],
+    amsgrad: bool,
+}
+
+impl ExactStep {
+    /// Step `step`, from 1.
+    pub fn new(adam: &Adam, step: u64) -> Self {
+        let root = (1.0 - adam.beta_2.powi(step as i32)).sqrt();
+        let bias_1 = 1.0 - adam.beta_1.powi(step as i32);
+        Self {
+            alpha: adam.learning_rate * root / bias_1,
+            epsilon: if adam.epsilon_form == EpsilonForm::PyTorch { adam.epsilon * root } else { adam.epsilon },
+            decay: 1.0 - adam.learning_rate * adam.weight_decay,
+            // A beta is what the f32 of 1 - beta leaves of it, on all sides.
+            gains: [adam.beta_1, adam.beta_2].map(|beta| f64::from((1.0 - beta) as f32)),
+            amsgrad: adam.amsgrad,
+        }
+    }
+}
+
+impl Exact {
+    pub fn at(weight: f32) -> Self {
+        Self { w: weight.into(), ..Self::default() }
+    }
+
+    pub fn update(&mut self, step: &ExactStep, g: f64) {
+        self.w *= step.decay;
+        self.m += (g - self.m) * step.gains[0];
+        self.v += (g * g - self.v) * step.gains[1];
+        self.largest = self.largest.max(self.v);
+        let s = if step.amsgrad { self.largest } else { self.v };
+        self.w -= step.alpha * self.m / (s.sqrt() + step.epsilon);
+    }
+}
+
+/// The largest difference, in ulp of the largest weight; infinite for a NaN.
+pub fn worst_ulp(got: &[f32], exact: &[Exact]) -> f64 {
+    assert_eq!(got.len(), exact.len());
+    let largest = exact.iter().map(|exact| exact.w.abs()).fold(0.0, f64::max);
+    let ulp = 2f64.powi(largest.log2().floor() as i32 - 23);
+    let error = |(&got, exact): (&f32, &Exact)| {
+        let error = (f64::from(got) - exact.w).abs() / ulp;
+        if error.is_nan() { f64::INFINITY } else { error }
+    };
+    got.iter().zip(exact).map(error).fold(0.0, f64::max)
+}
