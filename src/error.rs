@@ -194,6 +194,18 @@ pub enum Error {
     )]
     Frozen,
 
+    /// So many recorded updates in a row were dropped with their encoders that rows cannot be caught up any more.
+    #[error(
+        "{count} recorded updates in a row were dropped unsubmitted, and at most {most} can be made up for; set_optimizer() \
+         with the same settings goes on from what was submitted, as if these steps had not been"
+    )]
+    DroppedSteps {
+        /// How many were dropped.
+        count: u64,
+        /// How many may be.
+        most: u64,
+    },
+
     /// The device was lost or did not answer.
     #[error("the device failed while {doing}: {reason}")]
     Device {

@@ -121,6 +121,10 @@ fn main() {
             lookups_after_any_number_of_missed_steps,
             lookups_and_updates_on_one_encoder,
             a_dropped_encoder_is_a_step_without_a_gradient,
+            an_update_right_after_a_dropped_encoder,
+            a_dropped_encoder_with_rows_that_were_due,
+            more_dropped_encoders_than_a_horizon,
+            too_many_dropped_encoders,
             a_read_between_record_and_submit,
             flush_has_nothing_to_do_for_other_updates,
             a_gradient_that_is_no_number_reaches_its_own_elements,
@@ -189,14 +193,6 @@ fn main() {
             async_forms_give_the_same,
         }
     };
-    // These fail, and say why; they run with --ignored alone.
-    let known_to_fail = trials! {
-        flush {
-            an_update_right_after_a_dropped_encoder,
-            a_dropped_encoder_with_rows_that_were_due,
-            more_dropped_encoders_than_a_horizon,
-        }
-    };
     let on_the_host = trials! {
         support {
             the_comparison_rejects_what_it_should,
@@ -220,7 +216,6 @@ fn main() {
         }
     };
     let on_the_gpu = on_the_gpu.into_iter().map(|trial| trial.with_ignored_flag(no_adapter));
-    let known_to_fail = known_to_fail.into_iter().map(|trial| trial.with_ignored_flag(true));
-    let trials = on_the_gpu.chain(known_to_fail).chain(on_the_host).collect();
+    let trials = on_the_gpu.chain(on_the_host).collect();
     libtest_mimic::run(&Arguments::from_args(), trials).exit();
 }

@@ -35,7 +35,9 @@ impl GpuEmbedding {
     /// indices are GPU-resident is sorted in the same pass.
     ///
     /// The step is counted, and its learning rate taken, when it is recorded. Steps must be submitted in the order in
-    /// which they were recorded; an encoder that is dropped takes its gradient with it, and the count stays.
+    /// which they were recorded. An encoder that is dropped takes its gradient with it, and the count stays: with
+    /// [`Update::Deferred`](crate::Update::Deferred) it is a step without a gradient, which the next call makes up for;
+    /// with the others it is no step but for the count.
     ///
     /// # Errors
     ///

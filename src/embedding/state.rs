@@ -144,7 +144,6 @@ impl GpuEmbedding {
             )));
         }
         if let Table::Gpu(gpu, table) = &mut self.table {
-            table.flush(gpu)?;
             table.set_optimizer(gpu, &optimizer, self.step_count)?;
         }
         self.optimizer = optimizer;

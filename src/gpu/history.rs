@@ -1,5 +1,8 @@
 //! The history of deferred Adam as the kernels read it (shaders/shared/missed_steps.wgsl), and what each step brings.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use super::device::Gpu;
 use super::kernels::Words;
 use super::kernels::adam::AdamStep;
@@ -32,7 +35,7 @@ pub(crate) fn contents(history: &History, adam: &Adam) -> Vec<Words> {
     quads.extend((0..=history.ring() / POWERS).map(powers(POWERS)));
     let first_step = quads.len();
     quads.resize(first_step + history.ring() as usize * QUADS_PER_STEP as usize, [0; 4]);
-    let (first, changed) = history.changed();
+    let (first, changed) = history.changed(0);
     for (number, (step, rule)) in (first..).zip(changed) {
         let place = first_step + (number % u64::from(history.ring()) * QUADS_PER_STEP) as usize;
         quads[place..][..QUADS_PER_STEP as usize].copy_from_slice(&of_step(step, &rule));
@@ -60,59 +63,165 @@ fn scaled(value: Scaled) -> [u32; 2] {
     [(value.mantissa as f32).to_bits(), value.exponent.wrapping_neg() as u32]
 }
 
+/// What is known of the steps that were recorded: whether they reached the GPU, or were dropped with their encoder.
+#[derive(Debug)]
+pub(crate) struct Deliveries {
+    /// The last step that has, with its work done.
+    done: AtomicU64,
+    /// The first that was dropped since it was last asked; `u64::MAX` if none was.
+    dropped: AtomicU64,
+}
+
+impl Deliveries {
+    /// After `step` steps that have all reached the GPU.
+    pub(crate) fn new(step: u64) -> Self {
+        Self { done: AtomicU64::new(step), dropped: AtomicU64::new(u64::MAX) }
+    }
+
+    /// The first step that was dropped, once.
+    pub(crate) fn take_dropped(&self) -> Option<u64> {
+        let step = self.dropped.swap(u64::MAX, Ordering::Relaxed);
+        (step != u64::MAX).then_some(step)
+    }
+
+    pub(crate) fn put_dropped(&self, step: u64) {
+        self.dropped.fetch_min(step, Ordering::Relaxed);
+    }
+
+    /// Learns what becomes of an encoder with the steps `since..=step`.
+    fn watch(self: &Arc<Self>, encoder: &wgpu::CommandEncoder, since: u64, step: u64) {
+        struct Watch(Arc<Deliveries>, u64, bool);
+        impl Drop for Watch {
+            fn drop(&mut self) {
+                // Not called: the encoder was dropped, and this with it.
+                if !self.2 {
+                    self.0.put_dropped(self.1);
+                }
+            }
+        }
+        let mut watch = Watch(self.clone(), since, false);
+        encoder.on_submitted_work_done(move || {
+            watch.2 = true;
+            watch.0.done.fetch_max(step, Ordering::Relaxed);
+        });
+    }
+}
+
 /// What one recorded step brings to the GPU, in a buffer of its own.
 pub(crate) struct StepData<'a> {
     buffer: wgpu::Buffer,
-    /// From, to and size of each copy into the history.
-    copies: Vec<[u64; 3]>,
-    target: Option<&'a wgpu::Buffer>,
+    /// Copies into the history, before the step's kernels and after them: from, to and size.
+    before: Vec<[u64; 3]>,
+    after: Vec<[u64; 3]>,
+    deferred: Option<&'a Deferred>,
+    /// The first step that it brings.
+    since: u64,
     /// The history after the step.
     pub history: Option<History>,
 }
 
 impl<'a> StepData<'a> {
-    pub(crate) fn new(gpu: &Gpu, adam: &Adam, scalars: &AdamStep, deferred: Option<&'a Deferred>) -> Result<Self> {
+    /// `dropped` is the first step before that has not reached the GPU, if one has not: its part of the history is
+    /// brought again.
+    pub(crate) fn new(
+        gpu: &Gpu,
+        adam: &Adam,
+        scalars: &AdamStep,
+        deferred: Option<&'a Deferred>,
+        dropped: Option<u64>,
+    ) -> Result<Self> {
         let mut bytes = bytemuck::bytes_of(scalars).to_vec();
-        let mut copies = Vec::new();
+        let (mut before, mut after) = (Vec::new(), Vec::new());
+        let mut since = 0;
         let history = deferred.map(|deferred| {
+            if let Some(dropped) = dropped {
+                before = push_changes(&mut bytes, &deferred.history, dropped);
+            }
+            since = dropped.unwrap_or(deferred.history.now() + 1);
             let mut history = deferred.history.clone();
-            history.advance(adam);
+            let done = deferred.deliveries.done.load(Ordering::Relaxed);
+            history.advance(adam, done.min(since - 1));
+            after = push_changes(&mut bytes, &history, since);
             history
         });
-        if let Some(history) = &history {
-            let ring = u64::from(history.ring());
-            let first_step = u64::from(FIRST_POWER + POWERS) + ring / u64::from(POWERS) + 1;
-            let mut copy = |bytes: &mut Vec<u8>, quad: u64, quads: &[Words]| {
-                copies.push([bytes.len() as u64, quad * QUAD_BYTES, size_of_val(quads) as u64]);
-                bytes.extend_from_slice(bytemuck::cast_slice(quads));
-            };
-            copy(&mut bytes, 0, &[clock(history)]);
-            let (first, changed) = history.changed();
-            let quads: Vec<Words> = changed.flat_map(|(step, rule)| of_step(step, &rule)).collect();
-            // The ring's end may lie between them.
-            let place = first % ring;
-            let before_end = (((ring - place) * QUADS_PER_STEP) as usize).min(quads.len());
-            for (place, quads) in [(place, &quads[..before_end]), (0, &quads[before_end..])] {
-                if !quads.is_empty() {
-                    copy(&mut bytes, first_step + place * QUADS_PER_STEP, quads);
-                }
-            }
-        }
         let usage = wgpu::BufferUsages::MAP_WRITE | wgpu::BufferUsages::COPY_SRC;
         let buffer = gpu.allocate_with("step", &bytes, usage)?;
-        Ok(Self { buffer, copies, target: deferred.map(|deferred| &deferred.buffer), history })
+        Ok(Self { buffer, before, after, deferred, since, history })
     }
 
-    /// The scalars, before the step's kernels.
-    pub(crate) fn copy_scalars(&self, encoder: &mut wgpu::CommandEncoder, target: &wgpu::Buffer) {
-        encoder.copy_buffer_to_buffer(&self.buffer, 0, target, 0, size_of::<AdamStep>() as u64);
+    /// Records what the step's kernels need: the scalars, and what an earlier step should have brought.
+    pub(crate) fn record_before(&self, encoder: &mut wgpu::CommandEncoder, scalars: &wgpu::Buffer) {
+        encoder.copy_buffer_to_buffer(&self.buffer, 0, scalars, 0, size_of::<AdamStep>() as u64);
+        self.copy(encoder, &self.before);
     }
 
-    /// The history, after them: they catch rows up to the step before.
-    pub(crate) fn copy_history(&self, encoder: &mut wgpu::CommandEncoder) {
-        for &[from, to, size] in &self.copies {
-            let target = self.target.expect("a history to copy into");
-            encoder.copy_buffer_to_buffer(&self.buffer, from, target, to, size);
+    /// Records the history after the step; its kernels catch rows up to the step before.
+    pub(crate) fn record_after(&self, encoder: &mut wgpu::CommandEncoder) {
+        self.copy(encoder, &self.after);
+    }
+
+    /// Watches the encoder, which has it all.
+    pub(crate) fn recorded(self, encoder: &wgpu::CommandEncoder) -> Option<History> {
+        let history = self.history?;
+        self.deferred?.deliveries.watch(encoder, self.since, history.now());
+        Some(history)
+    }
+
+    fn copy(&self, encoder: &mut wgpu::CommandEncoder, copies: &[[u64; 3]]) {
+        let Some(deferred) = self.deferred else { return };
+        for &[from, to, size] in copies {
+            encoder.copy_buffer_to_buffer(&self.buffer, from, &deferred.buffer, to, size);
         }
     }
+}
+
+/// What steps that were dropped should have brought, for calls that need it before the next step brings it.
+pub(crate) struct Missing<'a> {
+    buffer: wgpu::Buffer,
+    copies: Vec<[u64; 3]>,
+    target: &'a wgpu::Buffer,
+}
+
+impl<'a> Missing<'a> {
+    /// `None` if nothing is missing.
+    pub(crate) fn new(gpu: &Gpu, deferred: &'a Deferred) -> Result<Option<Self>> {
+        let since = deferred.deliveries.dropped.load(Ordering::Relaxed);
+        if since == u64::MAX {
+            return Ok(None);
+        }
+        deferred.check_dropped(since)?;
+        let mut bytes = Vec::new();
+        let copies = push_changes(&mut bytes, &deferred.history, since);
+        let usage = wgpu::BufferUsages::MAP_WRITE | wgpu::BufferUsages::COPY_SRC;
+        Ok(Some(Self { buffer: gpu.allocate_with("history", &bytes, usage)?, copies, target: &deferred.buffer }))
+    }
+
+    pub(crate) fn record(&self, encoder: &mut wgpu::CommandEncoder) {
+        for &[from, to, size] in &self.copies {
+            encoder.copy_buffer_to_buffer(&self.buffer, from, self.target, to, size);
+        }
+    }
+}
+
+/// Adds to `bytes` what has changed since a step, and gives the copies that bring it into the history.
+fn push_changes(bytes: &mut Vec<u8>, history: &History, since: u64) -> Vec<[u64; 3]> {
+    let ring = u64::from(history.ring());
+    let first_step = u64::from(FIRST_POWER + POWERS) + ring / u64::from(POWERS) + 1;
+    let mut copies = Vec::new();
+    let mut push = |quad: u64, quads: &[Words]| {
+        copies.push([bytes.len() as u64, quad * QUAD_BYTES, size_of_val(quads) as u64]);
+        bytes.extend_from_slice(bytemuck::cast_slice(quads));
+    };
+    push(0, &[clock(history)]);
+    let (first, changed) = history.changed(since);
+    let quads: Vec<Words> = changed.flat_map(|(step, rule)| of_step(step, &rule)).collect();
+    // The ring's end may lie between them.
+    let place = first % ring;
+    let before_end = (((ring - place) * QUADS_PER_STEP) as usize).min(quads.len());
+    for (place, quads) in [(place, &quads[..before_end]), (0, &quads[before_end..])] {
+        if !quads.is_empty() {
+            push(first_step + place * QUADS_PER_STEP, quads);
+        }
+    }
+    copies
 }

@@ -181,14 +181,21 @@ mod tests {
         assert_eq!(plan.layout, layout);
         assert_eq!(plan.rows, rows);
         assert_eq!((plan.runs, plan.longest), (vec![1, 1, 0], vec![2, 3, 0]));
-        assert_eq!(plan.looked_up, [true, true, true]);
 
         let empty = SortPlan::new(&[8, 12], &table, |row| row < 10 && row != 8).unwrap();
         assert_eq!(empty.words, [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
-        assert_eq!(empty.looked_up, [false, false, true]);
         let nothing = SortPlan::new(&[], &table, |_| true).unwrap();
         assert_eq!(nothing.words, [0; 10]);
         assert_eq!(nothing.longest, [0, 0, 0]);
+    }
+
+    #[test]
+    fn lookups_by_shard_are_each_shards_positions_rising() {
+        let table = TableLayout { input_dim: 10, output_dim: 4, rows_per_shard: 4 };
+        let (counts, words) = by_shard(&[9, 0, 8, 3, 9, 1], &table);
+        assert_eq!(counts, [3, 0, 3]);
+        assert_eq!(words, [4, 7, 7, 10, 1, 3, 5, 0, 2, 4]);
+        assert_eq!(by_shard(&[], &table), (vec![0; 3], vec![4; 4]));
     }
 
     /// Row, first place and the place after the last.

@@ -5,6 +5,7 @@
 
 use super::batch::GpuLookups;
 use super::device::Gpu;
+use super::history::Missing;
 use super::kernels::{flush, gather, gather_deferred, index_check};
 use super::region::BufferRegion;
 use super::table::GpuTable;
@@ -36,7 +37,9 @@ impl GpuTable {
             None => gather::dispatches(gpu, self, lookups, output)?,
             Some(deferred) => gather_deferred::dispatches(gpu, self, deferred, lookups, output)?,
         });
-        gpu.record(encoder, "embedding lookup", &dispatches, |_| (), |_| ())
+        let missing = self.deferred().map_or(Ok(None), |deferred| Missing::new(gpu, deferred))?;
+        let before = |encoder: &mut wgpu::CommandEncoder| missing.iter().for_each(|missing| missing.record(encoder));
+        gpu.record(encoder, "embedding lookup", &dispatches, before, |_| ())
     }
 
     /// Records the index check by itself.
@@ -57,11 +60,24 @@ impl GpuTable {
     pub(crate) fn record_flush(&self, gpu: &Gpu, encoder: &mut wgpu::CommandEncoder) -> Result<()> {
         let Some(deferred) = self.deferred() else { return Ok(()) };
         let dispatches = flush::dispatches(gpu, self, deferred, 0..self.layout.input_dim)?;
-        gpu.record(encoder, "embedding flush", &dispatches, |_| (), |_| ())
+        let missing = Missing::new(gpu, deferred)?;
+        let before = |encoder: &mut wgpu::CommandEncoder| missing.iter().for_each(|missing| missing.record(encoder));
+        gpu.record(encoder, "embedding flush", &dispatches, before, |_| ())
     }
 
-    /// Brings all rows up to date, in submissions of bounded length.
+    /// Brings all rows up to date, in submissions of bounded length, also with steps that were dropped.
     pub(crate) fn flush(&self, gpu: &Gpu) -> Result<()> {
+        let Some(deferred) = self.deferred() else { return Ok(()) };
+        if let Some(missing) = Missing::new(gpu, deferred)? {
+            let mut encoder = gpu.encoder("embedding history");
+            missing.record(&mut encoder);
+            gpu.submit(encoder)?;
+        }
+        self.flush_submitted(gpu)
+    }
+
+    /// The same up to the last step that was submitted.
+    pub(crate) fn flush_submitted(&self, gpu: &Gpu) -> Result<()> {
         let Some(deferred) = self.deferred() else { return Ok(()) };
         for dispatch in flush::dispatches(gpu, self, deferred, 0..self.layout.input_dim)? {
             let mut encoder = gpu.encoder("embedding flush");

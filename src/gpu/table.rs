@@ -1,9 +1,10 @@
 //! The table on the GPU: shards of weights and moments, and their way from and to the host.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::device::Gpu;
-use super::history;
+use super::history::{self, Deliveries};
 use super::kernels::adam::{self, AdamStep};
 use super::kernels::{self, gather, gather_deferred, index_check};
 use super::layout::{QUAD_BYTES, TableLayout};
@@ -57,6 +58,7 @@ pub(crate) struct Deferred {
     pub history: History,
     /// As the kernels read it.
     pub buffer: wgpu::Buffer,
+    pub deliveries: Arc<Deliveries>,
     pub amsgrad: bool,
     decaying: bool,
 }
@@ -68,7 +70,14 @@ impl Deferred {
         let contents = history::contents(&history, adam);
         let buffer = gpu.allocate("history", size_of_val(&contents[..]) as u64, TABLE_USAGE)?;
         gpu.write(&buffer, 0, bytemuck::cast_slice(&contents))?;
-        Ok(Self { history, buffer, amsgrad: adam.amsgrad, decaying: adam.weight_decay != 0.0 })
+        let deliveries = Arc::new(Deliveries::new(step));
+        Ok(Self { history, buffer, deliveries, amsgrad: adam.amsgrad, decaying: adam.weight_decay != 0.0 })
+    }
+
+    /// Checks that steps which were dropped, `since` and later, can be made up for.
+    pub(crate) fn check_dropped(&self, since: u64) -> Result<()> {
+        let (count, most) = ((self.history.now() + 1).saturating_sub(since), self.history.most_lost());
+        if count > most { Err(Error::DroppedSteps { count, most }) } else { Ok(()) }
     }
 
     /// DECAYING and RING of the kernels that catch rows up.
@@ -172,10 +181,15 @@ impl GpuTable {
         }
     }
 
-    /// Goes on with other settings of the same update and amsgrad, after `step` steps. All rows must be up to date.
+    /// Goes on with other settings of the same update and amsgrad, after `step` steps, from rows that are brought up to date.
+    /// Where too many steps were dropped to make up for, that is up to the last one before.
     pub(crate) fn set_optimizer(&mut self, gpu: &Gpu, adam: &Adam, step: u64) -> Result<()> {
         if self.deferred().is_none() {
             return Ok(());
+        }
+        match self.flush(gpu) {
+            Err(Error::DroppedSteps { .. }) => self.flush_submitted(gpu)?,
+            result => result?,
         }
         // Into a buffer of its own: the history may be longer now, and what is recorded still reads the old one.
         let update = UpdateKind::Deferred(Deferred::new(gpu, self.layout, adam, step)?);
@@ -187,6 +201,9 @@ impl GpuTable {
                 moments.bind(gpu, (uniform, &self.step, weights), &update, self.amsgrad)
             })
             .collect::<Result<_>>()?;
+        for moments in self.shards.iter().filter_map(|shard| shard.moments.as_ref()) {
+            fill(gpu, &moments.last_step, step as u32)?;
+        }
         for (shard, (lookup, update)) in self.shards.iter_mut().zip(groups) {
             shard.lookup_group = lookup;
             shard.update_group = Some(update);
@@ -330,4 +347,14 @@ impl Moments {
             )),
         }
     }
+}
+
+/// Writes one word all over a buffer.
+fn fill(gpu: &Gpu, buffer: &wgpu::Buffer, word: u32) -> Result<()> {
+    let piece = vec![word; (buffer.size().min(PIECE_BYTES) / 4) as usize];
+    for offset in (0..buffer.size()).step_by(PIECE_BYTES as usize) {
+        let words = (buffer.size() - offset).min(PIECE_BYTES) / 4;
+        gpu.write(buffer, offset, bytemuck::cast_slice(&piece[..words as usize]))?;
+    }
+    Ok(())
 }

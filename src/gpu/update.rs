@@ -10,7 +10,7 @@ use super::kernels::{PARTIAL_SUMS, adam_deferred, adam_dense, adam_lazy, flush};
 use super::region::BufferRegion;
 use super::table::{GpuTable, UpdateKind};
 use crate::error::{Error, Result};
-use crate::optimizer::{Adam, Clipping};
+use crate::optimizer::{Adam, Clipping, History};
 
 /// What a summed gradient is multiplied by, beside what [`Adam`]'s own clipping does.
 #[derive(Debug, Clone, Copy)]
@@ -64,7 +64,30 @@ impl GpuTable {
         scale: GradientScale<'_>,
         (adam, step): (&Adam, u64),
     ) -> Result<()> {
-        let dispatches = self.update_dispatches(gpu, gradient, scale, adam)?;
+        let dropped = self.deferred().and_then(|deferred| deferred.deliveries.take_dropped());
+        let recorded = self.record_step(gpu, encoder, gradient, scale, (adam, step), dropped);
+        match (&mut self.update, recorded, dropped) {
+            (Some(UpdateKind::Deferred(deferred)), Ok(Some(history)), _) => deferred.history = history,
+            (Some(UpdateKind::Deferred(deferred)), Err(error), Some(dropped)) => {
+                deferred.deliveries.put_dropped(dropped);
+                return Err(error);
+            }
+            (_, recorded, _) => drop(recorded?),
+        }
+        Ok(())
+    }
+
+    /// Gives the history after the step.
+    fn record_step(
+        &self,
+        gpu: &Gpu,
+        encoder: &mut wgpu::CommandEncoder,
+        gradient: BatchGradient<'_>,
+        scale: GradientScale<'_>,
+        (adam, step): (&Adam, u64),
+        dropped: Option<u64>,
+    ) -> Result<Option<History>> {
+        let dispatches = self.update_dispatches(gpu, gradient, scale, adam, dropped)?;
         // A step's scalars, and what it leaves in the history, travel with the encoder, not with the queue: of two
         // updates recorded before one submit each computes with its own.
         let (factor, source) = match scale {
@@ -72,19 +95,16 @@ impl GpuTable {
             GradientScale::Host(factor) => (factor, None),
             GradientScale::Gpu(region) => (1.0, Some(check_scale(region)?)),
         };
-        let data = StepData::new(gpu, adam, &AdamStep::new(adam, step, factor), self.deferred())?;
+        let scalars = AdamStep::new(adam, step, factor);
+        let data = StepData::new(gpu, adam, &scalars, self.deferred(), dropped)?;
         let before = |encoder: &mut wgpu::CommandEncoder| {
-            data.copy_scalars(encoder, &self.step);
+            data.record_before(encoder, &self.step);
             if let Some(BufferRegion { buffer, offset, .. }) = source {
                 encoder.copy_buffer_to_buffer(buffer, offset, &self.step, u64::from(AdamStep::GRADIENT_SCALE) * 4, 4);
             }
         };
-        gpu.record(encoder, "embedding update", &dispatches, before, |encoder| data.copy_history(encoder))?;
-        let history = data.history;
-        if let (Some(UpdateKind::Deferred(deferred)), Some(history)) = (&mut self.update, history) {
-            deferred.history = history;
-        }
-        Ok(())
+        gpu.record(encoder, "embedding update", &dispatches, before, |encoder| data.record_after(encoder))?;
+        Ok(data.recorded(encoder))
     }
 
     fn update_dispatches(
@@ -93,12 +113,18 @@ impl GpuTable {
         gradient: BatchGradient<'_>,
         scale: GradientScale<'_>,
         adam: &Adam,
+        dropped: Option<u64>,
     ) -> Result<Vec<Dispatch>> {
         let kind = self.update.as_ref().ok_or(Error::Frozen)?;
-        let mut dispatches = match self.deferred() {
-            Some(deferred) => flush::dispatches(gpu, self, deferred, deferred.history.due())?,
-            None => Vec::new(),
-        };
+        let mut dispatches = Vec::new();
+        if let Some(deferred) = self.deferred() {
+            let history = &deferred.history;
+            let since = dropped.unwrap_or(history.now() + 1);
+            deferred.check_dropped(since)?;
+            for rows in history.due(since) {
+                dispatches.extend(flush::dispatches(gpu, self, deferred, rows)?);
+            }
+        }
         let sums = self.sums(gpu, gradient)?;
         dispatches.extend(sums.dispatches(gpu)?);
         let update = Update {
@@ -175,7 +201,7 @@ mod tests {
         let (lookups, runs) = upload(gpu, &Arc::default(), &layout, indices, &plan).unwrap();
         let buffer = gpu.allocate("test", indices.len() as u64 * 256, wgpu::BufferUsages::STORAGE).unwrap();
         let gradient = BatchGradient { runs: &runs, region: (&buffer).into() };
-        let update = table.update_dispatches(gpu, gradient, GradientScale::None, &Adam::default()).unwrap();
+        let update = table.update_dispatches(gpu, gradient, GradientScale::None, &Adam::default(), None).unwrap();
         let whole = buffer.as_entire_buffer_binding();
         let lookup = gather_deferred::dispatches(gpu, &table, table.deferred().unwrap(), &lookups, whole).unwrap();
         (lookup.len() + update.len(), table.shards.len())

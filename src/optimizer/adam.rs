@@ -52,8 +52,8 @@ pub enum Clipping {
     /// The whole table's gradient `g` to a Euclidean norm of `limit`, `g * limit / max(norm, limit)`: Keras's `clipnorm`,
     /// and its `global_clipnorm` where the table is the only parameter.
     ///
-    /// The norm is computed in f32 on the GPU, in a fixed order. Where it is not a number, because a gradient is not, no
-    /// row is scaled: the others are not lost for it.
+    /// The norm is computed in f32 on the GPU, in a fixed order; one past 1.8e19 counts as infinite. Where it is not a
+    /// number, because a gradient is not, no row is scaled: the others are not lost for it.
     Norm(f64),
     /// The same as PyTorch's `clip_grad_norm_` has it: `g * min(1, limit / (norm + 1e-6))`.
     NormPyTorch(f64),

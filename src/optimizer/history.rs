@@ -28,6 +28,7 @@
 //! the last `horizon` rules change at a step. Everything is f64 here.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 
 use super::Adam;
 use crate::error::{Error, Result};
@@ -114,7 +115,8 @@ pub(crate) struct History {
     cycle: u32,
     input_dim: u32,
     now: u64,
-    /// The last steps, up to now: the horizon of them, and the one before, whose rule has just become final.
+    /// The last steps, up to now: the horizon of them, the one before, whose rule has just become final, and those before
+    /// whose rules may not have reached the GPU.
     steps: VecDeque<Step>,
 }
 
@@ -168,12 +170,16 @@ impl History {
     }
 
     /// Goes on by one step with these settings, of which only the learning rate and the weight decay may have changed.
-    pub(crate) fn advance(&mut self, adam: &Adam) {
-        self.now += 1;
-        let step = self.step(adam, self.decay().times(1.0 - adam.learning_rate * adam.weight_decay));
-        if self.steps.len() > self.terms.len() {
+    /// `delivered` is the last step that is known to have reached the GPU with all before it.
+    pub(crate) fn advance(&mut self, adam: &Adam, delivered: u64) {
+        // Where nobody ever says what was delivered, this must end.
+        let needed =
+            delivered.saturating_add(1).max((self.now + 1).saturating_sub(self.cycle.into())).min(self.now + 1);
+        while self.first() < needed.saturating_sub(self.horizon().into()) {
             self.steps.pop_front();
         }
+        self.now += 1;
+        let step = self.step(adam, self.decay().times(1.0 - adam.learning_rate * adam.weight_decay));
         let bias = step.epsilon / self.epsilon;
         for (earlier, &[p, e]) in self.steps.iter_mut().rev().zip(&self.terms) {
             let mut power = step.step_size * p;
@@ -227,18 +233,44 @@ impl History {
         self.root
     }
 
-    /// The steps whose rules have changed at the last one, oldest first: the number of the first of them, and they.
-    pub(crate) fn changed(&self) -> (u64, impl Iterator<Item = (&Step, Rule)>) {
-        let first = self.now + 1 - self.steps.len() as u64;
-        (first, self.steps.iter().map(|step| (step, self.rule(step))))
+    /// The number of the oldest step that is kept.
+    fn first(&self) -> u64 {
+        self.now + 1 - self.steps.len() as u64
     }
 
-    /// The rows to catch up before the next step, whoever holds them: in `cycle` steps each row once.
-    pub(crate) fn due(&self) -> std::ops::Range<u32> {
+    /// The steps whose rules have changed at step `since` or later, oldest first: the number of the first of them, and
+    /// they.
+    pub(crate) fn changed(&self, since: u64) -> (u64, impl Iterator<Item = (&Step, Rule)>) {
+        let first = self.first().max(since.saturating_sub(self.horizon().into()));
+        let skipped = (first - self.first()) as usize;
+        (first, self.steps.iter().skip(skipped).map(|step| (step, self.rule(step))))
+    }
+
+    /// Steps that may be lost in a row, so that no row falls behind by more than is remembered.
+    pub(crate) fn most_lost(&self) -> u64 {
+        self.cycle.into()
+    }
+
+    /// The rows to catch up before the next step, whoever holds them, where those due before step `since` or later have not
+    /// been: in `cycle` steps each row once.
+    pub(crate) fn due(&self, since: u64) -> Vec<Range<u32>> {
+        let mut due: Vec<Range<u32>> = Vec::new();
+        for step in since.min(self.now + 1)..=self.now + 1 {
+            let rows = self.due_before(step);
+            match due.last_mut() {
+                Some(last) if last.end == rows.start => last.end = rows.end,
+                _ if rows.is_empty() => {}
+                _ => due.push(rows),
+            }
+        }
+        due
+    }
+
+    fn due_before(&self, step: u64) -> Range<u32> {
         /// Rows are caught up in groups of so many, for a dispatch has a price.
         const GROUP: u64 = 1024;
         let groups = u64::from(self.input_dim).div_ceil(GROUP);
-        let phase = self.now % u64::from(self.cycle);
+        let phase = (step - 1) % u64::from(self.cycle);
         let row = |phase: u64| (groups * phase / u64::from(self.cycle) * GROUP).min(self.input_dim.into()) as u32;
         let end = if phase + 1 == u64::from(self.cycle) { self.input_dim } else { row(phase + 1) };
         row(phase)..end
@@ -348,12 +380,12 @@ mod tests {
 
     fn advanced_to(history: &mut History, adam: &Adam, step: u64) {
         while history.now < step {
-            history.advance(&adam.with_learning_rate(rate(history.now + 1)));
+            history.advance(&adam.with_learning_rate(rate(history.now + 1)), history.now);
         }
     }
 
     fn rule_of(history: &History, start: u64) -> Rule {
-        let (first, mut changed) = history.changed();
+        let (first, mut changed) = history.changed(history.now);
         changed.nth((start - first) as usize).unwrap().1
     }
 
@@ -404,7 +436,7 @@ mod tests {
             let rule = rule_of(&history, start);
             // At the next step it is still among those that are handed out, and as it was.
             advanced_to(&mut history, &adam, start + horizon + 1);
-            assert_eq!(history.changed().0, start + 1);
+            assert_eq!(history.changed(history.now).0, start + 1);
             for root in [rule.least_root, 1e-5, 1e-2] {
                 let root = root.max(rule.least_root);
                 let exact = exact_sum(&adam, start, 4 * horizon, root);
@@ -427,12 +459,16 @@ mod tests {
                 let mut longest = 0;
                 for now in first..first + cycle {
                     history.now = now;
-                    let due = history.due();
+                    let due = history.due_before(now + 1);
                     assert!(due.start == end && due.end >= end, "{input_dim} rows, step {now}: {due:?} after {end}");
                     longest = longest.max(due.len());
                     end = due.end;
                 }
                 assert_eq!(end, input_dim);
+                // What steps in a row owe is owed together.
+                history.now = first + cycle - 1;
+                let due = history.due(first + 1);
+                assert!(due.len() == 1 && due[0] == (0..input_dim), "{due:?}");
                 // A step's share, rounded up to a group.
                 assert!(longest as u64 <= u64::from(input_dim).div_ceil(cycle) + 1_024, "{input_dim}: {longest}");
             }
