@@ -44,7 +44,7 @@ fn adam_deferred(
         bit <<= 1u;
     }
     bit = 1u;
-    for (var quad = part; quad < QUADS && left != 0u; quad += THREADS) {
+    for (var quad = part; quad < QUADS && TERMS && left != 0u; quad += THREADS) {
         if (left & bit) != 0u {
             let old = load_quad(row * QUADS + quad);
             let current = catch_up(missed, old, sum_by_terms(missed, old.s));

@@ -40,7 +40,7 @@ fn flush(
         bit <<= 1u;
     }
     bit = 1u;
-    for (var quad = part; quad < QUADS && left != 0u; quad += THREADS) {
+    for (var quad = part; quad < QUADS && TERMS && left != 0u; quad += THREADS) {
         if (left & bit) != 0u {
             let old = load_quad(row * QUADS + quad);
             store_quad(row * QUADS + quad, catch_up(missed, old, sum_by_terms(missed, old.s)));

@@ -44,7 +44,7 @@ fn gather_deferred(
             bit <<= 1u;
         }
         bit = 1u;
-        for (var quad = part; quad < QUADS && left != 0u; quad += THREADS) {
+        for (var quad = part; quad < QUADS && TERMS && left != 0u; quad += THREADS) {
             if (left & bit) != 0u {
                 let place = local_row * QUADS + quad;
                 let m = first_moment[place];

@@ -15,6 +15,8 @@
 // Parts: row.
 
 override DECAYING: bool;
+// Whether there are steps in the history whose rule does not cover all elements.
+override TERMS: bool;
 
 // Words 0 .. 3: now, and C_now's mantissa and exponent; the horizon. Then 256 quads (beta_1^i, beta_2^i, r^i, 0), then
 // RING / 256 + 1 of the same at i * 256, then RING steps of three quads each, step t in place t % RING:
@@ -93,17 +95,21 @@ fn sum_by_terms(missed: Missed, s_squared: vec4<f32>) -> vec4<f32> {
 }
 
 // Whether the rule gives the sum for these elements; where m = 0 there is none to give. s_squared is v, or v_hat with
-// amsgrad. Past 1e18 its root's square is near the end of f32, or beyond it.
+// amsgrad.
 fn rule_covers(missed: Missed, m: vec4<f32>, s_squared: vec4<f32>) -> bool {
-    let root = sqrt(s_squared);
+    if !TERMS {
+        return true;
+    }
     // Not the opposite, which a NaN would pass.
-    let inside = (root >= vec4<f32>(missed.least_root)) & (root <= vec4<f32>(1e18));
-    return all(inside | (m == vec4<f32>()));
+    return all((sqrt(s_squared) >= vec4<f32>(missed.least_root)) | (m == vec4<f32>()));
 }
 
 fn sum_by_rule(missed: Missed, s_squared: vec4<f32>) -> vec4<f32> {
     let root = sqrt(s_squared);
-    return (missed.rule.x * root + missed.rule.y) / (s_squared + missed.rule.z * root + missed.rule.w);
+    // Near the end of f32, and beyond it, epsilon is nothing, and the square must not be infinite above and below.
+    let large = root > vec4<f32>(1e18);
+    let above = select(missed.rule.x * root + missed.rule.y, vec4<f32>(missed.rule.x), large);
+    return above / select(s_squared + missed.rule.z * root + missed.rule.w, root, large);
 }
 
 // The weights after the steps missed.

@@ -8,7 +8,7 @@ use super::kernels::Words;
 use super::kernels::adam::AdamStep;
 use super::table::Deferred;
 use crate::error::Result;
-use crate::optimizer::{Adam, History, Rule, Scaled, Step};
+use crate::optimizer::{Adam, History, Scaled, Step};
 
 /// Powers in a table; `POWERS` in missed_steps.wgsl.
 pub(crate) const POWERS: u32 = 256;
@@ -36,9 +36,9 @@ pub(crate) fn contents(history: &History, adam: &Adam) -> Vec<Words> {
     let first_step = quads.len();
     quads.resize(first_step + history.ring() as usize * QUADS_PER_STEP as usize, [0; 4]);
     let (first, changed) = history.changed(0);
-    for (number, (step, rule)) in (first..).zip(changed) {
+    for (number, step) in (first..).zip(changed) {
         let place = first_step + (number % u64::from(history.ring()) * QUADS_PER_STEP) as usize;
-        quads[place..][..QUADS_PER_STEP as usize].copy_from_slice(&of_step(step, &rule));
+        quads[place..][..QUADS_PER_STEP as usize].copy_from_slice(&of_step(step));
     }
     quads
 }
@@ -48,9 +48,10 @@ fn clock(history: &History) -> Words {
     [history.now() as u32, mantissa, exponent, history.horizon()]
 }
 
-fn of_step(step: &Step, rule: &Rule) -> [Words; QUADS_PER_STEP as usize] {
+fn of_step(step: &Step) -> [Words; QUADS_PER_STEP as usize] {
     let bits = |value: f64| (value as f32).to_bits();
     let [mantissa, exponent] = scaled(step.decay);
+    let rule = &step.rule;
     [
         [rule.p, rule.a, rule.b, rule.c].map(bits),
         [bits(rule.least_root), mantissa, exponent, 0],
@@ -214,7 +215,7 @@ fn push_changes(bytes: &mut Vec<u8>, history: &History, since: u64) -> Vec<[u64;
     };
     push(0, &[clock(history)]);
     let (first, changed) = history.changed(since);
-    let quads: Vec<Words> = changed.flat_map(|(step, rule)| of_step(step, &rule)).collect();
+    let quads: Vec<Words> = changed.flat_map(of_step).collect();
     // The ring's end may lie between them.
     let place = first % ring;
     let before_end = (((ring - place) * QUADS_PER_STEP) as usize).min(quads.len());

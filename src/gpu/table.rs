@@ -80,9 +80,10 @@ impl Deferred {
         if count > most { Err(Error::DroppedSteps { count, most }) } else { Ok(()) }
     }
 
-    /// DECAYING and RING of the kernels that catch rows up.
-    pub(crate) fn constants(&self) -> [f64; 2] {
-        [f64::from(u8::from(self.decaying)), self.history.ring().into()]
+    /// DECAYING, TERMS and RING of the kernels that catch rows up.
+    pub(crate) fn constants(&self) -> [f64; 3] {
+        let [decaying, terms] = [self.decaying, self.history.needs_terms()].map(|flag| f64::from(u8::from(flag)));
+        [decaying, terms, self.history.ring().into()]
     }
 }
 

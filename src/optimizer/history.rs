@@ -80,7 +80,7 @@ impl Scaled {
 }
 
 /// The sum over the missed steps, for rows last updated at one step: `(p s + a) / (s^2 + b s + c)`.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Rule {
     pub p: f64,
     pub a: f64,
@@ -88,6 +88,48 @@ pub(crate) struct Rule {
     pub c: f64,
     /// The least s for which it holds.
     pub least_root: f64,
+}
+
+impl Rule {
+    /// Where nothing moves; c keeps the division whole.
+    fn of_none() -> Self {
+        Self { p: 0.0, a: 0.0, b: 0.0, c: 1.0, least_root: 0.0 }
+    }
+
+    fn new(step: &Step, epsilon: f64) -> Self {
+        let [mass, m1, m2, m3, m4] = step.moments;
+        if mass <= 0.0 || mass.is_nan() {
+            return Self::of_none();
+        }
+        // Central moments.
+        let (d, m2, m3, m4) = (m1 / mass, m2 / mass, m3 / mass, m4 / mass);
+        let mean = step.nodes[0] + d;
+        let variance = m2 - d * d;
+        let third = m3 - 3.0 * d * m2 + 2.0 * d.powi(3);
+        let fourth = m4 - 4.0 * d * m3 + 6.0 * d * d * m2 - 3.0 * d.powi(4);
+        // The weights' and nodes' sums; with one node, E1 = E2 = mean.
+        let (w1, e1, w2, e2, spread) = if variance <= 1e-20 * mean * mean {
+            (mass, mean, 0.0, mean, 0.0)
+        } else {
+            let skew = third / variance;
+            let h = (variance + skew * skew / 4.0).sqrt();
+            let (x1, x2) = (skew / 2.0 - h, skew / 2.0 + h);
+            let spread = fourth - third * skew - variance * variance;
+            (mass * x2 / (x2 - x1), mean + x1, -mass * x1 / (x2 - x1), mean + x2, spread.max(0.0))
+        };
+        let [first, last] = step.nodes;
+        let least_root = epsilon * ((spread * (last / first) / RULE_ERROR).sqrt().sqrt() - first);
+        let c = epsilon * epsilon * e1 * e2;
+        // Where c vanishes in f32, s must not vanish beside it.
+        let smallest = if c < f64::from(f32::MIN_POSITIVE) { 1e-18 } else { 0.0 };
+        Self {
+            p: mass,
+            a: epsilon * (w1 * e2 + w2 * e1),
+            b: epsilon * (e1 + e2),
+            c,
+            least_root: least_root.max(smallest) * 1.001,
+        }
+    }
 }
 
 /// What is kept of one step.
@@ -103,6 +145,8 @@ pub(crate) struct Step {
     nodes: [f64; 2],
     /// The sums of `p (e - nodes[0])^i`, over the steps after this one.
     moments: [f64; 5],
+    /// What they give.
+    pub rule: Rule,
 }
 
 /// See the module.
@@ -118,6 +162,8 @@ pub(crate) struct History {
     /// The last steps, up to now: the horizon of them, the one before, whose rule has just become final, and those before
     /// whose rules may not have reached the GPU.
     steps: VecDeque<Step>,
+    /// The last step that gave a rule which does not cover all elements.
+    last_uncovered: Option<u64>,
 }
 
 impl History {
@@ -141,6 +187,7 @@ impl History {
             input_dim,
             now,
             steps: VecDeque::with_capacity(horizon as usize + 2),
+            last_uncovered: None,
         };
         history.steps.push_back(history.step(adam, Scaled::ONE));
         Ok(history)
@@ -195,6 +242,10 @@ impl History {
                 *moment += power;
                 power *= node - earlier.nodes[0];
             }
+            earlier.rule = Rule::new(earlier, self.epsilon);
+            if earlier.rule.least_root > 0.0 {
+                self.last_uncovered = Some(self.now);
+            }
         }
         self.steps.push_back(step);
     }
@@ -205,7 +256,7 @@ impl History {
             0 => (0.0, adam.epsilon),
             now => (adam.step_size(now), adam.step_epsilon(now)),
         };
-        Step { step_size, epsilon, decay, nodes: [0.0; 2], moments: [0.0; 5] }
+        Step { step_size, epsilon, decay, nodes: [0.0; 2], moments: [0.0; 5], rule: Rule::of_none() }
     }
 
     /// The last step that rows are caught up to.
@@ -240,10 +291,15 @@ impl History {
 
     /// The steps whose rules have changed at step `since` or later, oldest first: the number of the first of them, and
     /// they.
-    pub(crate) fn changed(&self, since: u64) -> (u64, impl Iterator<Item = (&Step, Rule)>) {
+    pub(crate) fn changed(&self, since: u64) -> (u64, impl Iterator<Item = &Step>) {
         let first = self.first().max(since.saturating_sub(self.horizon().into()));
         let skipped = (first - self.first()) as usize;
-        (first, self.steps.iter().skip(skipped).map(|step| (step, self.rule(step))))
+        (first, self.steps.iter().skip(skipped))
+    }
+
+    /// Whether a rule in the ring does not cover all elements, so that sums are to be done term by term too.
+    pub(crate) fn needs_terms(&self) -> bool {
+        self.last_uncovered.is_some_and(|step| self.now - step <= self.ring().into())
     }
 
     /// Steps that may be lost in a row, so that no row falls behind by more than is remembered.
@@ -274,43 +330,6 @@ impl History {
         let row = |phase: u64| (groups * phase / u64::from(self.cycle) * GROUP).min(self.input_dim.into()) as u32;
         let end = if phase + 1 == u64::from(self.cycle) { self.input_dim } else { row(phase + 1) };
         row(phase)..end
-    }
-
-    fn rule(&self, step: &Step) -> Rule {
-        let [mass, m1, m2, m3, m4] = step.moments;
-        if mass <= 0.0 || mass.is_nan() {
-            // Nothing moves; c keeps the division whole.
-            return Rule { c: 1.0, ..Rule::default() };
-        }
-        // Central moments.
-        let (d, m2, m3, m4) = (m1 / mass, m2 / mass, m3 / mass, m4 / mass);
-        let mean = step.nodes[0] + d;
-        let variance = m2 - d * d;
-        let third = m3 - 3.0 * d * m2 + 2.0 * d.powi(3);
-        let fourth = m4 - 4.0 * d * m3 + 6.0 * d * d * m2 - 3.0 * d.powi(4);
-        // The weights' and nodes' sums; with one node, E1 = E2 = mean.
-        let (w1, e1, w2, e2, spread) = if variance <= 1e-20 * mean * mean {
-            (mass, mean, 0.0, mean, 0.0)
-        } else {
-            let skew = third / variance;
-            let h = (variance + skew * skew / 4.0).sqrt();
-            let (x1, x2) = (skew / 2.0 - h, skew / 2.0 + h);
-            let spread = fourth - third * skew - variance * variance;
-            (mass * x2 / (x2 - x1), mean + x1, -mass * x1 / (x2 - x1), mean + x2, spread.max(0.0))
-        };
-        let epsilon = self.epsilon;
-        let [first, last] = step.nodes;
-        let least_root = epsilon * ((spread * (last / first) / RULE_ERROR).sqrt().sqrt() - first);
-        let c = epsilon * epsilon * e1 * e2;
-        // Where c vanishes in f32, s must not vanish beside it.
-        let smallest = if c < f64::from(f32::MIN_POSITIVE) { 1e-18 } else { 0.0 };
-        Rule {
-            p: mass,
-            a: epsilon * (w1 * e2 + w2 * e1),
-            b: epsilon * (e1 + e2),
-            c,
-            least_root: least_root.max(smallest) * 1.001,
-        }
     }
 }
 
@@ -386,7 +405,7 @@ mod tests {
 
     fn rule_of(history: &History, start: u64) -> Rule {
         let (first, mut changed) = history.changed(history.now);
-        changed.nth((start - first) as usize).unwrap().1
+        changed.nth((start - first) as usize).unwrap().rule
     }
 
     #[test]

@@ -11,7 +11,7 @@ row_builds!(
     "adam_deferred",
     DEFERRED_TABLE,
     ["shared/missed_steps.wgsl", "shared/catch_up.wgsl", "adam_deferred.wgsl"],
-    ["DECAYING", "RING"],
+    ["DECAYING", "TERMS", "RING"],
     [("POWERS", POWERS), ("FIRST_POWER", FIRST_POWER)]
 );
 

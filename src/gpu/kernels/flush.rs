@@ -21,7 +21,7 @@ pub static KERNEL: Kernel = Kernel {
         part!("flush.wgsl"),
     ],
     groups: &[adam::DEFERRED_TABLE, ROWS],
-    constants: &["DIM", "QUADS", "THREADS", "AMSGRAD", "CLIPPED", "DECAYING", "RING"],
+    constants: &["DIM", "QUADS", "THREADS", "AMSGRAD", "CLIPPED", "DECAYING", "TERMS", "RING"],
     mirrored: &[("WORKGROUP_SIZE", WORKGROUP_SIZE), ("POWERS", POWERS), ("FIRST_POWER", FIRST_POWER)],
 };
 

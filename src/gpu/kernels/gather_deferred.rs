@@ -22,7 +22,7 @@ macro_rules! build {
                 part!("gather_deferred.wgsl"),
             ],
             groups: &[TABLE, $batch, $call],
-            constants: &["DIM", "QUADS", "THREADS", "DECAYING", "RING"],
+            constants: &["DIM", "QUADS", "THREADS", "DECAYING", "TERMS", "RING"],
             mirrored: &[("WORKGROUP_SIZE", WORKGROUP_SIZE), ("POWERS", POWERS), ("FIRST_POWER", FIRST_POWER)],
         }
     };
