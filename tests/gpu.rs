@@ -108,6 +108,7 @@ fn main() {
             deferred_gives_the_same_bits_everywhere,
             deferred_with_all_extras_gives_the_same_bits_everywhere,
             lazy_gives_the_same_bits_everywhere,
+            a_million_rows_train_like_a_few,
             dense_gives_the_same_bits_everywhere,
             hot_rows_sum_to_the_references_bits,
         }
@@ -166,6 +167,7 @@ fn main() {
             bad_indices_and_padding_leave_no_trace,
             a_batch_of_none_and_one_of_bad_indices_are_empty_steps,
             each_update_sorts_what_the_buffer_then_holds,
+            four_million_lookups_train_as_if_sorted_on_the_host,
         }
         scatter_add {
             whole_numbers_agree_bit_for_bit,

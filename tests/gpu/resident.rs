@@ -148,3 +148,22 @@ pub fn each_update_sorts_what_the_buffer_then_holds() {
         assert!(state(&recorded) == state(&twin), "{adam:?}");
     }
 }
+
+pub fn four_million_lookups_train_as_if_sorted_on_the_host() {
+    let count = 1 << 22;
+    let config = EmbeddingConfig::new(1_000_000, 4).with_max_shard_bytes(10 << 20).with_seed(6);
+    // Some rows once, and one in a tenth of the lookups: partial sums of three levels.
+    let mut rows = indices(count, 1_000_000, Skew::Uniform, 1);
+    rows.iter_mut().step_by(10).for_each(|row| *row = 777_777);
+    let gradient = buffer(&whole_numbers(count * 4, 2));
+    let [on_the_gpu, on_the_host] = [true, false].map(|is_resident| {
+        let mut embedding = GpuEmbedding::new(&context(), config.clone(), Adam::default()).unwrap();
+        let batch = match is_resident {
+            true => resident(&embedding, &rows),
+            false => embedding.batch(&rows).unwrap(),
+        };
+        embedding.update(&batch, &gradient).unwrap();
+        bits(&embedding.weights().unwrap())
+    });
+    assert!(on_the_gpu == on_the_host);
+}
