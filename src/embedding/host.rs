@@ -108,7 +108,7 @@ impl GpuEmbedding {
         let region = self.gradient_region(&gpu, batch, gradient, &mut uploaded)?;
         let mut encoder = gpu.encoder("embedding update");
         let scale = scale.map_or(GradientScale::None, GradientScale::Host);
-        self.encode_update(&mut encoder, batch, region, scale)?;
+        self.encode_update("update", &mut encoder, batch, region, scale)?;
         gpu.submit(encoder)
     }
 

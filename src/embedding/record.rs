@@ -41,23 +41,16 @@ impl GpuEmbedding {
     ///
     /// # Errors
     ///
-    /// [`Error::NeedsGpu`] on the CPU reference; [`Error::Frozen`]; [`Error::BatchMismatch`]; [`Error::BufferTooSmall`], [`Error::BufferUsage`],
-    /// [`Error::BufferAlignment`], [`Error::TooLarge`] and [`Error::ForeignObject`] of `gradient`. After an error
-    /// nothing was recorded and no step counted.
+    /// [`Error::NeedsGpu`] on the CPU reference; [`Error::Frozen`]; [`Error::BatchMismatch`]; [`Error::BufferTooSmall`],
+    /// [`Error::BufferUsage`], [`Error::BufferAlignment`], [`Error::TooLarge`] and [`Error::ForeignObject`] of `gradient`;
+    /// [`Error::DroppedSteps`]. After an error nothing was recorded and no step counted.
     pub fn record_update<'a>(
         &mut self,
         encoder: &mut wgpu::CommandEncoder,
         batch: &IndexBatch,
         gradient: impl Into<BufferRegion<'a>>,
     ) -> Result<()> {
-        self.gpu_table("record_update")?;
-        if !self.trainable {
-            return Err(Error::Frozen);
-        }
-        batch.check_made_by(&self.maker)?;
-        self.encode_update(encoder, batch, gradient.into(), GradientScale::None)?;
-        hold(encoder, batch);
-        Ok(())
+        self.encode_update("record_update", encoder, batch, gradient.into(), GradientScale::None)
     }
 
     /// As [`record_update`](Self::record_update), with the gradient first multiplied by `scale`, one f32 that an earlier pass
@@ -77,14 +70,8 @@ impl GpuEmbedding {
         gradient: impl Into<BufferRegion<'a>>,
         scale: impl Into<BufferRegion<'b>>,
     ) -> Result<()> {
-        self.gpu_table("record_update_scaled")?;
-        if !self.trainable {
-            return Err(Error::Frozen);
-        }
-        batch.check_made_by(&self.maker)?;
-        self.encode_update(encoder, batch, gradient.into(), GradientScale::Gpu(scale.into()))?;
-        hold(encoder, batch);
-        Ok(())
+        let scale = GradientScale::Gpu(scale.into());
+        self.encode_update("record_update_scaled", encoder, batch, gradient.into(), scale)
     }
 
     /// Records the Euclidean norm of the summed gradient, as a dense gradient of the table has it, into `output`: one f32.
@@ -166,18 +153,24 @@ impl GpuEmbedding {
     /// Counts the step.
     pub(super) fn encode_update(
         &mut self,
+        call: &'static str,
         encoder: &mut wgpu::CommandEncoder,
         batch: &IndexBatch,
         region: BufferRegion<'_>,
         scale: GradientScale<'_>,
     ) -> Result<()> {
-        let Table::Gpu(gpu, table) = &mut self.table else { return Err(Error::NeedsGpu { call: "update" }) };
+        let Table::Gpu(gpu, table) = &mut self.table else { return Err(Error::NeedsGpu { call }) };
+        if !self.trainable {
+            return Err(Error::Frozen);
+        }
+        batch.check_made_by(&self.maker)?;
         let gradient = BatchGradient { runs: batch.runs()?, region };
         table.record_update(gpu, encoder, gradient, scale, (&self.optimizer, self.step_count + 1))?;
         self.step_count += 1;
         if let BatchData::Resident { lookups, .. } = &batch.data {
             table.record_check(gpu, encoder, lookups)?;
         }
+        hold(encoder, batch);
         Ok(())
     }
 
