@@ -79,8 +79,8 @@ impl GpuContext {
     ///
     /// # Errors
     ///
-    /// [`Error::NoAdapter`] says what to install; [`Error::AdapterNotFound`], [`Error::NoDevice`] and [`Error::DeviceLimit`] if there is an
-    /// adapter that will not do.
+    /// [`Error::NoAdapter`] says what to install; [`Error::AdapterNotFound`], [`Error::NoDevice`] and
+    /// [`Error::DeviceLimit`] if there is an adapter that will not do.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn gpu() -> Result<Self> {
         pollster::block_on(Self::gpu_async())

@@ -102,6 +102,7 @@ fn main() {
             rows_left_alone_for_cycles,
             the_ring_is_read_before_it_is_overwritten,
             more_than_65_536_steps,
+            no_accepted_betas_give_nan,
             moved_as_far_as_dense_whatever_epsilon_is,
         }
         determinism {
@@ -125,6 +126,9 @@ fn main() {
             an_update_right_after_a_dropped_encoder,
             a_dropped_encoder_with_rows_that_were_due,
             more_dropped_encoders_than_a_horizon,
+            as_many_dropped_encoders_as_may_be,
+            an_encoder_dropped_late,
+            a_recorded_flush_after_a_dropped_encoder,
             too_many_dropped_encoders,
             a_read_between_record_and_submit,
             flush_has_nothing_to_do_for_other_updates,

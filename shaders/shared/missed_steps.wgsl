@@ -81,7 +81,8 @@ fn missed_since(last_step: u32) -> Missed {
 fn sum_by_terms(missed: Missed, s_squared: vec4<f32>) -> vec4<f32> {
     let root = sqrt(s_squared);
     var sum = vec4<f32>();
-    for (var j = 1u; j <= min(missed.count, history[0].w); j++) {
+    // The smallest first, which rounds less.
+    for (var j = min(missed.count, history[0].w); j >= 1u; j--) {
         let place = history_step(missed.since + j);
         let term = bitcast<vec4<f32>>(history[place + 2u]);
         let powers = powers_of(j);

@@ -40,8 +40,8 @@ const STREAM_DEPTH: usize = 2;
 ///   wait, no write through the queue. They need a GPU.
 ///
 /// Recorded calls never wait, so a loop that only records and submits must hold back by itself, or submit through
-/// [`GpuContext::submit`]. What is recorded takes effect in the order in which it is submitted; what is called from the host, at once. So submit
-/// a recorded update before reading or setting weights that depend on it.
+/// [`GpuContext::submit`]. What is recorded takes effect in the order in which it is submitted; what is called from the
+/// host, at once. So submit a recorded update before reading or setting weights that depend on it.
 ///
 /// ```
 /// use wgpu_embedding::{Adam, EmbeddingConfig, GpuContext, GpuEmbedding};

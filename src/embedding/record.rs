@@ -36,8 +36,8 @@ impl GpuEmbedding {
     ///
     /// The step is counted, and its learning rate taken, when it is recorded. Steps must be submitted in the order in
     /// which they were recorded. An encoder that is dropped takes its gradient with it, and the count stays: with
-    /// [`Update::Deferred`](crate::Update::Deferred) it is a step without a gradient, which the next call makes up for;
-    /// with the others it is no step but for the count.
+    /// [`Update::Deferred`](crate::Update::Deferred) it is a step without a gradient, which the next call makes up for, so drop
+    /// it before the next update is recorded; with the others it is no step but for the count.
     ///
     /// # Errors
     ///
@@ -180,7 +180,7 @@ impl GpuEmbedding {
     ///
     /// # Errors
     ///
-    /// [`Error::NeedsGpu`] on the CPU reference; [`Error::ForeignObject`] of the encoder.
+    /// [`Error::NeedsGpu`] on the CPU reference; [`Error::OutOfMemory`]; [`Error::DroppedSteps`].
     pub fn record_flush(&self, encoder: &mut wgpu::CommandEncoder) -> Result<()> {
         let (gpu, table) = self.gpu_table("record_flush")?;
         table.record_flush(gpu, encoder)

@@ -64,7 +64,8 @@ pub(crate) struct SortedRuns {
     /// What sorts the batch on the GPU, before each use.
     pub sort: Vec<Dispatch>,
     plan: Section,
-    /// Where in it the rows begin, in words.
+    indices: Section,
+    /// Where in the plan the rows begin, in words.
     rows_word: u32,
     /// A [`PlanLayout`] uniform.
     layout: Section,
@@ -116,6 +117,7 @@ impl SortedRuns {
             run_count: count.min(table.input_dim),
             sort: sort.into_dispatches(),
             plan,
+            indices: lookups.indices.clone(),
             rows_word: layout.rows,
             layout: Section::of_buffer(uniform),
             group: OnceLock::new(),
@@ -126,15 +128,19 @@ impl SortedRuns {
     pub(crate) async fn read_rows(&self, gpu: &Gpu, waiting: Waiting) -> Result<Vec<u32>> {
         let region = self.plan.region();
         let word = |word: u32| region.offset + u64::from(word) * 4;
-        let mut words = Vec::new();
-        let mut take = |bytes: &[u8]| words.extend(bytes.chunks_exact(4).map(bytemuck::pod_read_unaligned::<u32>));
-        gpu.read(region.buffer, word(0)..word(1), PIECE_BYTES, waiting, &mut take).await?;
-        let run_count = words[0];
-        words.clear();
-        let rows = word(self.rows_word)..word(self.rows_word + run_count);
-        let mut take = |bytes: &[u8]| words.extend(bytes.chunks_exact(4).map(bytemuck::pod_read_unaligned::<u32>));
-        gpu.read(region.buffer, rows, PIECE_BYTES, waiting, &mut take).await?;
-        Ok(words)
+        let mut run_count = 0;
+        let take = |bytes: &[u8]| run_count = bytemuck::pod_read_unaligned(bytes);
+        gpu.read(region.buffer, word(0)..word(1), PIECE_BYTES, waiting, take).await?;
+        let mut rows = Vec::with_capacity(run_count as usize);
+        let take = |bytes: &[u8]| rows.extend(bytes.chunks_exact(4).map(bytemuck::pod_read_unaligned::<u32>));
+        let bytes = word(self.rows_word)..word(self.rows_word + run_count);
+        gpu.read(region.buffer, bytes, PIECE_BYTES, waiting, take).await?;
+        Ok(rows)
+    }
+
+    /// Whether this is a buffer that it is read from, which no call may write beside.
+    pub(crate) fn is_read_from(&self, buffer: &wgpu::Buffer) -> bool {
+        [&self.plan, &self.indices].iter().any(|section| section.region().buffer == buffer)
     }
 
     /// Levels of partial sums that its longest run needs.
@@ -316,6 +322,7 @@ pub(crate) fn upload(
             run_count: plan.rows.len() as u32,
             sort: Vec::new(),
             plan: words.of(&buffer),
+            indices: indices.of(&buffer),
             rows_word: plan.layout.rows,
             layout: layout.of(&buffer),
             group: OnceLock::new(),

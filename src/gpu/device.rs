@@ -254,7 +254,8 @@ impl Gpu {
     ///
     /// # Errors
     ///
-    /// [`Error::ForeignObject`] where wgpu refuses at once: a pass of the caller's is still open on the encoder, say.
+    /// [`Error::ForeignObject`] where wgpu refuses at once. What is wrong with the encoder itself, that it is of another
+    /// device or has a pass still open, wgpu tells when it is finished.
     pub(crate) fn record(
         &self,
         encoder: &mut wgpu::CommandEncoder,

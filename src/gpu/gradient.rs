@@ -31,7 +31,7 @@ impl GpuTable {
     ) -> Result<()> {
         let what = "the gradient's norm";
         let output = output.bind(what, 4, &gpu.limits)?;
-        check_other_buffer(what, output.buffer, "the gradient", gradient.region.buffer)?;
+        self.check_output(what, output.buffer, gradient)?;
         let sums = self.sums(gpu, gradient)?;
         let mut dispatches = sums.dispatches(gpu)?;
         dispatches.extend(sums.norm(gpu, Limit { square_count: 0, place: 0, limit: 0.0, epsilon: 0.0 }, output)?);
@@ -53,7 +53,7 @@ impl GpuTable {
             let what = "the row gradient";
             let bytes = u64::from(runs.run_count) * self.layout.dense_row_bytes();
             let output = output.bind(what, bytes, &gpu.limits)?;
-            check_other_buffer(what, output.buffer, "the gradient", gradient.region.buffer)?;
+            self.check_output(what, output.buffer, gradient)?;
             let bindings = [sums.gradient(), output, sums.partial()];
             dispatches.push(scatter_add::dispatch(
                 gpu,
@@ -85,7 +85,7 @@ impl GpuTable {
             let required = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST;
             return Err(Error::BufferUsage { what, required, given: usage });
         }
-        check_other_buffer(what, output.buffer, "the gradient", gradient.region.buffer)?;
+        self.check_output(what, output.buffer, gradient)?;
         let sums = self.sums(gpu, gradient)?;
         let mut dispatches = sums.dispatches(gpu)?;
         for (shard, of_shard) in self.shards.iter().zip(&gradient.runs.shards) {
@@ -108,6 +108,15 @@ impl GpuTable {
         let clear =
             |encoder: &mut wgpu::CommandEncoder| encoder.clear_buffer(output.buffer, output.offset, Some(bytes));
         gpu.record(encoder, "embedding dense gradient", &dispatches, clear, |_| ())
+    }
+
+    /// An output may be none of the buffers that the call reads.
+    fn check_output(&self, what: &'static str, output: &wgpu::Buffer, gradient: BatchGradient<'_>) -> Result<()> {
+        check_other_buffer(what, output, "the gradient", gradient.region.buffer)?;
+        if gradient.runs.is_read_from(output) {
+            return check_other_buffer(what, output, "the batch's indices", output);
+        }
+        self.check_not_the_table(what, output)
     }
 
     /// Checks a gradient, and finds room for its partial sums.

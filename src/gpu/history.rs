@@ -1,9 +1,9 @@
 //! The history of deferred Adam as the kernels read it (shaders/shared/missed_steps.wgsl), and what each step brings.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
-use super::device::Gpu;
+use super::device::{Gpu, lock};
 use super::kernels::Words;
 use super::kernels::adam::AdamStep;
 use super::table::Deferred;
@@ -69,41 +69,59 @@ fn scaled(value: Scaled) -> [u32; 2] {
 pub(crate) struct Deliveries {
     /// The last step that has, with its work done.
     done: AtomicU64,
-    /// The first that was dropped since it was last asked; `u64::MAX` if none was.
-    dropped: AtomicU64,
+    dropped: Mutex<Option<Dropped>>,
+}
+
+/// Steps that were dropped and not made up for yet.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Dropped {
+    /// The first of them.
+    pub first: u64,
+    pub count: u64,
 }
 
 impl Deliveries {
     /// After `step` steps that have all reached the GPU.
     pub(crate) fn new(step: u64) -> Self {
-        Self { done: AtomicU64::new(step), dropped: AtomicU64::new(u64::MAX) }
+        Self { done: AtomicU64::new(step), dropped: Mutex::default() }
     }
 
-    /// The first step that was dropped, once.
-    pub(crate) fn take_dropped(&self) -> Option<u64> {
-        let step = self.dropped.swap(u64::MAX, Ordering::Relaxed);
-        (step != u64::MAX).then_some(step)
+    fn dropped(&self) -> Option<Dropped> {
+        *lock(&self.dropped)
     }
 
-    pub(crate) fn put_dropped(&self, step: u64) {
-        self.dropped.fetch_min(step, Ordering::Relaxed);
+    /// What was dropped, for a call that makes up for it.
+    pub(crate) fn take_dropped(&self) -> Option<Dropped> {
+        lock(&self.dropped).take()
     }
 
-    /// Learns what becomes of an encoder with the steps `since..=step`.
-    fn watch(self: &Arc<Self>, encoder: &wgpu::CommandEncoder, since: u64, step: u64) {
-        struct Watch(Arc<Deliveries>, u64, bool);
+    pub(crate) fn put_dropped(&self, dropped: Dropped) {
+        let mut all = lock(&self.dropped);
+        let (first, count) = all.map_or((dropped.first, 0), |all| (all.first.min(dropped.first), all.count));
+        *all = Some(Dropped { first, count: count + dropped.count });
+    }
+
+    /// Learns what becomes of an encoder that has this step, and makes up for what was dropped before.
+    fn watch(self: &Arc<Self>, encoder: &wgpu::CommandEncoder, step: u64, made_up: Option<Dropped>) {
+        struct Watch {
+            deliveries: Arc<Deliveries>,
+            step: Dropped,
+            is_done: bool,
+        }
         impl Drop for Watch {
             fn drop(&mut self) {
                 // Not called: the encoder was dropped, and this with it.
-                if !self.2 {
-                    self.0.put_dropped(self.1);
+                if !self.is_done {
+                    self.deliveries.put_dropped(self.step);
                 }
             }
         }
-        let mut watch = Watch(self.clone(), since, false);
+        let dropped = made_up.unwrap_or(Dropped { first: step, count: 0 });
+        let dropped = Dropped { count: dropped.count + 1, ..dropped };
+        let mut watch = Watch { deliveries: self.clone(), step: dropped, is_done: false };
         encoder.on_submitted_work_done(move || {
-            watch.2 = true;
-            watch.0.done.fetch_max(step, Ordering::Relaxed);
+            watch.is_done = true;
+            watch.deliveries.done.fetch_max(step, Ordering::Relaxed);
         });
     }
 }
@@ -115,30 +133,28 @@ pub(crate) struct StepData<'a> {
     before: Vec<[u64; 3]>,
     after: Vec<[u64; 3]>,
     deferred: Option<&'a Deferred>,
-    /// The first step that it brings.
-    since: u64,
+    /// What it makes up for.
+    dropped: Option<Dropped>,
     /// The history after the step.
     pub history: Option<History>,
 }
 
 impl<'a> StepData<'a> {
-    /// `dropped` is the first step before that has not reached the GPU, if one has not: its part of the history is
-    /// brought again.
+    /// The part of the history that dropped steps should have brought is brought again.
     pub(crate) fn new(
         gpu: &Gpu,
         adam: &Adam,
         scalars: &AdamStep,
         deferred: Option<&'a Deferred>,
-        dropped: Option<u64>,
+        dropped: Option<Dropped>,
     ) -> Result<Self> {
         let mut bytes = bytemuck::bytes_of(scalars).to_vec();
         let (mut before, mut after) = (Vec::new(), Vec::new());
-        let mut since = 0;
         let history = deferred.map(|deferred| {
             if let Some(dropped) = dropped {
-                before = push_changes(&mut bytes, &deferred.history, dropped);
+                before = push_changes(&mut bytes, &deferred.history, dropped.first);
             }
-            since = dropped.unwrap_or(deferred.history.now() + 1);
+            let since = dropped.map_or(deferred.history.now() + 1, |dropped| dropped.first);
             let mut history = deferred.history.clone();
             let done = deferred.deliveries.done.load(Ordering::Relaxed);
             history.advance(adam, done.min(since - 1));
@@ -147,7 +163,7 @@ impl<'a> StepData<'a> {
         });
         let usage = wgpu::BufferUsages::MAP_WRITE | wgpu::BufferUsages::COPY_SRC;
         let buffer = gpu.allocate_with("step", &bytes, usage)?;
-        Ok(Self { buffer, before, after, deferred, since, history })
+        Ok(Self { buffer, before, after, deferred, dropped, history })
     }
 
     /// Records what the step's kernels need: the scalars, and what an earlier step should have brought.
@@ -164,7 +180,7 @@ impl<'a> StepData<'a> {
     /// Watches the encoder, which has it all.
     pub(crate) fn recorded(self, encoder: &wgpu::CommandEncoder) -> Option<History> {
         let history = self.history?;
-        self.deferred?.deliveries.watch(encoder, self.since, history.now());
+        self.deferred?.deliveries.watch(encoder, history.now(), self.dropped);
         Some(history)
     }
 
@@ -186,13 +202,10 @@ pub(crate) struct Missing<'a> {
 impl<'a> Missing<'a> {
     /// `None` if nothing is missing.
     pub(crate) fn new(gpu: &Gpu, deferred: &'a Deferred) -> Result<Option<Self>> {
-        let since = deferred.deliveries.dropped.load(Ordering::Relaxed);
-        if since == u64::MAX {
-            return Ok(None);
-        }
-        deferred.check_dropped(since)?;
+        let Some(dropped) = deferred.deliveries.dropped() else { return Ok(None) };
+        deferred.check_dropped(dropped)?;
         let mut bytes = Vec::new();
-        let copies = push_changes(&mut bytes, &deferred.history, since);
+        let copies = push_changes(&mut bytes, &deferred.history, dropped.first);
         let usage = wgpu::BufferUsages::MAP_WRITE | wgpu::BufferUsages::COPY_SRC;
         Ok(Some(Self { buffer: gpu.allocate_with("history", &bytes, usage)?, copies, target: &deferred.buffer }))
     }

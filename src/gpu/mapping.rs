@@ -15,7 +15,7 @@ use crate::error::Result;
 const MOVED_QUADS_PER_THREAD: u32 = 4;
 const MOVED_QUADS_PER_THREAD_ON_A_CPU: u32 = 16;
 
-/// Quads of a row that one thread sums, at most; on every adapter, for few segments must occupy it (scatter-add at 64
+/// Quads of a row that one thread sums, at most; on every adapter, for few chunks must occupy it (scatter-add at 64
 /// floats on a software adapter: 14.2 ms with 4, 16.0 ms with 16).
 const SUMMED_QUADS_PER_THREAD: u32 = 4;
 

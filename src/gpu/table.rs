@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::device::Gpu;
-use super::history::{self, Deliveries};
+use super::history::{self, Deliveries, Dropped};
 use super::kernels::adam::{self, AdamStep};
 use super::kernels::{self, gather, gather_deferred, index_check};
 use super::layout::{QUAD_BYTES, TableLayout};
@@ -19,6 +19,9 @@ use crate::tensor::extend_from_le_bytes;
 
 const TABLE_USAGE: wgpu::BufferUsages =
     wgpu::BufferUsages::STORAGE.union(wgpu::BufferUsages::COPY_SRC).union(wgpu::BufferUsages::COPY_DST);
+
+/// In errors.
+const TABLE: &str = "the table and its moments";
 
 /// See the module.
 #[derive(Debug)]
@@ -74,9 +77,9 @@ impl Deferred {
         Ok(Self { history, buffer, deliveries, amsgrad: adam.amsgrad, decaying: adam.weight_decay != 0.0 })
     }
 
-    /// Checks that steps which were dropped, `since` and later, can be made up for.
-    pub(crate) fn check_dropped(&self, since: u64) -> Result<()> {
-        let (count, most) = ((self.history.now() + 1).saturating_sub(since), self.history.most_lost());
+    /// Checks that what was dropped can be made up for.
+    pub(crate) fn check_dropped(&self, dropped: Dropped) -> Result<()> {
+        let (count, most) = (dropped.count, self.history.most_dropped());
         if count > most { Err(Error::DroppedSteps { count, most }) } else { Ok(()) }
     }
 
@@ -133,11 +136,12 @@ impl GpuTable {
         let mapping = RowMapping::moved(gpu, layout);
         let amsgrad = adam.is_some_and(|adam| adam.amsgrad);
         let is_deferred = adam.is_some_and(|adam| adam.update == Update::Deferred);
+        let arrays = 1 + 2 * u64::from(adam.is_some()) + u64::from(amsgrad);
+        let steps = if is_deferred { u64::from(mapping.threads()) * 4 } else { 0 };
+        let bytes = u64::from(layout.input_dim).saturating_mul(layout.row_bytes() * arrays + steps);
+        // No API tells what a GPU has left; there the allocation tells.
         if gpu.info.device_type == wgpu::DeviceType::Cpu {
-            let arrays = 1 + 2 * u64::from(adam.is_some()) + u64::from(amsgrad);
-            let steps = if is_deferred { u64::from(mapping.threads()) * 4 } else { 0 };
-            let row = layout.row_bytes() * arrays + steps;
-            check_room_for("the table and its moments", u64::from(layout.input_dim).saturating_mul(row))?;
+            check_room_for(TABLE, bytes)?;
         }
         let update = match adam {
             None => None,

@@ -3,7 +3,7 @@
 use super::batch::SortedRuns;
 use super::device::{Dispatch, Gpu};
 use super::gradient::{BatchGradient, Sums};
-use super::history::StepData;
+use super::history::{Dropped, StepData};
 use super::kernels::adam::AdamStep;
 use super::kernels::gradient_scale::Limit;
 use super::kernels::{PARTIAL_SUMS, adam_deferred, adam_dense, adam_lazy, flush};
@@ -85,7 +85,7 @@ impl GpuTable {
         gradient: BatchGradient<'_>,
         scale: GradientScale<'_>,
         (adam, step): (&Adam, u64),
-        dropped: Option<u64>,
+        dropped: Option<Dropped>,
     ) -> Result<Option<History>> {
         let dispatches = self.update_dispatches(gpu, gradient, scale, adam, dropped)?;
         // A step's scalars, and what it leaves in the history, travel with the encoder, not with the queue: of two
@@ -93,7 +93,7 @@ impl GpuTable {
         let (factor, source) = match scale {
             GradientScale::None => (1.0, None),
             GradientScale::Host(factor) => (factor, None),
-            GradientScale::Gpu(region) => (1.0, Some(check_scale(region)?)),
+            GradientScale::Gpu(region) => (1.0, Some(check_scale(gpu, region, &self.step)?)),
         };
         let scalars = AdamStep::new(adam, step, factor);
         let data = StepData::new(gpu, adam, &scalars, self.deferred(), dropped)?;
@@ -113,14 +113,16 @@ impl GpuTable {
         gradient: BatchGradient<'_>,
         scale: GradientScale<'_>,
         adam: &Adam,
-        dropped: Option<u64>,
+        dropped: Option<Dropped>,
     ) -> Result<Vec<Dispatch>> {
         let kind = self.update.as_ref().ok_or(Error::Frozen)?;
         let mut dispatches = Vec::new();
         if let Some(deferred) = self.deferred() {
             let history = &deferred.history;
-            let since = dropped.unwrap_or(history.now() + 1);
-            deferred.check_dropped(since)?;
+            if let Some(dropped) = dropped {
+                deferred.check_dropped(dropped)?;
+            }
+            let since = dropped.map_or(history.now() + 1, |dropped| dropped.first);
             for rows in history.due(since) {
                 dispatches.extend(flush::dispatches(gpu, self, deferred, rows)?);
             }
@@ -157,7 +159,7 @@ impl GpuTable {
 }
 
 /// Checks the buffer of a caller's factor, which is copied.
-fn check_scale(region: BufferRegion<'_>) -> Result<BufferRegion<'_>> {
+fn check_scale<'a>(gpu: &Gpu, region: BufferRegion<'a>, target: &wgpu::Buffer) -> Result<BufferRegion<'a>> {
     let what = "the gradient's scale";
     let (required, given) = (wgpu::BufferUsages::COPY_SRC, region.buffer.usage());
     if !given.contains(required) {
@@ -170,7 +172,16 @@ fn check_scale(region: BufferRegion<'_>) -> Result<BufferRegion<'_>> {
     if region.size < 4 {
         return Err(Error::BufferTooSmall { what, required: 4, given: region.size });
     }
-    Ok(region)
+    // wgpu tells of a buffer of another device, or a destroyed one, when an encoder is finished: this one is never used.
+    let ((), error) = gpu.scoped(|| {
+        let mut encoder = gpu.encoder("embedding scale");
+        encoder.copy_buffer_to_buffer(region.buffer, region.offset, target, 0, 4);
+        drop(encoder.finish());
+    });
+    match error {
+        None => Ok(region),
+        Some(error) => Err(Error::ForeignObject { what, reason: error.to_string() }),
+    }
 }
 
 /// Of a caller's factor beside clipping by the norm.

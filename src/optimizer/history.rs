@@ -46,7 +46,7 @@ const MAX_HORIZON: f64 = 16_384.0;
 const MAX_DECAY_LOGARITHM: f64 = 60.0;
 
 /// Steps after which every row has been caught up, at most, and at least.
-const MAX_CYCLE: u32 = 1 << 16;
+const MAX_CYCLE: u32 = 1 << 15;
 const MIN_CYCLE: u32 = 1 << 9;
 
 /// Rows that are caught up at each step, on average, as long as that takes no more than [`MAX_CYCLE`] steps.
@@ -122,13 +122,17 @@ impl Rule {
         let c = epsilon * epsilon * e1 * e2;
         // Where c vanishes in f32, s must not vanish beside it.
         let smallest = if c < f64::from(f32::MIN_POSITIVE) { 1e-18 } else { 0.0 };
-        Self {
+        let rule = Self {
             p: mass,
             a: epsilon * (w1 * e2 + w2 * e1),
             b: epsilon * (e1 + e2),
             c,
             least_root: least_root.max(smallest) * 1.001,
-        }
+        };
+        // What the kernels make of it, with roots up to 1e18, must be in f32; NaN is not. Elsewhere, for absurd settings, and
+        // where the nodes spread beyond f64, the terms are added up one by one.
+        let is_sound = rule.p <= 1e18 && rule.a <= 1e36 && rule.b <= 1e18 && rule.c <= 1e36 && least_root.is_finite();
+        if is_sound { rule } else { Self { least_root: f64::INFINITY, ..Self::of_none() } }
     }
 }
 
@@ -217,7 +221,7 @@ impl History {
     }
 
     /// Goes on by one step with these settings, of which only the learning rate and the weight decay may have changed.
-    /// `delivered` is the last step that is known to have reached the GPU with all before it.
+    /// `delivered` is the last step that is known to have reached the GPU.
     pub(crate) fn advance(&mut self, adam: &Adam, delivered: u64) {
         // Where nobody ever says what was delivered, this must end.
         let needed =
@@ -274,9 +278,10 @@ impl History {
         self.terms.len() as u32
     }
 
-    /// Steps that must be remembered: twice the cycle in which each row is caught up.
+    /// Steps that are remembered: four times the cycle in which each row is caught up, so that a row may be a cycle behind,
+    /// miss its turn in another that is dropped, and wait for its next.
     pub(crate) fn ring(&self) -> u32 {
-        2 * self.cycle
+        4 * self.cycle
     }
 
     /// r.
@@ -302,8 +307,8 @@ impl History {
         self.last_uncovered.is_some_and(|step| self.now - step <= self.ring().into())
     }
 
-    /// Steps that may be lost in a row, so that no row falls behind by more than is remembered.
-    pub(crate) fn most_lost(&self) -> u64 {
+    /// Steps that may be dropped before the next call, so that no row falls behind by more than is remembered.
+    pub(crate) fn most_dropped(&self) -> u64 {
         self.cycle.into()
     }
 
@@ -311,6 +316,8 @@ impl History {
     /// been: in `cycle` steps each row once.
     pub(crate) fn due(&self, since: u64) -> Vec<Range<u32>> {
         let mut due: Vec<Range<u32>> = Vec::new();
+        // A whole cycle has every row.
+        let since = since.max((self.now + 1).saturating_sub(u64::from(self.cycle) - 1).max(1));
         for step in since.min(self.now + 1)..=self.now + 1 {
             let rows = self.due_before(step);
             match due.last_mut() {
@@ -471,7 +478,7 @@ mod tests {
         for input_dim in [1, 1_000, 1_024, 1_025, 1_000_000, 100_000_000, u32::MAX] {
             let mut history = History::new(&Adam::default(), input_dim, 0).unwrap();
             let cycle = u64::from(history.cycle);
-            assert_eq!(u64::from(history.ring()), 2 * cycle);
+            assert_eq!(u64::from(history.ring()), 4 * cycle);
             // From any step on, so from the middle of a cycle too: a row's next turn is one cycle after its last.
             for first in [0, cycle, 5 * cycle] {
                 let mut end = 0;

@@ -57,6 +57,21 @@ pub fn wrong_buffers_are_named() {
     let dense = embedding.record_dense_gradient(&mut encoder, &batch, &good, &small);
     assert_eq!(dense, Err(Error::BufferTooSmall { what: "the dense gradient", required: 320, given: 44 }));
 
+    // What the call reads may not be what it writes.
+    let own = batch.index_buffer().unwrap();
+    let shards = embedding.weight_shards().unwrap()[0].buffer.clone();
+    let in_the_same =
+        |result: Result<(), Error>| matches!(result, Err(Error::Shape { .. } | Error::BufferTooSmall { .. }));
+    let dense = buffer(&[0.0f32; 80]);
+    for taken in [own, (&shards).into(), (&dense).into()] {
+        assert!(in_the_same(embedding.record_row_gradient(&mut encoder, &batch, &dense, taken)));
+        assert!(in_the_same(embedding.record_dense_gradient(&mut encoder, &batch, &dense, taken)));
+        assert!(in_the_same(embedding.record_gradient_norm(&mut encoder, &batch, &dense, taken)));
+    }
+    assert!(in_the_same(embedding.record_lookup(&mut encoder, &batch, own)));
+    assert!(in_the_same(embedding.record_lookup(&mut encoder, &batch, &shards)));
+    assert!(in_the_same(embedding.record_update(&mut encoder, &batch, &shards)));
+
     let usage = |result: Result<(), Error>| matches!(result, Err(Error::BufferUsage { .. }));
     assert!(usage(embedding.record_lookup(&mut encoder, &batch, &uniform)));
     assert!(usage(embedding.record_update(&mut encoder, &batch, &uniform)));
@@ -89,7 +104,7 @@ pub fn objects_of_another_device_are_refused() {
     let foreign = other.device().unwrap().create_buffer(&wgpu::BufferDescriptor {
         label: None,
         size: 1 << 10,
-        usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST,
+        usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::COPY_SRC,
         mapped_at_creation: false,
     });
     let mut encoder = encoder();
@@ -97,6 +112,8 @@ pub fn objects_of_another_device_are_refused() {
     assert!(refused(embedding.record_lookup(&mut encoder, &batch, &foreign)));
     assert!(refused(embedding.record_update(&mut encoder, &batch, &foreign)));
     assert!(refused(embedding.update(&batch, &foreign)));
+    let gradient = buffer(&[0.0f32; 100]);
+    assert!(refused(embedding.record_update_scaled(&mut encoder, &batch, &gradient, &foreign)));
     assert_eq!(embedding.step_count(), 0);
     // The encoder is none the worse for it.
     let output = buffer(&[POISON; 12]);

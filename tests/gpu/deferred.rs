@@ -274,9 +274,9 @@ pub fn a_gap_of_100_000_steps() {
 }
 
 /// Rows left alone for more than one, two and three cycles of 512 steps, in which each row is caught up once, and rows
-/// that come back about when the ring of 1,024 steps wraps.
+/// that come back about when the ring of 2,048 steps wraps.
 pub fn rows_left_alone_for_cycles() {
-    let periods = [60u64, 100, 511, 512, 513, 600, 1_023, 1_024, 1_025, 1_500, u64::MAX];
+    let periods = [60u64, 100, 511, 512, 513, 600, 1_024, 1_500, 2_047, 2_048, 2_049, u64::MAX];
     let rows = periods.len() + 2;
     for (weight_decay, amsgrad, schedule) in
         [(0.0, false, Schedule::Constant), (0.1, false, Schedule::Sudden), (0.1, true, Schedule::WarmUpAndCosine)]
@@ -284,7 +284,7 @@ pub fn rows_left_alone_for_cycles() {
         let adam = Adam::default().with_weight_decay(weight_decay).with_amsgrad(amsgrad);
         let what = format!("{schedule:?}, weight decay {weight_decay}, amsgrad {amsgrad}");
         let mut long = Long::new(adam, rows, WIDTH);
-        for step in 1..=2_100 {
+        for step in 1..=2_600 {
             // The last but one has a gradient at step 2 alone, the last never.
             let touched = |&row: &u32| match periods.get(row as usize) {
                 Some(period) => (step - 1) % period == 0,
@@ -307,7 +307,7 @@ pub fn the_ring_is_read_before_it_is_overwritten() {
     // Row r is touched at step r + 1 alone, and the rates differ from step to step.
     let rate = |step: u64| if step.is_multiple_of(3) { 1e-2 } else { 1e-4 };
     let mut long = Long::new(Adam::default().with_weight_decay(0.01), 60, 4);
-    for step in 1..=1_700u64 {
+    for step in 1..=2_700u64 {
         let row = (step - 1) as u32;
         let gradient = fractions(4, step);
         if row < 60 {
@@ -429,4 +429,22 @@ fn moved(adam: Adam, first_step: u64, gradient: &[f32]) -> f64 {
         }
     }
     worst
+}
+
+/// Betas that are only just accepted, for which the rule's moments overflow f64: the terms must do.
+pub fn no_accepted_betas_give_nan() {
+    for betas in [(0.5, 0.26), (0.8, 0.65), (0.8, 0.66), (0.9, 0.82), (0.95, 0.91), (0.995, 0.9999)] {
+        let adam = Adam::default().with_betas(betas.0, betas.1);
+        // A NaN is infinitely far.
+        let near = |what: &str, errors: Errors| assert!(errors.deferred <= 8.0, "{betas:?}, {what}: {errors:?}");
+        let mut long = Long::new(adam, 2, 4);
+        long.step(1e-3, &[0], &[1.0, -1e-4, 1e-8, 0.0]);
+        for step in 2..=4_300u64 {
+            long.step(1e-3, &[], &[]);
+            if matches!(step, 2 | 10 | 1_000 | 2_000 | 4_300) {
+                near(&format!("step {step}"), long.errors());
+            }
+        }
+        near("flushed", long.flushed_errors());
+    }
 }

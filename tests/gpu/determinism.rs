@@ -150,7 +150,10 @@ pub fn a_million_rows_train_like_a_few() {
             embedding.update(&batch, &fractions(some.len() * 64, step as u64)).unwrap();
             embedding.update(&nothing, &[]).unwrap();
         }
-        bits(&embedding.rows(&rows).unwrap())
+        let seen = bits(&embedding.rows(&rows).unwrap());
+        // In pieces of 64 MiB.
+        embedding.flush().unwrap();
+        [seen, bits(&embedding.rows(&rows).unwrap())]
     });
     assert!(large == small);
 }

@@ -397,9 +397,52 @@ pub fn a_dropped_encoder_with_rows_that_were_due() {
     drop_updates(&mut twins, 1, true);
     assert_eq!(twins.deferred.step_count(), 1_024);
     twins.miss(500);
-    twins.check_lookup("while all steps are remembered");
-    twins.miss(100);
+    twins.check_lookup("before the next turn");
+    twins.miss(1_700);
     twins.check_lookup("when the ring has wrapped");
+}
+
+/// As many as may be, from a turn on, so that rows are as far behind as they can be.
+pub fn as_many_dropped_encoders_as_may_be() {
+    for first in [510, 511, 512] {
+        let mut twins = Twins::new(&config(), adam());
+        twins.miss(first - 1);
+        twins.update(1);
+        twins.miss(1_023 - first);
+        drop_updates(&mut twins, 512, true);
+        twins.check_lookup("512 dropped");
+        twins.miss(1_000);
+        twins.check("512 dropped, and on");
+    }
+}
+
+/// One encoder that is kept while many others are submitted is one step when it is dropped.
+pub fn an_encoder_dropped_late() {
+    let mut twins = Twins::trained();
+    let (mut kept, mut submitted) = (encoder(), encoder());
+    let batch = twins.batch(31);
+    let gradient = buffer(&fractions(20 * WIDTH, 131));
+    twins.deferred.record_update(&mut kept, &batch, &gradient).unwrap();
+    let nothing = twins.dense.batch::<[u32]>(&[]).unwrap();
+    twins.dense.record_update(&mut submitted, &nothing, &gradient).unwrap();
+    queue().submit([submitted.finish()]);
+    twins.miss(600);
+    drop(kept);
+    twins.update(32);
+    twins.check("one dropped late");
+}
+
+/// What reads the table in its own buffers makes up for dropped steps too.
+pub fn a_recorded_flush_after_a_dropped_encoder() {
+    let mut twins = Twins::trained();
+    let shards = twins.deferred.weight_shards().unwrap();
+    let buffers: Vec<_> = shards.iter().map(|shard| (shard.buffer.clone(), shard.row_floats)).collect();
+    drop_updates(&mut twins, 3, true);
+    let mut encoder = encoder();
+    twins.deferred.record_flush(&mut encoder).unwrap();
+    queue().submit([encoder.finish()]);
+    let dense = twins.dense.weights().unwrap();
+    twins.near("3 dropped", &read_buffers(&buffers), &dense);
 }
 
 /// A rule changes over `horizon` steps (src/optimizer/history.rs), 186 here, and each step brings only what changed in the

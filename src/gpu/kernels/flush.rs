@@ -35,8 +35,10 @@ shader_struct! {
     }
 }
 
-/// Bytes of weights that one dispatch brings up to date, so that none takes long enough for a GPU's watchdog.
+/// Bytes of weights that one dispatch brings up to date, so that none takes long enough for a GPU's watchdog; fewer where
+/// sums may be done term by term, each of so many terms like another pass over the weights.
 const BYTES_PER_DISPATCH: u64 = 64 << 20;
+const TERMS_PER_PASS: u64 = 32;
 
 /// Dispatches over these rows of the table.
 pub(crate) fn dispatches(
@@ -52,7 +54,11 @@ pub(crate) fn dispatches(
     let constants = [f64::from(u8::from(deferred.amsgrad)), 0.0];
     let constants: Vec<_> = constants.into_iter().chain(deferred.constants()).collect();
     let pipeline = table.mapping.pipeline(gpu, &KERNEL, &constants)?;
-    let rows_per_dispatch = (BYTES_PER_DISPATCH / table.layout.row_bytes()).max(1) as usize;
+    let passes = match deferred.history.needs_terms() {
+        true => 1 + u64::from(deferred.history.horizon()) / TERMS_PER_PASS,
+        false => 1,
+    };
+    let rows_per_dispatch = (BYTES_PER_DISPATCH / passes / table.layout.row_bytes()).max(1) as usize;
     for shard in &table.shards {
         let group = shard.update_group.as_ref().ok_or(Error::Frozen)?;
         let of_shard = rows.start.max(shard.rows.start)..rows.end.min(shard.rows.end);
