@@ -166,6 +166,7 @@ fn main() {
             a_dropped_batch_is_not_overwritten_before_its_recording_runs,
             a_dropped_encoder_gives_its_batch_back,
             a_recorded_update_holds_its_batch_too,
+            recorded_gradients_hold_their_batch_too,
         }
         resident {
             bad_indices_and_padding_leave_no_trace,

@@ -171,3 +171,31 @@ pub fn a_recorded_update_holds_its_batch_too() {
     queue().submit([encoder.finish()]);
     assert_same_bits("a held batch", &embedding.weights().unwrap(), &twin.weights().unwrap());
 }
+
+pub fn recorded_gradients_hold_their_batch_too() {
+    let values = indices(40, 60, Skew::Uniform, 13);
+    let gradient = buffer(&fractions(40 * WIDTH, 12));
+    let embedding = GpuEmbedding::new(&context(), config(), Adam::default()).unwrap();
+    // What each call gives from a batch that is kept, and from one that is dropped before the submit.
+    let outputs = [true, false].map(|is_kept| {
+        let outputs = [60 * WIDTH, 60 * WIDTH, 4].map(|floats| buffer(&vec![0.0f32; floats]));
+        for (call, output) in outputs.iter().enumerate() {
+            let batch = embedding.batch(&values).unwrap();
+            let mut encoder = encoder();
+            match call {
+                0 => embedding.record_row_gradient(&mut encoder, &batch, &gradient, output),
+                1 => embedding.record_dense_gradient(&mut encoder, &batch, &gradient, output),
+                _ => embedding.record_gradient_norm(&mut encoder, &batch, &gradient, output),
+            }
+            .unwrap();
+            let kept = is_kept.then_some(batch);
+            let others: Vec<_> =
+                (0..4).map(|seed| embedding.batch(&indices(40, 60, Skew::Uniform, 30 + seed)).unwrap()).collect();
+            embedding.lookup(&others[0]).unwrap().read().unwrap();
+            queue().submit([encoder.finish()]);
+            drop((kept, others));
+        }
+        outputs.map(|output| bits(&read(&output)))
+    });
+    assert!(outputs[0] == outputs[1]);
+}
