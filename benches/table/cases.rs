@@ -216,12 +216,12 @@ impl TableCase {
         }
     }
 
-    /// The host's own time for one round's recording, which is then submitted.
-    pub fn time_to_record(&mut self) -> Duration {
+    /// The host's own time to record a round, of so many on one encoder, which is then submitted.
+    pub fn time_to_record(&mut self, rounds: u32) -> Duration {
         let mut encoder = self.context.device().expect("a GPU").create_command_encoder(&Default::default());
         let start = Instant::now();
-        self.record(&mut encoder);
-        let time = start.elapsed();
+        (0..rounds).for_each(|_| self.record(&mut encoder));
+        let time = start.elapsed() / rounds;
         self.context.submit(encoder).expect("a submission");
         wait(&self.context);
         time

@@ -118,9 +118,16 @@ fn median(mut seconds: Vec<f64>) -> f64 {
 
 /// What the host takes by itself: to make a batch, and to record a step.
 fn host_times(context: &GpuContext, setting: &Setting, gpu_step: f64) {
-    let mut case = TableCase::new(context, Setting { lookups: 8_192, ..*setting });
-    let record = median((0..TURNS).map(|_| case.time_to_record().as_secs_f64()).collect());
-    println!("\nhost, to record a deferred step of 8,192 lookups: {:.1} us", record * 1e6);
+    println!();
+    for update in [Update::Deferred, Update::Lazy] {
+        let setting = Setting { lookups: 8_192, operation: Operation::Step(update), ..*setting };
+        let mut case = TableCase::new(context, setting);
+        let mut time = |rounds| median((0..TURNS).map(|_| case.time_to_record(rounds).as_secs_f64()).collect());
+        let (alone, of_many) = (time(1) * 1e6, time(16) * 1e6);
+        println!(
+            "host, to record a {update:?} step of 8,192 lookups: {alone:.1} us alone, {of_many:.1} us in a row of 16"
+        );
+    }
     let case = TableCase::new(context, *setting);
     let sort = median((0..TURNS).map(|turn| case.time_to_make_a_batch(turn as u64).as_secs_f64()).collect());
     println!(

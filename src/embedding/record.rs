@@ -3,8 +3,10 @@
 use super::{GpuEmbedding, Table};
 use crate::batch::{BatchData, IndexBatch};
 use crate::error::{Error, Result};
+use crate::gpu::device::Gpu;
 use crate::gpu::gradient::BatchGradient;
 use crate::gpu::region::BufferRegion;
+use crate::gpu::table::GpuTable;
 use crate::gpu::update::GradientScale;
 
 impl GpuEmbedding {
@@ -86,12 +88,8 @@ impl GpuEmbedding {
         gradient: impl Into<BufferRegion<'a>>,
         output: impl Into<BufferRegion<'b>>,
     ) -> Result<()> {
-        let (gpu, table) = self.gpu_table("record_gradient_norm")?;
-        batch.check_made_by(&self.maker)?;
-        let gradient = BatchGradient { runs: batch.runs()?, region: gradient.into() };
-        table.record_gradient_norm(gpu, encoder, gradient, output.into())?;
-        hold(encoder, batch);
-        Ok(())
+        let record = GpuTable::record_gradient_norm;
+        self.encode_gradient(("record_gradient_norm", record), encoder, batch, gradient.into(), output.into())
     }
 
     /// Records the summed gradient of each of [`IndexBatch::unique_rows`] into `output`: `[rows, output_dim]` f32.
@@ -109,12 +107,8 @@ impl GpuEmbedding {
         gradient: impl Into<BufferRegion<'a>>,
         output: impl Into<BufferRegion<'b>>,
     ) -> Result<()> {
-        let (gpu, table) = self.gpu_table("record_row_gradient")?;
-        batch.check_made_by(&self.maker)?;
-        let gradient = BatchGradient { runs: batch.runs()?, region: gradient.into() };
-        table.record_row_gradient(gpu, encoder, gradient, output.into())?;
-        hold(encoder, batch);
-        Ok(())
+        let record = GpuTable::record_row_gradient;
+        self.encode_gradient(("record_row_gradient", record), encoder, batch, gradient.into(), output.into())
     }
 
     /// Records the summed gradient as a table into `output`: `[input_dim, output_dim]` f32, zeros for rows that the batch
@@ -130,12 +124,8 @@ impl GpuEmbedding {
         gradient: impl Into<BufferRegion<'a>>,
         output: impl Into<BufferRegion<'b>>,
     ) -> Result<()> {
-        let (gpu, table) = self.gpu_table("record_dense_gradient")?;
-        batch.check_made_by(&self.maker)?;
-        let gradient = BatchGradient { runs: batch.runs()?, region: gradient.into() };
-        table.record_dense_gradient(gpu, encoder, gradient, output.into())?;
-        hold(encoder, batch);
-        Ok(())
+        let record = GpuTable::record_dense_gradient;
+        self.encode_gradient(("record_dense_gradient", record), encoder, batch, gradient.into(), output.into())
     }
 
     pub(super) fn encode_lookup(
@@ -148,6 +138,22 @@ impl GpuEmbedding {
         let lookups = batch.lookups().expect("a batch of a GPU context has lookups");
         let resident = matches!(batch.data, BatchData::Resident { .. });
         table.record_lookup(gpu, encoder, lookups, resident, output)
+    }
+
+    /// Records one of the table's calls that hand a gradient out.
+    fn encode_gradient(
+        &self,
+        (call, record): (&'static str, RecordGradient),
+        encoder: &mut wgpu::CommandEncoder,
+        batch: &IndexBatch,
+        gradient: BufferRegion<'_>,
+        output: BufferRegion<'_>,
+    ) -> Result<()> {
+        let (gpu, table) = self.gpu_table(call)?;
+        batch.check_made_by(&self.maker)?;
+        record(table, gpu, encoder, BatchGradient { runs: batch.runs()?, region: gradient }, output)?;
+        hold(encoder, batch);
+        Ok(())
     }
 
     /// Counts the step.
@@ -186,6 +192,10 @@ impl GpuEmbedding {
         table.record_flush(gpu, encoder)
     }
 }
+
+/// A call of the table's that takes a batch's gradient and writes an output.
+type RecordGradient =
+    fn(&GpuTable, &Gpu, &mut wgpu::CommandEncoder, BatchGradient<'_>, BufferRegion<'_>) -> Result<()>;
 
 /// Keeps the batch's buffers from being filled again before the recording has run.
 fn hold(encoder: &wgpu::CommandEncoder, batch: &IndexBatch) {

@@ -138,9 +138,9 @@ impl SortedRuns {
         Ok(rows)
     }
 
-    /// Whether this is a buffer that it is read from, which no call may write beside.
-    pub(crate) fn is_read_from(&self, buffer: &wgpu::Buffer) -> bool {
-        [&self.plan, &self.indices].iter().any(|section| section.region().buffer == buffer)
+    /// The buffers that it is read from, which no call may write beside.
+    pub(crate) fn buffers(&self) -> [&wgpu::Buffer; 2] {
+        [&self.plan, &self.indices].map(|section| section.region().buffer)
     }
 
     /// Levels of partial sums that its longest run needs.

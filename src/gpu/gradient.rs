@@ -113,8 +113,8 @@ impl GpuTable {
     /// An output may be none of the buffers that the call reads.
     fn check_output(&self, what: &'static str, output: &wgpu::Buffer, gradient: BatchGradient<'_>) -> Result<()> {
         check_other_buffer(what, output, "the gradient", gradient.region.buffer)?;
-        if gradient.runs.is_read_from(output) {
-            return check_other_buffer(what, output, "the batch's indices", output);
+        for read in gradient.runs.buffers() {
+            check_other_buffer(what, output, "the batch's indices", read)?;
         }
         self.check_not_the_table(what, output)
     }

@@ -61,7 +61,7 @@ fn of_step(step: &Step) -> [Words; QUADS_PER_STEP as usize] {
 
 /// Only differences of exponents count, so that they may wrap.
 fn scaled(value: Scaled) -> [u32; 2] {
-    [(value.mantissa as f32).to_bits(), value.exponent.wrapping_neg() as u32]
+    [(value.mantissa as f32).to_bits(), value.halvings.wrapping_neg() as u32]
 }
 
 /// What is known of the steps that were recorded: whether they reached the GPU, or were dropped with their encoder.
@@ -185,10 +185,15 @@ impl<'a> StepData<'a> {
     }
 
     fn copy(&self, encoder: &mut wgpu::CommandEncoder, copies: &[[u64; 3]]) {
-        let Some(deferred) = self.deferred else { return };
-        for &[from, to, size] in copies {
-            encoder.copy_buffer_to_buffer(&self.buffer, from, &deferred.buffer, to, size);
+        if let Some(deferred) = self.deferred {
+            copy(encoder, &self.buffer, &deferred.buffer, copies);
         }
+    }
+}
+
+fn copy(encoder: &mut wgpu::CommandEncoder, from: &wgpu::Buffer, to: &wgpu::Buffer, copies: &[[u64; 3]]) {
+    for &[source, destination, size] in copies {
+        encoder.copy_buffer_to_buffer(from, source, to, destination, size);
     }
 }
 
@@ -211,9 +216,7 @@ impl<'a> Missing<'a> {
     }
 
     pub(crate) fn record(&self, encoder: &mut wgpu::CommandEncoder) {
-        for &[from, to, size] in &self.copies {
-            encoder.copy_buffer_to_buffer(&self.buffer, from, self.target, to, size);
-        }
+        copy(encoder, &self.buffer, self.target, &self.copies);
     }
 }
 

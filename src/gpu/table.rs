@@ -62,7 +62,6 @@ pub(crate) struct Deferred {
     /// As the kernels read it.
     pub buffer: wgpu::Buffer,
     pub deliveries: Arc<Deliveries>,
-    pub amsgrad: bool,
     decaying: bool,
 }
 
@@ -74,7 +73,7 @@ impl Deferred {
         let buffer = gpu.allocate("history", size_of_val(&contents[..]) as u64, TABLE_USAGE)?;
         gpu.write(&buffer, 0, bytemuck::cast_slice(&contents))?;
         let deliveries = Arc::new(Deliveries::new(step));
-        Ok(Self { history, buffer, deliveries, amsgrad: adam.amsgrad, decaying: adam.weight_decay != 0.0 })
+        Ok(Self { history, buffer, deliveries, decaying: adam.weight_decay != 0.0 })
     }
 
     /// Checks that what was dropped can be made up for.
@@ -157,7 +156,8 @@ impl GpuTable {
         let shards = (0..)
             .zip(layout.shards())
             .map(|(number, rows)| Shard::new(gpu, layout, (number, rows), mapping, (update.as_ref(), amsgrad), &step))
-            .collect::<Result<_>>()?;
+            .collect::<Result<_>>()
+            .map_err(|error| of_the_table(error, bytes))?;
         let report = IndexReport::new(gpu, layout.input_dim)?;
         let table = index_check::Table { input_dim: layout.input_dim };
         let table = gpu.allocate_with("table", bytemuck::bytes_of(&table), uniform)?;
@@ -354,6 +354,14 @@ impl Moments {
     }
 }
 
+/// Says what the whole table needs where one of its buffers was refused.
+fn of_the_table(error: Error, required: u64) -> Error {
+    match error {
+        Error::OutOfMemory { reason, .. } => Error::OutOfMemory { what: TABLE, required, reason },
+        error => error,
+    }
+}
+
 /// Writes one word all over a buffer.
 fn fill(gpu: &Gpu, buffer: &wgpu::Buffer, word: u32) -> Result<()> {
     let piece = vec![word; (buffer.size().min(PIECE_BYTES) / 4) as usize];
@@ -362,4 +370,17 @@ fn fill(gpu: &Gpu, buffer: &wgpu::Buffer, word: u32) -> Result<()> {
         gpu.write(buffer, offset, bytemuck::cast_slice(&piece[..words as usize]))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_buffer_is_an_error_of_the_whole_table() {
+        let refused = Error::OutOfMemory { what: "weights", required: 10, reason: "no".to_owned() };
+        let expected = Error::OutOfMemory { what: TABLE, required: 1_000, reason: "no".to_owned() };
+        assert_eq!(of_the_table(refused, 1_000), expected);
+        assert_eq!(of_the_table(Error::Frozen, 1_000), Error::Frozen);
+    }
 }

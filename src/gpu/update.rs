@@ -66,13 +66,11 @@ impl GpuTable {
     ) -> Result<()> {
         let dropped = self.deferred().and_then(|deferred| deferred.deliveries.take_dropped());
         let recorded = self.record_step(gpu, encoder, gradient, scale, (adam, step), dropped);
-        match (&mut self.update, recorded, dropped) {
-            (Some(UpdateKind::Deferred(deferred)), Ok(Some(history)), _) => deferred.history = history,
-            (Some(UpdateKind::Deferred(deferred)), Err(error), Some(dropped)) => {
-                deferred.deliveries.put_dropped(dropped);
-                return Err(error);
-            }
-            (_, recorded, _) => drop(recorded?),
+        if let (Err(_), Some(dropped), Some(deferred)) = (&recorded, dropped, self.deferred()) {
+            deferred.deliveries.put_dropped(dropped);
+        }
+        if let (Some(history), Some(UpdateKind::Deferred(deferred))) = (recorded?, &mut self.update) {
+            deferred.history = history;
         }
         Ok(())
     }

@@ -52,29 +52,28 @@ const MIN_CYCLE: u32 = 1 << 9;
 /// Rows that are caught up at each step, on average, as long as that takes no more than [`MAX_CYCLE`] steps.
 const ROWS_PER_STEP: u32 = 32;
 
-/// A number that may be far smaller than f64 holds: `mantissa * 2^exponent`.
+/// A number that may be far smaller than f64 holds: `mantissa / 2^halvings`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Scaled {
     pub mantissa: f64,
-    pub exponent: i64,
+    pub halvings: i64,
 }
 
 impl Scaled {
-    const ONE: Self = Self { mantissa: 1.0, exponent: 0 };
+    const ONE: Self = Self { mantissa: 1.0, halvings: 0 };
 
     fn times(self, factor: f64) -> Self {
         let mut product = Self { mantissa: self.mantissa * factor, ..self };
         while product.mantissa < 0.5 {
             product.mantissa *= 2.0;
-            product.exponent += 1;
+            product.halvings += 1;
         }
-        // The exponent counts halvings, so that later products have larger ones.
         product
     }
 
     /// `self / later`, which is at least 1.
     fn over(self, later: Self) -> f64 {
-        let halvings = i32::try_from(later.exponent - self.exponent).unwrap_or(i32::MAX);
+        let halvings = i32::try_from(later.halvings - self.halvings).unwrap_or(i32::MAX);
         self.mantissa / later.mantissa * 2f64.powi(halvings)
     }
 }
@@ -548,7 +547,7 @@ mod tests {
             products.push(product);
         }
         // 0.3^20000 is 2^-34739.
-        assert_eq!(products[20_000].exponent, 34_739);
+        assert_eq!(products[20_000].halvings, 34_739);
         for (earlier, later) in [(0, 0), (0, 1), (5, 12), (19_900, 20_000), (10_000, 10_300)] {
             let quotient = products[earlier].over(products[later]);
             let expected = 0.3f64.powi(earlier as i32 - later as i32);
@@ -556,6 +555,6 @@ mod tests {
         }
         assert_eq!(products[0].over(products[20_000]), f64::INFINITY);
         assert_eq!(Scaled::ONE.times(1.0), Scaled::ONE);
-        assert_eq!(Scaled::ONE.times(0.25), Scaled { mantissa: 0.5, exponent: 1 });
+        assert_eq!(Scaled::ONE.times(0.25), Scaled { mantissa: 0.5, halvings: 1 });
     }
 }

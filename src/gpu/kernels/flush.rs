@@ -51,7 +51,7 @@ pub(crate) fn dispatches(
     if rows.is_empty() {
         return Ok(dispatches);
     }
-    let constants = [f64::from(u8::from(deferred.amsgrad)), 0.0];
+    let constants = [f64::from(u8::from(table.amsgrad)), 0.0];
     let constants: Vec<_> = constants.into_iter().chain(deferred.constants()).collect();
     let pipeline = table.mapping.pipeline(gpu, &KERNEL, &constants)?;
     let passes = match deferred.history.needs_terms() {
