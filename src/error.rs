@@ -206,6 +206,30 @@ pub enum Error {
         most: u64,
     },
 
+    /// A file could not be opened, read, written or renamed.
+    #[error("{doing} {} failed: {reason}", .path.display())]
+    File {
+        /// What was being done: "reading", "writing", "renaming".
+        doing: &'static str,
+        /// The file.
+        path: std::path::PathBuf,
+        /// The operating system's kind of error.
+        kind: std::io::ErrorKind,
+        /// Its words.
+        reason: String,
+    },
+
+    /// Something that was read is not what its format says.
+    #[error("{what}, {place}: {problem}")]
+    Malformed {
+        /// The file's path, or what was read where it was no file.
+        what: String,
+        /// The line or the byte, or the field.
+        place: String,
+        /// What is wrong there, and what would be right.
+        problem: String,
+    },
+
     /// The device was lost or did not answer.
     #[error("the device failed while {doing}: {reason}")]
     Device {

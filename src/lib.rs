@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod batch;
+mod checkpoint;
 mod config;
 mod context;
 mod embedding;
@@ -12,6 +13,8 @@ mod optimizer;
 pub mod reference;
 mod stream;
 mod tensor;
+pub mod text;
+pub mod vectors;
 
 pub use batch::{HostIndices, Index, IndexBatch};
 pub use config::{EmbeddingConfig, MAX_INPUT_DIM};

@@ -1,0 +1,1 @@
+//! A table and its optimizer's state in one safetensors file.

@@ -1,0 +1,1 @@
+//! Text to indices, as Keras does it: `Tokenizer` and `pad_sequences`.

@@ -1,0 +1,1 @@
+//! Word vectors: files of them, the matrix of a vocabulary, and which words are near.
