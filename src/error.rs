@@ -107,6 +107,17 @@ pub enum Error {
         given: String,
     },
 
+    /// A number is NaN or infinite where that means nothing.
+    #[error("{what} must be finite, and hold {value} at position {position}")]
+    NotFinite {
+        /// What holds it.
+        what: &'static str,
+        /// Its position there, from 0.
+        position: usize,
+        /// The number.
+        value: String,
+    },
+
     /// A GPU buffer's region is too small.
     #[error("{what} needs {required} bytes, and the buffer region given has {given}")]
     BufferTooSmall {

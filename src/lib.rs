@@ -19,7 +19,7 @@ pub mod vectors;
 pub use batch::{HostIndices, Index, IndexBatch};
 pub use config::{EmbeddingConfig, MAX_INPUT_DIM};
 pub use context::{Backend, GpuContext};
-pub use embedding::{GpuEmbedding, Moments, RowGradient, WeightShard};
+pub use embedding::{GpuEmbedding, Moments, Neighbour, RowGradient, Search, Similarity, WeightShard};
 pub use error::{Error, Result};
 pub use gpu::kernels;
 pub use gpu::region::BufferRegion;

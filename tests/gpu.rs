@@ -36,6 +36,8 @@ mod record;
 mod resident;
 #[path = "gpu/scatter_add.rs"]
 mod scatter_add;
+#[path = "gpu/similarity.rs"]
+mod similarity;
 #[path = "gpu/stream.rs"]
 mod stream;
 #[path = "gpu/support.rs"]
@@ -183,6 +185,17 @@ fn main() {
             padding_rows_get_no_gradient,
             threads_may_share_a_table,
             a_nan_reaches_its_own_row_and_no_other,
+        }
+        similarity {
+            whole_numbers_agree_bit_for_bit,
+            every_width_agrees_with_f64,
+            any_split_gives_the_same_bits,
+            more_rows_than_a_piece,
+            more_queries_than_fit_at_once,
+            rows_left_out_are_made_up_for,
+            odd_numbers_have_their_places,
+            it_sees_what_dense_adam_would_have,
+            bad_searches_are_named,
         }
         stream {
             batches_come_in_order_and_train_like_single_ones,

@@ -1,13 +1,15 @@
 //! GpuEmbedding: what it is and how batches are made for it; `host` drives it, `record` records it, `state` reads and
-//! sets what it holds.
+//! sets what it holds, `similarity` finds the rows nearest to others.
 
 mod host;
 mod record;
+mod similarity;
 mod state;
 
 use std::sync::Arc;
 
 pub use host::RowGradient;
+pub use similarity::{Neighbour, Search, Similarity};
 pub use state::{Moments, WeightShard};
 
 use crate::batch::{BatchMaker, HostIndices, IndexBatch};

@@ -262,7 +262,7 @@ impl GpuEmbedding {
         self.check_with(Waiting::Yield).await
     }
 
-    async fn check_with(&self, waiting: Waiting) -> Result<()> {
+    pub(super) async fn check_with(&self, waiting: Waiting) -> Result<()> {
         match &self.table {
             Table::Gpu(gpu, table) => table.report.take(gpu, waiting).await,
             Table::Reference(_) => Ok(()),

@@ -15,6 +15,7 @@ pub(crate) mod record;
 pub(crate) mod region;
 pub(crate) mod report;
 pub(crate) mod scratch;
+pub(crate) mod similarity;
 mod sort;
 pub(crate) mod table;
 pub(crate) mod update;

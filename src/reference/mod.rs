@@ -1,9 +1,9 @@
 //! The CPU twin of each kernel: plain, obviously right, and what the GPU is tested against.
 //!
 //! Each function has the name of the kernel that it is the twin of, but that [`sort`] is the twin of the kernels that sort
-//! together, and [`scatter_add`], of which [`dense_gradient`] is another form, that of the partial sums too. They share no
-//! code and no constants with the kernels: a twin that did would be no check on them. Rows are dense here, `output_dim`
-//! floats each.
+//! together, [`top_k`] that of those that leave rows out and find the best of groups, too, and [`scatter_add`], of which
+//! [`dense_gradient`] is another form, that of the partial sums. They share no code and no constants with the kernels: a twin
+//! that did would be no check on them. Rows are dense here, `output_dim` floats each.
 
 mod adam;
 mod adam_deferred;
@@ -13,7 +13,9 @@ mod gradient_norm;
 mod gradient_scale;
 mod index_check;
 mod scatter_add;
+mod similarity;
 mod sort;
+mod top_k;
 
 pub(crate) mod table;
 
@@ -25,4 +27,6 @@ pub use gradient_norm::gradient_norm;
 pub use gradient_scale::gradient_scale;
 pub use index_check::index_check;
 pub use scatter_add::{RowSums, scatter_add};
+pub use similarity::similarity;
 pub use sort::{SortedLookups, sort};
+pub use top_k::top_k;

@@ -21,14 +21,18 @@ pub mod gather;
 pub mod gather_deferred;
 pub mod gradient_norm;
 pub mod gradient_scale;
+pub mod group_best;
 pub mod index_check;
+pub mod leave_out;
 pub mod partial_sums;
 pub mod run_heads;
 pub mod run_plan;
 pub mod scatter_add;
+pub mod similarity;
 pub mod sort_histogram;
 pub mod sort_scatter;
 pub mod sort_small;
+pub mod top_k;
 
 /// Every kernel, in every build.
 pub static ALL: &[&Kernel] = &[
@@ -62,6 +66,10 @@ pub static ALL: &[&Kernel] = &[
     &sort_scatter::KERNEL,
     &run_heads::KERNEL,
     &run_plan::KERNEL,
+    &similarity::KERNEL,
+    &leave_out::KERNEL,
+    &group_best::KERNEL,
+    &top_k::KERNEL,
 ];
 
 /// One build of a kernel.
@@ -193,11 +201,18 @@ macro_rules! shader_struct {
 }
 pub(crate) use shader_struct;
 
+impl ShaderType for Pair {
+    const FIELDS: &'static [(&'static str, &'static str)] = &[];
+}
+
 /// Four floats: what the kernels read and write at once.
 pub(crate) type Quad = [f32; 4];
 
 /// Four words of any kind.
 pub(crate) type Words = [u32; 4];
+
+/// A key and a row.
+pub(crate) type Pair = [u32; 2];
 
 shader_struct! {
     /// How many lookups a batch has: `Lookups` in shaders/shared/lookups.wgsl.
@@ -215,6 +230,21 @@ shader_struct! {
         number: u32,
     }
 }
+
+shader_struct! {
+    /// The rows that are compared at once, and the queries: `Piece` in shaders/shared/piece.wgsl.
+    pub(crate) struct Piece {
+        first_row: u32,
+        first_of_shard: u32,
+        row_count: u32,
+        query_count: u32,
+        group_count: u32,
+        left_out_count: u32,
+    }
+}
+
+/// In group 0 of the kernels that find the nearest rows.
+pub(crate) const PIECE: Binding = Binding::uniform::<Piece>(0, "piece");
 
 /// Group 1 of kernels that take the indices in batch order.
 pub(crate) static LOOKUPS: &[Binding] =

@@ -1,0 +1,35 @@
+// best[query, group] = the key and the row of the group's best: of the highest key the lowest row
+//
+// The k best rows of all are in the k best groups, ordered by their best rows: were one in another group, then that
+// group's best row and those of k better groups would all come before it. So it is the groups that are sorted, and then the
+// rows of k of them.
+//
+// One thread a group and query. A group's rows are group_count apart, so that neighbouring threads read neighbouring keys.
+// Rows are numbered from the piece's first one.
+//
+// Parts: grid, piece.
+
+@group(0) @binding(1) var<storage, read> keys: array<u32>;
+@group(0) @binding(2) var<storage, read_write> best: array<vec2<u32>>;
+
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn group_best(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) grid: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let thread = thread_number(workgroup, grid, local);
+    let query = thread / piece.group_count;
+    if query >= piece.query_count {
+        return;
+    }
+    let first = thread % piece.group_count;
+    var found = vec2(keys[query * piece.row_count + first], first);
+    for (var row = first + piece.group_count; row < piece.row_count; row += piece.group_count) {
+        let key = keys[query * piece.row_count + row];
+        if key > found.x {
+            found = vec2(key, row);
+        }
+    }
+    best[thread] = found;
+}
