@@ -3,14 +3,16 @@
 // queries [query_count, QUADS * 4], for the cosine of length 1, unused elements zero; keys [query_count, row_count]. A
 // row without length has cosine 0.
 //
-// A thread takes one row and 4 queries, so that a row is read once for 4 of them, and neighbouring threads take
-// neighbouring rows: all of them read the same part of the queries at once, and what they write lies side by side. The
-// elements are added four by four in order, the four sums at the end, so that equal rows have equal bits.
+// A thread takes one row and 4 queries, so that a row is read once for 4 of them, or a single one where QUERIES is 1; and
+// neighbouring threads take neighbouring rows: all of them read the same part of the queries at once, and what they write
+// lies side by side. The elements are added four by four in order, the four sums at the end, so that equal rows have
+// equal bits.
 //
 // Parts: grid, piece, score_key.
 
 override QUADS: u32;
 override COSINE: u32;
+override QUERIES: u32;
 
 @group(0) @binding(1) var<storage, read> weights: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> queries: array<vec4<f32>>;
@@ -28,7 +30,7 @@ fn similarity(
 ) {
     let thread = thread_number(workgroup, grid, local);
     let row = thread % piece.row_count;
-    let query = thread / piece.row_count * 4u;
+    let query = thread / piece.row_count * QUERIES;
     if query >= piece.query_count {
         return;
     }
@@ -43,9 +45,11 @@ fn similarity(
         let values = weights[row_quads + quad];
         squares += values * values;
         first += values * queries[query_quads + quad];
-        second += values * queries[query_quads + QUADS + quad];
-        third += values * queries[query_quads + 2u * QUADS + quad];
-        fourth += values * queries[query_quads + 3u * QUADS + quad];
+        if QUERIES == 4u {
+            second += values * queries[query_quads + QUADS + quad];
+            third += values * queries[query_quads + 2u * QUADS + quad];
+            fourth += values * queries[query_quads + 3u * QUADS + quad];
+        }
     }
     var scores = vec4(total(first), total(second), total(third), total(fourth));
     if COSINE == 1u {
@@ -54,7 +58,9 @@ fn similarity(
     }
     let place = query * piece.row_count + row;
     keys[place] = score_key(scores.x);
-    keys[place + piece.row_count] = score_key(scores.y);
-    keys[place + 2u * piece.row_count] = score_key(scores.z);
-    keys[place + 3u * piece.row_count] = score_key(scores.w);
+    if QUERIES == 4u {
+        keys[place + piece.row_count] = score_key(scores.y);
+        keys[place + 2u * piece.row_count] = score_key(scores.z);
+        keys[place + 3u * piece.row_count] = score_key(scores.w);
+    }
 }

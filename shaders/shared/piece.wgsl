@@ -7,7 +7,7 @@ struct Piece {
     // The first row's number in its shard.
     first_of_shard: u32,
     row_count: u32,
-    // A multiple of 4.
+    // One, or a multiple of 4.
     query_count: u32,
     // Rows are dealt out in this many groups, one after the other: row i to group i % group_count.
     group_count: u32,

@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use super::device::{Dispatch, Gpu};
 use super::kernels::leave_out::{self, EVERY_QUERY, LeftOut};
-use super::kernels::similarity::QUERIES;
+use super::kernels::similarity::{QUERIES, padded};
 use super::kernels::top_k::{self, GROUP, Selection, Source, TILE};
 use super::kernels::{Pair, Piece, group_best, similarity};
 use super::layout::QUAD_BYTES;
@@ -96,12 +96,12 @@ impl GpuTable {
     /// The queries in rows of whole quads, and filled up to a multiple of what a thread takes.
     fn upload_queries(&self, gpu: &Gpu, queries: &[f32]) -> Result<wgpu::Buffer> {
         let (width, padded_width) = (self.layout.output_dim as usize, self.layout.quads() as usize * 4);
-        let count = queries.len() / width;
-        let mut padded = vec![0.0f32; count.next_multiple_of(QUERIES as usize) * padded_width];
-        for (row, query) in padded.chunks_exact_mut(padded_width).zip(queries.chunks_exact(width)) {
+        let count = padded((queries.len() / width) as u32) as usize;
+        let mut rows = vec![0.0f32; count * padded_width];
+        for (row, query) in rows.chunks_exact_mut(padded_width).zip(queries.chunks_exact(width)) {
             row[..width].copy_from_slice(query);
         }
-        gpu.allocate_with("queries", bytemuck::cast_slice(&padded), STORAGE)
+        gpu.allocate_with("queries", bytemuck::cast_slice(&rows), STORAGE)
     }
 }
 
@@ -155,7 +155,7 @@ impl Round<'_> {
         waiting: Waiting,
     ) -> Result<Vec<Found>> {
         let gpu = self.gpu;
-        let padded = (query_count as u32).next_multiple_of(QUERIES);
+        let padded = padded(query_count as u32);
         let most_rows = pieces.iter().map(|(_, rows)| rows.len() as u64).max().unwrap_or(1);
         let keys = gpu.allocate("similarity keys", most_rows * u64::from(padded) * 4, STORAGE)?;
         let pairs = if left_out.is_empty() {

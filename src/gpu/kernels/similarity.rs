@@ -19,22 +19,28 @@ pub static KERNEL: Kernel = Kernel {
         Binding::read::<Quad>(2, "queries"),
         Binding::read_write::<u32>(3, "keys"),
     ]],
-    constants: &["QUADS", "COSINE"],
+    constants: &["QUADS", "COSINE", "QUERIES"],
     mirrored: &[("WORKGROUP_SIZE", WORKGROUP_SIZE)],
 };
 
-/// Queries that a thread takes.
+/// Queries that a thread takes, where there is more than one.
 pub(crate) const QUERIES: u32 = 4;
 
-/// One dispatch over all rows of the piece and `query_count` queries, a multiple of [`QUERIES`]; `resources` are the
-/// piece, the shard's weights, the queries and the keys.
+/// How many queries there must be for so many, with what fills them up.
+pub(crate) fn padded(query_count: u32) -> u32 {
+    if query_count == 1 { 1 } else { query_count.next_multiple_of(QUERIES) }
+}
+
+/// One dispatch over all rows of the piece and [`padded`] queries; `resources` are the piece, the shard's weights, the
+/// queries and the keys.
 pub(crate) fn dispatch(
     gpu: &Gpu,
     (quads, cosine): (u32, bool),
     (row_count, query_count): (u32, u32),
     resources: &[wgpu::BufferBinding<'_>; 4],
 ) -> Result<Dispatch> {
-    let pipeline = gpu.pipeline(&KERNEL, &[quads.into(), u32::from(cosine).into()])?;
-    let threads = u64::from(row_count) * u64::from(query_count / QUERIES);
+    let queries = query_count.min(QUERIES);
+    let pipeline = gpu.pipeline(&KERNEL, &[quads, u32::from(cosine), queries].map(f64::from))?;
+    let threads = u64::from(row_count) * u64::from(query_count / queries);
     gpu.dispatch_alone(&pipeline, resources, threads.div_ceil(WORKGROUP_SIZE.into()))
 }
