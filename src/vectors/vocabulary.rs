@@ -2,11 +2,15 @@
 
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
+use std::path::Path;
 
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 use indexmap::IndexMap;
 
+use super::file::WholeFile;
+use super::input::Input;
+use super::text::quoted;
 use crate::config::MAX_INPUT_DIM;
 use crate::error::{Error, Result};
 
@@ -95,6 +99,67 @@ impl Vocabulary {
         Ok(vocabulary)
     }
 
+    /// Reads a file of words, one a line, plain or gzip: the word of line `n`, from 1, stands in row `n - 1`, and an empty line
+    /// is a row without a word. What [`save`](Self::save) writes. A line may end in a carriage return, too.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Malformed`] with the line for a word that comes twice, one that is not UTF-8, and a line of more than 16 MiB;
+    /// [`Error::File`].
+    pub fn load(path: impl AsRef<Path>) -> Result<Self> {
+        let mut input = Input::open(path.as_ref())?;
+        let (mut vocabulary, mut rows) = (Self::default(), Vec::new());
+        for row in 0..=u32::MAX {
+            let Some(line) = input.line()? else { break };
+            let Ok(word) = std::str::from_utf8(line.strip_suffix(b"\r").unwrap_or(line)) else {
+                return Err(input.malformed(input.line_place(), "a word must be UTF-8, and this is not".to_owned()));
+            };
+            if word.is_empty() {
+                continue;
+            }
+            if row >= MAX_INPUT_DIM {
+                return Err(input.malformed(input.line_place(), format!("a table has at most {MAX_INPUT_DIM} rows")));
+            }
+            if let Err(first) = vocabulary.push(word)? {
+                let first = rows[first as usize] + 1;
+                let problem =
+                    format!("each word must come once, and {} stands in line {first} already", quoted(word));
+                return Err(input.malformed(input.line_place(), problem));
+            }
+            rows.push(row);
+        }
+        if rows.last().is_some_and(|&last| last as usize >= rows.len()) {
+            vocabulary.rows = Some(rows);
+        }
+        vocabulary.shrink_to_fit();
+        Ok(vocabulary)
+    }
+
+    /// Writes a file of words, one a line, with empty lines for rows without one: beside a table in safetensors, say. Gzipped if
+    /// the path ends in `.gz`, and renamed when it is whole, as by [`write_vectors`](super::write_vectors).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Malformed`] with the row of a word that is empty, holds a newline or ends in a carriage return, before
+    /// anything is written; [`Error::File`].
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        for (row, word) in self.iter() {
+            if word.is_empty() || word.contains('\n') || word.ends_with('\r') {
+                let needed = "must be neither empty nor hold a newline nor end in a carriage return";
+                return Err(malformed(row, format!("a word of a file {needed}, and this is {}", quoted(word))));
+            }
+        }
+        let mut file = WholeFile::create(path.as_ref())?;
+        let mut next_row = 0;
+        for (row, word) in self.iter() {
+            (next_row..row).try_for_each(|_| file.write(b"\n"))?;
+            file.write(word.as_bytes())?;
+            file.write(b"\n")?;
+            next_row = row + 1;
+        }
+        file.finish()
+    }
+
     /// The word's row.
     pub fn row(&self, word: &str) -> Option<u32> {
         let position = *self.index.find(self.hasher.hash_one(word), |&position| self.at(position) == word)?;
@@ -179,7 +244,7 @@ fn word_at<'a>(text: &'a str, ends: &[usize], position: u32) -> &'a str {
 }
 
 fn duplicate(word: &str, first: u32, second: u32) -> Error {
-    malformed(second, format!("each word must stand in one row, and {word:?} stands in row {first} already"))
+    malformed(second, format!("each word must stand in one row, and {} stands in row {first} already", quoted(word)))
 }
 
 fn malformed(row: u32, problem: String) -> Error {
