@@ -1,1 +1,21 @@
 //! Word vectors: files of them, the matrix of a vocabulary, and which words are near.
+
+mod file;
+mod input;
+mod matrix;
+mod opening;
+mod options;
+mod reader;
+mod safetensors;
+mod text;
+mod vocabulary;
+mod word_vectors;
+mod write;
+
+pub use matrix::{EmbeddingMatrix, MatrixOptions, VectorSource, embedding_matrix, embedding_matrix_with};
+pub use options::{Format, Problem, Progress, ReadOptions, ReadReport};
+pub use reader::VectorReader;
+pub use safetensors::write_safetensors;
+pub use vocabulary::Vocabulary;
+pub use word_vectors::WordVectors;
+pub use write::write_vectors;

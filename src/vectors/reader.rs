@@ -1,0 +1,331 @@
+//! Reads one vector after another.
+
+use std::fmt;
+use std::io::Read;
+use std::path::Path;
+
+use super::input::Input;
+use super::opening::Opening;
+use super::options::{Format, Problem, Progress, ReadOptions, ReadReport};
+use super::text::{self, Fault, quoted};
+use super::vocabulary::Vocabulary;
+#[cfg(doc)]
+use crate::error::Error;
+use crate::error::Result;
+
+/// A word of a binary file has at most as many bytes: without a bound, a damaged file would be one word.
+const MAX_WORD_BYTES: usize = 64 << 10;
+
+/// The callback is called when so many bytes more have come from the file.
+const PROGRESS_BYTES: u64 = 1 << 20;
+
+/// Reads a file of word vectors, one after another: text or binary, plain or gzip.
+///
+/// The file is never in memory as a whole. The reader holds a window of the file (256 KiB, more only for a line that is
+/// longer), one vector, and the words that have come, by which it knows duplicates: about 60 MB for 2 million.
+/// A line has at most 16 MiB, a vector 1,048,576 numbers, a word in a binary file 64 KiB; what is beyond is an error. What a
+/// header claims allocates nothing but one vector.
+///
+/// ```
+/// use wgpu_embedding::vectors::{ReadOptions, VectorReader};
+///
+/// let file = "the 0.1 0.2\nat name@domain.com 0.3 0.4\n";
+/// let mut reader = VectorReader::new(file.as_bytes(), &ReadOptions::default())?;
+/// assert_eq!(reader.width(), 2);
+/// let mut words = Vec::new();
+/// while let Some((word, vector)) = reader.next_vector()? {
+///     words.push((word.to_owned(), vector[0]));
+/// }
+/// assert_eq!(words, [("the".to_owned(), 0.1), ("at name@domain.com".to_owned(), 0.3)]);
+/// # Ok::<(), wgpu_embedding::Error>(())
+/// ```
+pub struct VectorReader<'a> {
+    input: Input<'a>,
+    options: ReadOptions,
+    format: Format,
+    /// How many vectors the header says there are.
+    declared: Option<u64>,
+    /// How many there were, those left out among them.
+    met: u64,
+    words: Vocabulary,
+    values: Vec<f32>,
+    report: ReadReport,
+    progress: Option<Box<dyn FnMut(Progress) + Send + 'a>>,
+    next_progress: u64,
+    ended: bool,
+}
+
+/// What comes next in the file.
+enum Next {
+    Vector,
+    Faulty {
+        fault: Fault,
+        place: String,
+    },
+    End,
+    /// The end, within a vector.
+    CutOff(String),
+}
+
+impl VectorReader<'static> {
+    /// Opens a file and reads as far as its width.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::File`] if it cannot be opened or read; [`Error::Malformed`] if the header is none, or the width cannot be told;
+    /// [`Error::Shape`] if the header's width is not that of `options`.
+    pub fn open(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Self> {
+        Self::start(Input::open(path.as_ref())?, options)
+    }
+}
+
+impl<'a> VectorReader<'a> {
+    /// Reads from `stream`, for which errors say "the input" in place of a path.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](VectorReader::open).
+    pub fn new(stream: impl Read + Send + 'a, options: &ReadOptions) -> Result<Self> {
+        Self::start(Input::new(stream, "the input".to_owned(), None)?, options)
+    }
+
+    fn start(mut input: Input<'a>, options: &ReadOptions) -> Result<Self> {
+        let Opening { format, declared, width } = Opening::read(&mut input, options)?;
+        Ok(Self {
+            input,
+            options: *options,
+            format,
+            declared,
+            met: 0,
+            words: Vocabulary::default(),
+            values: vec![0.0; width],
+            report: ReadReport::default(),
+            progress: None,
+            next_progress: PROGRESS_BYTES,
+            ended: false,
+        })
+    }
+
+    /// Calls `progress` about once a MiB of the file, and at the end.
+    pub fn with_progress(self, progress: impl FnMut(Progress) + Send + 'a) -> Self {
+        Self { progress: Some(Box::new(progress)), ..self }
+    }
+
+    /// The file's format, as given or guessed.
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    /// Numbers in each vector.
+    pub fn width(&self) -> usize {
+        self.values.len()
+    }
+
+    /// What the header says of the number of vectors; `None` in a file without one. It may be wrong.
+    pub fn declared_count(&self) -> Option<u64> {
+        self.declared
+    }
+
+    /// What it has met so far.
+    pub fn report(&self) -> ReadReport {
+        self.report
+    }
+
+    /// The words that were given so far, in this order.
+    pub fn words(&self) -> &Vocabulary {
+        &self.words
+    }
+
+    pub(super) fn into_words(self) -> Vocabulary {
+        self.words
+    }
+
+    /// The next word and its vector, of [`width`](Self::width) numbers; `None` at the end, and after an error.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Malformed`] for a [`Problem`] that is not to be skipped, for damaged gzip and for what is too long, with the
+    /// line of a text file (from 1) or the byte of a binary one (from 0, of what is unpacked) where the vector begins;
+    /// [`Error::File`] if the file cannot be read.
+    pub fn next_vector(&mut self) -> Result<Option<(&str, &[f32])>> {
+        if self.ended {
+            return Ok(None);
+        }
+        // Whatever happens but a vector, it is the end.
+        self.ended = true;
+        if !self.advance()? {
+            self.call_progress(0);
+            return Ok(None);
+        }
+        self.ended = false;
+        self.call_progress(self.next_progress);
+        let last = self.words.len() as u32 - 1;
+        Ok(self.words.word(last).map(|word| (word, self.values.as_slice())))
+    }
+
+    /// Goes to the next vector; false at the end.
+    fn advance(&mut self) -> Result<bool> {
+        loop {
+            if self.options.limit.is_some_and(|limit| self.report.vectors >= limit) {
+                return Ok(false);
+            }
+            if self.declared == Some(self.met) {
+                return self.check_rest();
+            }
+            let next = match self.format {
+                Format::GloveText | Format::Word2vecText => self.next_line()?,
+                Format::Word2vecBinary => self.next_record()?,
+            };
+            match next {
+                Next::Vector => {
+                    self.met += 1;
+                    self.report.vectors += 1;
+                    return Ok(true);
+                }
+                Next::Faulty { fault: (problem, message), place } => {
+                    self.met += 1;
+                    self.tolerate(problem, place, message)?;
+                }
+                Next::End => match self.declared {
+                    Some(declared) => {
+                        let message =
+                            format!("the header says {declared} vectors, and the file ends after {}", self.met);
+                        return self.wrong_count(message);
+                    }
+                    None => return Ok(false),
+                },
+                Next::CutOff(message) => return self.wrong_count(message),
+            }
+        }
+    }
+
+    fn next_line(&mut self) -> Result<Next> {
+        let Some(line) = self.input.line()? else { return Ok(Next::End) };
+        let fault = match text::parse_line(line, &mut self.values) {
+            Ok(word) => match add_word(&mut self.words, word)? {
+                None => return Ok(Next::Vector),
+                Some(fault) => fault,
+            },
+            Err(fault) => fault,
+        };
+        Ok(Next::Faulty { fault, place: self.input.line_place() })
+    }
+
+    fn next_record(&mut self) -> Result<Next> {
+        // The newline that may follow a vector is seen in front of the next word; as in gensim there may be several.
+        while self.input.peek(1)? == b"\n" {
+            self.input.take(1);
+        }
+        let place = format!("byte {}", self.input.position());
+        let bytes = self.input.peek(MAX_WORD_BYTES + 1)?;
+        let available = bytes.len();
+        let Some(word_bytes) = memchr::memchr(b' ', bytes) else {
+            if available == 0 {
+                return Ok(Next::End);
+            }
+            if available <= MAX_WORD_BYTES {
+                return Ok(Next::CutOff("the file ends within a word".to_owned()));
+            }
+            let problem = format!("a word must end in a space within {MAX_WORD_BYTES} bytes, and this does not");
+            return Err(self.input.malformed(place, problem));
+        };
+        let record_bytes = word_bytes + 1 + self.values.len() * 4;
+        let record = self.input.peek(record_bytes)?;
+        if record.len() < record_bytes {
+            let given = record.len() - word_bytes - 1;
+            let message =
+                format!("a vector has {} bytes, and the file ends after {given} of them", self.values.len() * 4);
+            return Ok(Next::CutOff(message));
+        }
+        for (value, bytes) in self.values.iter_mut().zip(record[word_bytes + 1..].as_chunks().0) {
+            *value = f32::from_le_bytes(*bytes);
+        }
+        let fault = match check_record(&record[..word_bytes], &self.values) {
+            Ok(word) => add_word(&mut self.words, word)?,
+            Err(fault) => Some(fault),
+        };
+        self.input.take(record_bytes);
+        Ok(fault.map_or(Next::Vector, |fault| Next::Faulty { fault, place }))
+    }
+
+    /// After as many vectors as the header says: whether the file ends there, but for white space.
+    fn check_rest(&mut self) -> Result<bool> {
+        loop {
+            let rest = self.input.peek(1)?;
+            match rest.first() {
+                None => return Ok(false),
+                Some(b'\n' | b'\r' | b' ') => self.input.take(1),
+                Some(_) => {
+                    let message = format!("the header says {} vectors, and the file goes on after them", self.met);
+                    return self.wrong_count(message);
+                }
+            }
+        }
+    }
+
+    fn wrong_count(&mut self, message: String) -> Result<bool> {
+        let place = match self.format {
+            Format::Word2vecBinary => format!("byte {}", self.input.position()),
+            _ => format!("after line {}", self.met + 1),
+        };
+        self.tolerate(Problem::WrongCount, place, message)?;
+        Ok(false)
+    }
+
+    /// Counts a problem that is to be skipped, or makes an error of it.
+    fn tolerate(&mut self, problem: Problem, place: String, message: String) -> Result<()> {
+        if self.options.skips(problem) {
+            self.report.skipped[problem as usize] += 1;
+            return Ok(());
+        }
+        let remedy = format!("{message}; to skip and count these, ReadOptions::with_skip(Problem::{problem:?})");
+        Err(self.input.malformed(place, remedy))
+    }
+
+    fn call_progress(&mut self, from_bytes: u64) {
+        let bytes = self.input.bytes();
+        if bytes >= from_bytes
+            && let Some(progress) = &mut self.progress
+        {
+            self.next_progress = bytes + PROGRESS_BYTES;
+            progress(Progress { bytes, total_bytes: self.input.total_bytes(), vectors: self.report.vectors });
+        }
+    }
+}
+
+fn add_word(words: &mut Vocabulary, word: &str) -> Result<Option<Fault>> {
+    Ok(words.push(word)?.err().map(|first| {
+        let problem =
+            format!("the word {} stood in the file before, as vector {}", quoted(word), u64::from(first) + 1);
+        (Problem::DuplicateWord, problem)
+    }))
+}
+
+fn check_record<'a>(word: &'a [u8], values: &[f32]) -> Result<&'a str, Fault> {
+    let word = std::str::from_utf8(word).map_err(|_| {
+        (Problem::InvalidUtf8, format!("a word must be UTF-8, and {} is not", quoted(&String::from_utf8_lossy(word))))
+    })?;
+    if word.is_empty() || word.contains('\n') {
+        let problem = format!("the word is {}, and must be neither empty nor hold a newline", quoted(word));
+        return Err((Problem::BadWord, problem));
+    }
+    match values.iter().position(|value| !value.is_finite()) {
+        Some(column) => {
+            let (value, width, word) = (values[column], values.len(), quoted(word));
+            let problem = format!("number {} of {width} of {word} is {value}, and must be finite", column + 1);
+            Err((Problem::NotFinite, problem))
+        }
+        None => Ok(word),
+    }
+}
+
+impl fmt::Debug for VectorReader<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VectorReader")
+            .field("format", &self.format)
+            .field("width", &self.width())
+            .field("declared_count", &self.declared)
+            .field("report", &self.report)
+            .finish_non_exhaustive()
+    }
+}
