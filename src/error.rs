@@ -217,6 +217,13 @@ pub enum Error {
         most: u64,
     },
 
+    /// The vocabulary has no such word.
+    #[error("the vocabulary has no word {word:?}; words are compared letter by letter, case included")]
+    UnknownWord {
+        /// The word.
+        word: String,
+    },
+
     /// A file could not be opened, read, written or renamed.
     #[error("{doing} {} failed: {reason}", .path.display())]
     File {

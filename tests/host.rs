@@ -2,6 +2,8 @@
 
 #[path = "host/checkpoint.rs"]
 mod checkpoint;
+#[path = "host/similar.rs"]
+mod similar;
 #[path = "host/text.rs"]
 mod text;
 #[path = "host/vectors.rs"]

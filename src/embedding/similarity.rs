@@ -116,7 +116,12 @@ impl GpuEmbedding {
         self.nearest_with(queries, search, Waiting::Yield).await
     }
 
-    async fn nearest_with(&self, queries: &[f32], search: &Search, waiting: Waiting) -> Result<Vec<Vec<Neighbour>>> {
+    pub(crate) async fn nearest_with(
+        &self,
+        queries: &[f32],
+        search: &Search,
+        waiting: Waiting,
+    ) -> Result<Vec<Vec<Neighbour>>> {
         self.check_search(queries, search)?;
         self.check_with(waiting).await?;
         let cosine = search.similarity == Similarity::Cosine;
@@ -130,7 +135,9 @@ impl GpuEmbedding {
             left_out_of_each: &search.left_out_of_each,
         };
         let found = match &self.table {
-            Table::Reference(table) => nearest_on_the_host(&table.state.weights, self.output_dim() as usize, &request),
+            Table::Reference(table) => {
+                nearest_on_the_host(&table.state.weights, self.output_dim() as usize, &request)
+            }
             Table::Gpu(gpu, table) => {
                 table.flush(gpu)?;
                 table.nearest(gpu, &request, waiting).await?
@@ -179,7 +186,8 @@ fn directions(queries: &[f32], output_dim: usize) -> Vec<f32> {
     let mut directions = Vec::with_capacity(queries.len());
     for query in queries.chunks_exact(output_dim) {
         let length = query.iter().map(|&value| f64::from(value) * f64::from(value)).sum::<f64>().sqrt();
-        directions.extend(query.iter().map(|&value| if length > 0.0 { (f64::from(value) / length) as f32 } else { 0.0 }));
+        directions
+            .extend(query.iter().map(|&value| if length > 0.0 { (f64::from(value) / length) as f32 } else { 0.0 }));
     }
     directions
 }

@@ -88,7 +88,9 @@ impl GpuTable {
         let of_shard = |shard: &Shard| rows.start.max(shard.rows.start)..rows.end.min(shard.rows.end);
         let shards = self.shards.iter().map(|shard| (shard, of_shard(shard)));
         let cut = |(shard, rows): (_, Range<u32>)| {
-            rows.clone().step_by(most).map(move |first| (shard, first..first.saturating_add(most as u32).min(rows.end)))
+            rows.clone()
+                .step_by(most)
+                .map(move |first| (shard, first..first.saturating_add(most as u32).min(rows.end)))
         };
         shards.flat_map(cut).collect()
     }
@@ -266,7 +268,13 @@ struct Levels<'a> {
 }
 
 impl Levels<'_> {
-    fn push(&mut self, mut source: Source, mut pairs: wgpu::Buffer, mut count: u32, target: Target<'_>) -> Result<()> {
+    fn push(
+        &mut self,
+        mut source: Source,
+        mut pairs: wgpu::Buffer,
+        mut count: u32,
+        target: Target<'_>,
+    ) -> Result<()> {
         let Round { gpu, kept, .. } = *self.round;
         loop {
             let lists = count.div_ceil(TILE);
@@ -280,7 +288,8 @@ impl Levels<'_> {
             };
             let to = next.as_ref().map_or(target, |buffer| Target { buffer, stride: lists * kept, start: 0 });
             let selection = Selection { count, lists, keep: kept, stride: to.stride, start: to.start };
-            let selection = gpu.allocate_with("selection", bytemuck::bytes_of(&selection), wgpu::BufferUsages::UNIFORM)?;
+            let selection =
+                gpu.allocate_with("selection", bytemuck::bytes_of(&selection), wgpu::BufferUsages::UNIFORM)?;
             let whole = wgpu::Buffer::as_entire_buffer_binding;
             let resources = [whole(&selection), whole(&pairs), whole(self.keys), whole(to.buffer)];
             let size = (lists, self.query_count);

@@ -102,7 +102,11 @@ pub fn any_split_gives_the_same_bits() {
     let whole = found(&config, &queries, &search);
     assert_eq!(found(&config, &queries, &search), whole);
     for rows in [64, 192, 4_992] {
-        assert_eq!(found(&config.clone().with_max_shard_bytes(rows * 32), &queries, &search), whole, "{rows} a shard");
+        assert_eq!(
+            found(&config.clone().with_max_shard_bytes(rows * 32), &queries, &search),
+            whole,
+            "{rows} a shard"
+        );
     }
     let one_by_one: Vec<_> = queries.chunks_exact(width).flat_map(|query| found(&config, query, &search)).collect();
     assert_eq!(one_by_one, whole);
@@ -171,7 +175,8 @@ pub fn odd_numbers_have_their_places() {
 
 pub fn it_sees_what_dense_adam_would_have() {
     let config = EmbeddingConfig::new(300, 8).with_seed(11);
-    let mut embedding = GpuEmbedding::new(&context(), config.clone(), Adam::default().with_learning_rate(0.05)).unwrap();
+    let mut embedding =
+        GpuEmbedding::new(&context(), config.clone(), Adam::default().with_learning_rate(0.05)).unwrap();
     for step in 0..40 {
         let batch = embedding.batch(&indices(20, 300, Skew::Zipf, step)).unwrap();
         embedding.update(&batch, &fractions(20 * 8, step)).unwrap();

@@ -1,0 +1,132 @@
+//! Finds words near others in a file of word vectors: similar words, analogies, and the accuracy on analogy questions.
+//! `cargo run --release --example nearest -- --help` says how.
+
+mod arguments;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use arguments::{Arguments, Asked, Command};
+use indicatif::{ProgressBar, ProgressStyle};
+use wgpu_embedding::vectors::{
+    AnalogyOptions, AnalogyQuestions, Problem, ReadOptions, SectionAccuracy, SimilarWord, SimilarWords, VectorReader,
+    WordVectors,
+};
+use wgpu_embedding::{Adam, EmbeddingConfig, GpuContext, GpuEmbedding, Initializer};
+
+/// Whatever goes wrong ends the program with one line, so one type for all of it will do.
+type Result<T, E = Box<dyn std::error::Error>> = std::result::Result<T, E>;
+
+fn main() -> ExitCode {
+    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("warn")).init();
+    let arguments = match arguments::parse(lexopt::Parser::from_env()) {
+        Ok(Command::Find(arguments)) => arguments,
+        Ok(Command::Help) => {
+            // Nobody left to read it is no failure.
+            let _ = io::stdout().write_all(arguments::HELP.as_bytes());
+            return ExitCode::SUCCESS;
+        }
+        Err(error) => return fail(&format!("{error}; see --help"), 2),
+    };
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if is_broken_pipe(&*error) => ExitCode::SUCCESS,
+        Err(error) => fail(&error.to_string(), 1),
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<()> {
+    let context = if arguments.reference { GpuContext::reference() } else { GpuContext::auto()? };
+    // Before the vectors: reading them takes longer.
+    let questions = match &arguments.asked {
+        Asked::Questions(path) => Some(AnalogyQuestions::load(path)?),
+        _ => None,
+    };
+    let vectors = load(arguments)?;
+    let (rows, width) = (vectors.len(), vectors.width());
+    let (vocabulary, values) = vectors.into_parts();
+    let config = EmbeddingConfig::new(rows.try_into()?, width.try_into()?)
+        .with_initializer(Initializer::Matrix(values))
+        .with_trainable(false);
+    let embedding = GpuEmbedding::new(&context, config, Adam::default())?;
+    eprintln!("{rows} words of {width} numbers, on {context}");
+
+    let words = SimilarWords::new(&embedding, &vocabulary)?;
+    let mut out = io::stdout().lock();
+    match (&arguments.asked, &questions) {
+        (Asked::Words(asked), _) => {
+            for word in asked {
+                writeln!(out, "most similar to {word}:")?;
+                print_found(&mut out, &words.most_similar(word, arguments.k)?)?;
+            }
+        }
+        (Asked::Analogy([a, b, c]), _) => {
+            writeln!(out, "{a} - {b} + {c}:")?;
+            print_found(&mut out, &words.analogy(a, b, c, arguments.k)?)?;
+        }
+        (Asked::Questions(_), questions) => {
+            answer(&mut out, arguments, &words, questions.as_ref().expect("loaded above"))?;
+        }
+    }
+    Ok(())
+}
+
+fn load(arguments: &Arguments) -> Result<WordVectors> {
+    let mut options = ReadOptions::default();
+    (options.format, options.limit) = (arguments.format, arguments.limit);
+    if arguments.skip_bad {
+        options = Problem::ALL.into_iter().fold(options, ReadOptions::with_skip);
+    }
+    let bar = ProgressBar::no_length()
+        .with_style(ProgressStyle::with_template("reading {wide_bar} {binary_bytes}/{binary_total_bytes}")?);
+    let shown = bar.clone();
+    let reader = VectorReader::open(&arguments.vectors, &options)?.with_progress(move |progress| {
+        shown.set_position(progress.bytes);
+        shown.set_length(progress.total_bytes.unwrap_or(progress.bytes));
+    });
+    let read = WordVectors::read(reader);
+    bar.finish_and_clear();
+    let (vectors, report) = read?;
+    if arguments.skip_bad {
+        eprintln!("{report}");
+    }
+    Ok(vectors)
+}
+
+fn print_found(out: &mut impl Write, found: &[SimilarWord<'_>]) -> io::Result<()> {
+    found.iter().try_for_each(|found| writeln!(out, "  {:.6}  {}", found.score, found.word))
+}
+
+fn answer(
+    out: &mut impl Write,
+    arguments: &Arguments,
+    words: &SimilarWords<'_>,
+    questions: &AnalogyQuestions,
+) -> Result<()> {
+    let options = AnalogyOptions::default()
+        .with_restrict_vocab(arguments.restrict_vocab)
+        .with_case_insensitive(!arguments.case_sensitive);
+    let bar = ProgressBar::new(questions.len() as u64)
+        .with_style(ProgressStyle::with_template("answering {wide_bar} {pos}/{len} questions")?);
+    let sections = words.accuracy(questions, &options, |done| bar.set_position(done as u64));
+    bar.finish_and_clear();
+    let sections = sections?;
+    let width = sections.iter().map(|section| section.section.chars().count()).max().unwrap_or(0).max(7);
+    writeln!(out, "{:width$}  {:>8}  {:>7}  {:>6}  {:>7}", "section", "accuracy", "correct", "asked", "unknown")?;
+    for section in sections.iter().chain([&SectionAccuracy::total(&sections)]) {
+        let accuracy = section.accuracy().map_or("-".to_owned(), |share| format!("{:.2} %", share * 100.0));
+        let SectionAccuracy { section, correct, incorrect, unknown } = section;
+        let asked = correct + incorrect;
+        writeln!(out, "{section:width$}  {accuracy:>8}  {correct:>7}  {asked:>6}  {unknown:>7}")?;
+    }
+    Ok(())
+}
+
+fn is_broken_pipe(error: &(dyn std::error::Error + 'static)) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+fn fail(message: &str, code: u8) -> ExitCode {
+    let _ = writeln!(io::stderr(), "error: {message}");
+    ExitCode::from(code)
+}
