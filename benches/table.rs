@@ -15,6 +15,8 @@ use criterion::{Criterion, Throughput};
 mod cases;
 #[path = "table/copy.rs"]
 mod copy;
+#[path = "table/nearest.rs"]
+mod nearest;
 #[path = "table/ratios.rs"]
 mod ratios;
 

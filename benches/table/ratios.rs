@@ -4,6 +4,7 @@ use wgpu_embedding::{GpuContext, Update};
 
 use crate::cases::{BASE, Case, Operation, Setting, Skew, TableCase};
 use crate::copy::Copy;
+use crate::nearest::NearestCase;
 
 /// Turns that each case takes.
 const TURNS: usize = 25;
@@ -28,6 +29,9 @@ pub fn print(context: &GpuContext) {
     let lazy = Operation::Step(Update::Lazy);
 
     let mut board = Board { context, settings: Vec::new(), cases: vec![Box::new(plain), Box::new(wide)] };
+    for queries in [1, 16] {
+        board.cases.push(Box::new(NearestCase::new(context, queries)));
+    }
     board.add(BASE);
     board.add(with(Operation::ScatterAdd, BASE));
     board.add(with(Operation::Update(Update::Deferred), step));
@@ -73,9 +77,9 @@ struct Board<'a> {
 
 impl Board<'_> {
     fn add(&mut self, setting: Setting) -> usize {
-        let copies = self.cases.len() - self.settings.len();
+        let others = self.cases.len() - self.settings.len();
         if let Some(found) = self.settings.iter().position(|known| *known == setting) {
-            return copies + found;
+            return others + found;
         }
         self.settings.push(setting);
         self.cases.push(Box::new(TableCase::new(self.context, setting)));
