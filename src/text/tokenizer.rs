@@ -74,20 +74,25 @@ impl Tokenizer {
 
     /// Sets the characters that separate words as `split` does: [`WordSplitter::filters`].
     pub fn with_filters(self, filters: impl Into<String>) -> Self {
-        self.with_splitter(|splitter| splitter.with_filters(filters))
+        self.change_splitter(|splitter| splitter.with_filters(filters))
     }
 
     /// Sets whether texts are put in lower case first: [`WordSplitter::lower`].
     pub fn with_lower(self, lower: bool) -> Self {
-        self.with_splitter(|splitter| splitter.with_lower(lower))
+        self.change_splitter(|splitter| splitter.with_lower(lower))
     }
 
     /// Sets what separates words: [`WordSplitter::split`].
     pub fn with_split(self, split: impl Into<String>) -> Self {
-        self.with_splitter(|splitter| splitter.with_split(split))
+        self.change_splitter(|splitter| splitter.with_split(split))
     }
 
-    fn with_splitter(mut self, change: impl FnOnce(WordSplitter) -> WordSplitter) -> Self {
+    /// Sets `filters`, `lower` and `split` at once.
+    pub fn with_splitter(self, splitter: WordSplitter) -> Self {
+        self.change_splitter(|_| splitter)
+    }
+
+    fn change_splitter(mut self, change: impl FnOnce(WordSplitter) -> WordSplitter) -> Self {
         self.analysis.splitter = change(self.analysis.splitter);
         self
     }
