@@ -98,7 +98,11 @@ fn choice<T>(parser: &mut lexopt::Parser, option: &str, choices: [(&str, T); 2])
 }
 
 /// The option's value, if it is such a number.
-fn number<T: std::str::FromStr>(parser: &mut lexopt::Parser, option: &str, required: &str) -> Result<T, lexopt::Error> {
+fn number<T: std::str::FromStr>(
+    parser: &mut lexopt::Parser,
+    option: &str,
+    required: &str,
+) -> Result<T, lexopt::Error> {
     let value = parser.value()?.to_string_lossy().into_owned();
     value.parse().map_err(|_| format!("{option} must be {required}, and is {value:?}").into())
 }
@@ -113,15 +117,18 @@ mod tests {
 
     #[test]
     fn options_are_read() {
-        let line = "--num-words 9 --oov-token=? f.txt --lower false --char-level --value -1 --maxlen 3 --padding post";
+        let line =
+            "--num-words 9 --oov-token=? f.txt --lower false --char-level --value -1 --maxlen 3 --padding post";
         let Ok(Command::Tokenize(arguments)) = parse_arguments(&line.split(' ').collect::<Vec<_>>()) else {
             panic!("these are good");
         };
         assert_eq!(arguments.file, PathBuf::from("f.txt"));
-        let tokenizer = Tokenizer::new().with_num_words(9).with_oov_token("?").with_lower(false).with_char_level(true);
+        let tokenizer =
+            Tokenizer::new().with_num_words(9).with_oov_token("?").with_lower(false).with_char_level(true);
         assert_eq!(arguments.tokenizer, tokenizer);
         assert_eq!(arguments.padding, PadOptions::new().with_value(-1).with_maxlen(3).with_padding(Side::Post));
-        let Ok(Command::Tokenize(arguments)) = parse_arguments(&["f", "--filters", "", "--split", "\t", "--oov-token", ""])
+        let Ok(Command::Tokenize(arguments)) =
+            parse_arguments(&["f", "--filters", "", "--split", "\t", "--oov-token", ""])
         else {
             panic!("these are good");
         };

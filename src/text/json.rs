@@ -101,7 +101,10 @@ impl Tokenizer {
         let word_counts: IndexMap<String, u64> = parse("config.word_counts", &config.word_counts)?;
         let word_docs: IndexMap<String, u64> = parse("config.word_docs", &config.word_docs)?;
         if let Some(word) = word_docs.keys().find(|&word| !word_counts.contains_key(word)) {
-            return Err(malformed("config.word_docs", format!("its word {word:?} must be in word_counts, and is not")));
+            return Err(malformed(
+                "config.word_docs",
+                format!("its word {word:?} must be in word_counts, and is not"),
+            ));
         }
         let Config { filters, lower, split, .. } = config;
         Ok(Self {
@@ -134,7 +137,8 @@ fn check_ids(word_index: &IndexMap<String, u32>, index_word: &IndexMap<u32, Stri
     for (id, word) in index_word {
         if words.get(id) != Some(&word) {
             let id_there = word_index.get(word).map_or("no id".to_owned(), u32::to_string);
-            let problem = format!("must have what word_index has, and {id} is of {word:?}, which has {id_there} there");
+            let problem =
+                format!("must have what word_index has, and {id} is of {word:?}, which has {id_there} there");
             return Err(malformed("config.index_word", problem));
         }
     }

@@ -44,6 +44,34 @@ impl<T> Matrix<T> {
 }
 
 impl<T: Clone> Matrix<T> {
+    /// The rows of these numbers, in this order: a minibatch of a shuffled epoch, say.
+    ///
+    /// ```
+    /// use wgpu_embedding::text::{PadOptions, pad_sequences};
+    ///
+    /// let padded = pad_sequences(&[vec![1u32], vec![2, 3], vec![4]], &PadOptions::new())?;
+    /// let minibatch = padded.select_rows(&[2, 0])?;
+    /// assert_eq!(minibatch.shape(), [2, 2]);
+    /// assert_eq!(minibatch.values(), [0, 4, 0, 1]);
+    /// # Ok::<(), wgpu_embedding::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Shape`] if there is no row of a number.
+    pub fn select_rows(&self, rows: &[usize]) -> Result<Self> {
+        let [count, columns] = self.shape;
+        let mut values = Vec::with_capacity(rows.len().saturating_mul(columns).min(self.values.len()));
+        for &row in rows {
+            values.extend_from_slice(self.row(row).ok_or_else(|| Error::Shape {
+                what: "a row's number",
+                required: format!("below the matrix's {count} rows"),
+                given: row.to_string(),
+            })?);
+        }
+        Ok(Self { values, shape: [rows.len(), columns] })
+    }
+
     /// One full of `value`.
     pub(super) fn filled(what: &'static str, shape: [usize; 2], value: T) -> Result<Self> {
         let [rows, columns] = shape;

@@ -68,7 +68,8 @@ impl WordSplitter {
         } else {
             text
         };
-        let mut words = |words: &mut dyn Iterator<Item = &str>| words.filter(|word| !word.is_empty()).for_each(&mut each);
+        let mut words =
+            |words: &mut dyn Iterator<Item = &str>| words.filter(|word| !word.is_empty()).for_each(&mut each);
         let Some(split) = &self.split else {
             let kept: String = text.chars().filter(|&character| !filters.contain(character)).collect();
             words(&mut kept.split(is_python_space));

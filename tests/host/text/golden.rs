@@ -213,8 +213,7 @@ fn padding_equals_keras() {
             Some("post") => Side::Post,
             Some(other) => panic!("{other}"),
         };
-        let mut options =
-            PadOptions::new().with_padding(side(&case.padding)).with_truncating(side(&case.truncating));
+        let mut options = PadOptions::new().with_padding(side(&case.padding)).with_truncating(side(&case.truncating));
         options.maxlen = case.maxlen;
         if let Some(value) = case.value {
             options.value = from(value);
