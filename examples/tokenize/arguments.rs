@@ -63,13 +63,7 @@ pub fn parse(mut parser: lexopt::Parser) -> Result<Command, lexopt::Error> {
                 tokenizer = tokenizer.with_lower(choice(&mut parser, "--lower", choices)?);
             }
             Long("filters") => tokenizer = tokenizer.with_filters(parser.value()?.string()?),
-            Long("split") => {
-                let split = parser.value()?.string()?;
-                if split.is_empty() {
-                    return Err("--split must be at least one character, and is \"\"".into());
-                }
-                tokenizer = tokenizer.with_split(split);
-            }
+            Long("split") => tokenizer = tokenizer.with_split(parser.value()?.string()?),
             Long("maxlen") => {
                 padding = padding.with_maxlen(number(&mut parser, "--maxlen", "a whole number from 0")?);
             }
@@ -139,12 +133,11 @@ mod tests {
 
     #[test]
     fn bad_options_are_named() {
-        let cases: [(&[&str], &str); 13] = [
+        let cases: [(&[&str], &str); 12] = [
             (&[], "FILE is missing"),
             (&["a", "b"], "unexpected argument \"b\""),
             (&["a", "--num-words", "-1"], "--num-words must be a whole number from 0 to 4294967295, and is \"-1\""),
             (&["a", "--num-words", "4294967296"], "--num-words must be"),
-            (&["a", "--split", ""], "--split must be at least one character"),
             (&["a", "--lower", "no"], "--lower must be true or false, and is \"no\""),
             (&["a", "--padding", "left"], "--padding must be pre or post, and is \"left\""),
             (&["a", "--truncating", ""], "--truncating must be pre or post"),
