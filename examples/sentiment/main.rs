@@ -9,7 +9,6 @@ mod arguments;
 mod classifier;
 mod corpus;
 mod report;
-mod tokenizer;
 mod training;
 
 use std::io::{self, Write};
@@ -21,8 +20,8 @@ use corpus::{Corpus, Sentence};
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
 use report::Report;
-use tokenizer::Tokenizer;
-use training::{BATCH_SIZE, Set};
+use training::{BATCH_SIZE, PADDING, Set};
+use wgpu_embedding::text::Tokenizer;
 use wgpu_embedding::{Adam, EmbeddingConfig, GpuContext, GpuEmbedding};
 
 /// Whatever goes wrong ends the program with one line, so one type for all of it will do.
@@ -65,18 +64,19 @@ fn run(arguments: &Arguments) -> Result<()> {
         None => Corpus::built_in()?,
     };
     let texts = corpus.train.iter().map(|sentence| sentence.text.as_str());
-    let tokenizer = Tokenizer::fit(texts, arguments.vocabulary);
-    let train = Set::new(&corpus.train, &tokenizer);
-    let test = Set::new(&corpus.test, &tokenizer);
+    let mut tokenizer = Tokenizer::new().with_num_words(arguments.vocabulary);
+    tokenizer.fit_on_texts(texts)?;
+    let train = Set::new(&corpus.train, &tokenizer)?;
+    let test = Set::new(&corpus.test, &tokenizer)?;
     let unseen = unseen(arguments, &corpus);
-    let unseen_set = Set::new(&unseen, &tokenizer);
+    let unseen_set = Set::new(&unseen, &tokenizer)?;
     let mut out = io::stdout();
     writeln!(
         out,
         "{} sentences to train on, {} to test with, {} words",
         train.len(),
         test.len(),
-        tokenizer.table_rows() - 1
+        tokenizer.input_dim() - 1
     )?;
 
     let context = if arguments.reference { GpuContext::reference() } else { GpuContext::auto()? };
@@ -87,7 +87,7 @@ fn run(arguments: &Arguments) -> Result<()> {
     }
     let mut random = ChaCha8Rng::seed_from_u64(arguments.seed);
     let max_outcomes = train.len().max(test.len()).max(unseen_set.len());
-    let mut classifier = new_classifier(arguments, &context, tokenizer.table_rows(), max_outcomes, &mut random)?;
+    let mut classifier = new_classifier(arguments, &context, tokenizer.input_dim(), max_outcomes, &mut random)?;
 
     let mut report = Report::new(arguments.epochs, &train)?;
     for _ in 0..arguments.epochs {
@@ -117,7 +117,7 @@ fn new_classifier(
     // The padding takes no part: padding_idx keeps its row from training, and the head leaves it out of the mean. On the
     // GPU it looks at the indices for that, on the CPU at the mask that mask_zero makes.
     let config = EmbeddingConfig::new(table_rows, arguments.dim)
-        .with_padding_idx(tokenizer::PADDING)
+        .with_padding_idx(PADDING)
         .with_mask_zero(true)
         .with_seed(arguments.seed);
     let optimizer = Adam::default().with_learning_rate(arguments.learning_rate);

@@ -9,8 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::Result;
 use crate::classifier::Outcome;
-use crate::tokenizer::LENGTH;
-use crate::training::{Epoch, Set};
+use crate::training::{Epoch, LENGTH, Set};
 
 /// Characters shown of a sentence.
 const SHOWN: usize = 90;

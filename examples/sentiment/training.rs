@@ -5,17 +5,25 @@ use std::time::{Duration, Instant};
 use rand::rngs::ChaCha8Rng;
 use rand::seq::SliceRandom;
 
+use wgpu_embedding::text::{Matrix, PadOptions, Tokenizer, pad_sequences};
+
 use crate::Result;
 use crate::classifier::{Classifier, Outcome};
 use crate::corpus::Sentence;
-use crate::tokenizer::{Tokenizer, Words};
+
+/// Words kept of a sentence, the last ones.
+pub const LENGTH: usize = 40;
+
+/// The number that fills a sentence up to [`LENGTH`], in front; no word has it.
+pub const PADDING: u32 = 0;
 
 /// Sentences in a batch; the last one of a pass may have fewer.
 pub const BATCH_SIZE: usize = 64;
 
 /// Sentences in numbers, with their labels.
 pub struct Set {
-    words: Vec<Words>,
+    /// [sentences, LENGTH]
+    words: Matrix<u32>,
     labels: Vec<f32>,
 }
 
@@ -47,11 +55,13 @@ enum Pass {
 }
 
 impl Set {
-    pub fn new(sentences: &[Sentence], tokenizer: &Tokenizer) -> Self {
-        Self {
-            words: sentences.iter().map(|sentence| tokenizer.words(&sentence.text)).collect(),
+    pub fn new(sentences: &[Sentence], tokenizer: &Tokenizer) -> Result<Self> {
+        let numbers = tokenizer.texts_to_sequences(sentences.iter().map(|sentence| sentence.text.as_str()))?;
+        let padding = PadOptions::new().with_maxlen(LENGTH).with_value(PADDING);
+        Ok(Self {
+            words: pad_sequences(&numbers, &padding)?,
             labels: sentences.iter().map(|sentence| f32::from(sentence.positive)).collect(),
-        }
+        })
     }
 
     /// How many sentences it has.
@@ -97,8 +107,8 @@ fn pass(
     order: &[usize],
     after_batch: &dyn Fn(),
 ) -> Result<Vec<Outcome>> {
-    let batches: Vec<Vec<Words>> =
-        order.chunks(BATCH_SIZE).map(|batch| batch.iter().map(|&sentence| set.words[sentence]).collect()).collect();
+    let batches = order.chunks(BATCH_SIZE).map(|sentences| set.words.select_rows(sentences));
+    let batches = batches.collect::<Result<Vec<_>, _>>()?;
     // A thread of its own checks, sorts and uploads the next batches while the GPU works on this one.
     let prepared = classifier.embedding().stream(batches);
     for (batch, sentences) in prepared.zip(order.chunks(BATCH_SIZE)) {

@@ -6,7 +6,7 @@ use wgpu_embedding::wgpu::util::{BufferInitDescriptor, DeviceExt};
 
 use super::AdamStep;
 use crate::Result;
-use crate::tokenizer::LENGTH;
+use crate::training::LENGTH;
 
 /// Threads in a workgroup, as in head.wgsl.
 const THREADS: u32 = 64;

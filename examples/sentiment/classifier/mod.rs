@@ -83,7 +83,7 @@ mod tests {
     use wgpu_embedding::{Adam, EmbeddingConfig, GpuContext};
 
     use super::*;
-    use crate::tokenizer::{LENGTH, Words};
+    use crate::training::LENGTH;
 
     /// Trains on three batches, the last one small, of sentences of any length, also none.
     fn outcomes(context: &GpuContext, dim: u32) -> Vec<Outcome> {
@@ -102,7 +102,7 @@ mod tests {
                 sentence[LENGTH - count..].fill_with(|| random.random_range(1..50));
             }
             let labels: Vec<f32> = (0..sentences).map(|sentence| (sentence % 2) as f32).collect();
-            let batch = classifier.embedding().batch::<Vec<Words>>(&words).unwrap();
+            let batch = classifier.embedding().batch(&words).unwrap();
             classifier.train(&batch, &labels).unwrap();
             classifier.classify(&batch, &labels).unwrap();
             if sentences == 64 {

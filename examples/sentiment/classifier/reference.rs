@@ -4,7 +4,7 @@ use wgpu_embedding::{GpuEmbedding, IndexBatch};
 
 use super::{AdamStep, Classifier, Outcome};
 use crate::Result;
-use crate::tokenizer::LENGTH;
+use crate::training::LENGTH;
 
 /// See the module.
 pub struct ReferenceClassifier {

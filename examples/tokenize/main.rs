@@ -1,0 +1,113 @@
+//! Prints what Keras's Tokenizer and pad_sequences make of a file, as JSON.
+//!
+//! `cargo run --release --example tokenize -- --help` lists the options, which are Keras's arguments.
+
+mod arguments;
+
+use std::fs;
+use std::io::{self, BufWriter, Write};
+use std::process::ExitCode;
+
+use arguments::{Arguments, Command};
+use serde::Serialize;
+use wgpu_embedding::text::{IndexMap, pad_sequences};
+
+/// Whatever goes wrong ends the program with one line, so one type for all of it will do.
+type Result<T, E = Box<dyn std::error::Error>> = std::result::Result<T, E>;
+
+#[derive(Serialize)]
+struct Output<'a> {
+    word_index: &'a IndexMap<String, u32>,
+    word_counts: &'a IndexMap<String, u64>,
+    sequences: &'a [Vec<u32>],
+    padded: Vec<&'a [i64]>,
+}
+
+fn main() -> ExitCode {
+    let arguments = match arguments::parse(lexopt::Parser::from_env()) {
+        Ok(Command::Tokenize(arguments)) => arguments,
+        Ok(Command::Help) => {
+            // Nobody left to read it is no failure.
+            let _ = io::stdout().write_all(arguments::HELP.as_bytes());
+            return ExitCode::SUCCESS;
+        }
+        Err(error) => return fail(&format!("{error}; see --help"), 2),
+    };
+    match run(*arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if is_broken_pipe(&*error) => ExitCode::SUCCESS,
+        Err(error) => fail(&error.to_string(), 1),
+    }
+}
+
+fn run(Arguments { file, mut tokenizer, padding }: Arguments) -> Result<()> {
+    let name = file.display().to_string();
+    let contents = fs::read(&file).map_err(|error| format!("{name}: cannot be read: {error}"))?;
+    let texts = lines(&name, &contents)?;
+
+    tokenizer.fit_on_texts(&texts)?;
+    let sequences = tokenizer.texts_to_sequences(&texts)?;
+    let wide: Vec<Vec<i64>> = sequences.iter().map(|ids| ids.iter().map(|&id| id.into()).collect()).collect();
+    let padded = pad_sequences(&wide, &padding)?;
+
+    let output = Output {
+        word_index: tokenizer.word_index(),
+        word_counts: tokenizer.word_counts(),
+        sequences: &sequences,
+        padded: padded.rows().collect(),
+    };
+    let mut out = BufWriter::new(io::stdout().lock());
+    serde_json::to_writer(&mut out, &output).map_err(io::Error::from)?;
+    writeln!(out)?;
+    Ok(out.flush()?)
+}
+
+/// The lines, without their newlines. A newline at the end of the file begins no further line.
+fn lines<'a>(name: &str, contents: &'a [u8]) -> Result<Vec<&'a str>> {
+    if contents.is_empty() {
+        return Ok(Vec::new());
+    }
+    let lines = contents.strip_suffix(b"\n").unwrap_or(contents).split(|&byte| byte == b'\n');
+    let text = |(number, line): (usize, &'a [u8])| {
+        str::from_utf8(line).map_err(|error| {
+            let byte = error.valid_up_to() + 1;
+            format!("{name}:{}: must be UTF-8, and byte {byte} of the line is not", number + 1).into()
+        })
+    };
+    lines.enumerate().map(text).collect()
+}
+
+/// One line on standard error.
+fn fail(message: &str, code: u8) -> ExitCode {
+    let line = message.lines().map(str::trim).collect::<Vec<_>>().join(" ");
+    // If nobody reads it, the exit code still tells.
+    let _ = writeln!(io::stderr(), "error: {line}");
+    ExitCode::from(code)
+}
+
+/// Whether the reader of our output has gone, as in `| head`.
+fn is_broken_pipe(error: &(dyn std::error::Error + 'static)) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_end_at_newlines_alone() {
+        let of = |contents: &'static [u8]| lines("f", contents).unwrap();
+        assert_eq!(of(b""), [""; 0]);
+        assert_eq!(of(b"\n"), [""]);
+        assert_eq!(of(b"a"), ["a"]);
+        assert_eq!(of(b"a\n"), ["a"]);
+        assert_eq!(of(b"a\n\n"), ["a", ""]);
+        assert_eq!(of("a\r\n\u{2028}\u{85}b\r".as_bytes()), ["a\r", "\u{2028}\u{85}b\r"]);
+    }
+
+    #[test]
+    fn bad_utf_8_is_named_with_its_line() {
+        let error = lines("f.txt", b"good\nba\xffd\n").unwrap_err().to_string();
+        assert_eq!(error, "f.txt:2: must be UTF-8, and byte 3 of the line is not");
+    }
+}
