@@ -97,6 +97,9 @@ impl<'a> Input<'a> {
             }
             newline |= memchr::memchr(b'\n', &self.buffer[searched..self.end]).is_some();
         }
+        if !newline && self.end > MAX_LINE_BYTES {
+            return Err(self.too_long("line 1".to_owned()));
+        }
         Ok((&self.buffer[self.start..self.end], self.ended))
     }
 
@@ -113,8 +116,7 @@ impl<'a> Input<'a> {
             }
             searched = self.end - self.start;
             if searched > MAX_LINE_BYTES {
-                let problem = format!("a line must have at most {MAX_LINE_BYTES} bytes, and this has more");
-                return Err(self.malformed(self.line_place(), problem));
+                return Err(self.too_long(self.line_place()));
             }
             if !self.fill()? {
                 let line = self.start..self.end;
@@ -169,6 +171,10 @@ impl<'a> Input<'a> {
             return self.malformed(place, format!("the gzip data is damaged or cut off ({error})"));
         }
         file_error("reading", Path::new(&self.name), error)
+    }
+
+    fn too_long(&self, place: String) -> Error {
+        self.malformed(place, format!("a line must have at most {MAX_LINE_BYTES} bytes, and this has more"))
     }
 
     pub(super) fn line_place(&self) -> String {
