@@ -23,7 +23,7 @@ const PROGRESS_BYTES: u64 = 1 << 20;
 ///
 /// The file is never in memory as a whole. The reader holds a window of the file (256 KiB, more only for a line that is
 /// longer), one vector, and the words that have come, by which it knows duplicates: about 60 MB for 2 million.
-/// A line has at most 16 MiB, a vector 1,048,576 numbers, a word in a binary file 64 KiB; what is beyond is an error. What a
+/// A line has fewer than 16 MiB, a vector 1,048,576 numbers, a word in a binary file 64 KiB; what is beyond is an error. What a
 /// header claims allocates nothing but one vector.
 ///
 /// ```
