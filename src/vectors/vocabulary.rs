@@ -59,6 +59,7 @@ impl Vocabulary {
                 return Err(duplicate(word, first, vocabulary.ends.len() as u32));
             }
         }
+        vocabulary.shrink_to_fit();
         Ok(vocabulary)
     }
 

@@ -1,7 +1,7 @@
 """Makes the small vector files here with gensim itself, and what they hold.
 
-    pip install gensim==4.4.0 safetensors numpy
-    python tests/golden/vectors/generate.py
+    pip install -r ../requirements.txt
+    python generate.py
 
 `expected.safetensors` has the tensor `values`, [words, width] float32, and
 `words.txt` a word a line. The other files are the same vectors as gensim's

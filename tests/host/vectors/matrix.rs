@@ -84,6 +84,9 @@ fn bad_word_indices_and_files() {
         let error = embedding_matrix(&word_index(&[("the", u32::MAX - 2)]), reader).unwrap_err();
         assert!(matches!(error, Error::OutOfMemory { what: "the embedding matrix", .. }), "{error}");
     }
+    let too_wide = WordVectors::new(Vocabulary::default(), Vec::new(), usize::MAX).unwrap();
+    let error = embedding_matrix(&word_index(&[("the", 1)]), &too_wide).unwrap_err();
+    assert!(matches!(error, Error::InvalidConfig(_)), "{error}");
     let damaged = VectorReader::new(&b"the 1 2\nof 3\n"[..], &ReadOptions::default()).unwrap();
     let error = embedding_matrix(&word_index(&[("the", 1)]), damaged).unwrap_err().to_string();
     assert!(error.starts_with("the input, line 2: a word and 2 numbers are needed"), "{error}");

@@ -7,6 +7,9 @@ use wgpu_embedding::vectors::{write_safetensors, write_vectors};
 
 use super::*;
 
+/// What gives the values of rows.
+type Rows<'a> = dyn FnMut(&[u32]) -> Result<Vec<f32>, Error> + 'a;
+
 fn vocabulary(words: &[&str]) -> Vocabulary {
     Vocabulary::from_words(words).unwrap()
 }
@@ -23,7 +26,7 @@ fn the_bytes_are_those_of_the_format() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("vectors");
     let vectors = WordVectors::new(vocabulary(&["the", "東京"]), vec![0.1, -0.0, 1e-7, 3e38], 2).unwrap();
-    let text = "the 0.1 -0.0\n東京 1e-7 3e38\n";
+    let text = "the 0.1 -0.0\n東京 1e-7 3e+38\n";
     let expected: [(Format, Vec<u8>); 3] = [
         (Format::GloveText, text.into()),
         (Format::Word2vecText, format!("2 2\n{text}").into()),
@@ -92,9 +95,7 @@ fn an_error_on_the_way_leaves_what_was_there() {
     let words = sample(300_000, 1);
     let count = words.len();
     for format in FORMATS {
-        let write = |rows: &mut dyn FnMut(&[u32]) -> Result<Vec<f32>, Error>| {
-            write_vectors(&path, format, words.vocabulary(), 8, rows).unwrap_err()
-        };
+        let write = |rows: &mut Rows<'_>| write_vectors(&path, format, words.vocabulary(), 8, rows).unwrap_err();
         let mut asked = 0;
         let error = write(&mut |rows| {
             asked += rows.len();
