@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 /// Bytes asked for at once, and the window's size until a longer line comes.
 const BLOCK_BYTES: usize = 256 << 10;
 
-/// A line may have as many bytes: a million numbers of 15 characters.
+/// A line has fewer bytes: a million numbers of 15 characters. A window of this size holds it, and grows no further.
 pub(super) const MAX_LINE_BYTES: usize = 16 << 20;
 
 /// The first bytes of gzip; no text begins so, for the second is no UTF-8.
@@ -90,12 +90,15 @@ impl<'a> Input<'a> {
     /// The file's start, not taken: at least one line, and what else fits the window. And whether that is all of it.
     pub(super) fn sample(&mut self) -> Result<(&[u8], bool)> {
         let mut newline = false;
-        while self.end < BLOCK_BYTES || !newline && self.end <= MAX_LINE_BYTES {
+        while self.end < BLOCK_BYTES || !newline && self.end < MAX_LINE_BYTES {
             let searched = self.end;
             if !self.fill()? {
                 break;
             }
             newline |= memchr::memchr(b'\n', &self.buffer[searched..self.end]).is_some();
+        }
+        if !newline && self.end >= MAX_LINE_BYTES {
+            return Err(self.too_long("line 1".to_owned()));
         }
         Ok((&self.buffer[self.start..self.end], self.ended))
     }
@@ -112,9 +115,8 @@ impl<'a> Input<'a> {
                 return Ok(Some(&self.buffer[line]));
             }
             searched = self.end - self.start;
-            if searched > MAX_LINE_BYTES {
-                let problem = format!("a line must have at most {MAX_LINE_BYTES} bytes, and this has more");
-                return Err(self.malformed(self.line_place(), problem));
+            if searched >= MAX_LINE_BYTES {
+                return Err(self.too_long(self.line_place()));
             }
             if !self.fill()? {
                 let line = self.start..self.end;
@@ -169,6 +171,10 @@ impl<'a> Input<'a> {
             return self.malformed(place, format!("the gzip data is damaged or cut off ({error})"));
         }
         file_error("reading", Path::new(&self.name), error)
+    }
+
+    fn too_long(&self, place: String) -> Error {
+        self.malformed(place, format!("a line must have fewer than {MAX_LINE_BYTES} bytes, and this has not"))
     }
 
     pub(super) fn line_place(&self) -> String {

@@ -194,7 +194,9 @@ pub fn embedding_matrix_with(
         Some(rows) => rows,
         None => word_index.values().max().map_or(1, |&highest| highest.saturating_add(1)),
     };
-    let output_dim = u32::try_from(width).unwrap_or(u32::MAX);
+    let output_dim = u32::try_from(width).map_err(|_| {
+        Error::InvalidConfig(format!("the vectors' width must be at most {}, and is {width}", u32::MAX))
+    })?;
     let config =
         EmbeddingConfig::new(rows, output_dim).with_initializer(options.initializer.clone()).with_seed(options.seed);
     config.validate()?;

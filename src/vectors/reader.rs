@@ -9,8 +9,6 @@ use super::opening::Opening;
 use super::options::{Format, Problem, Progress, ReadOptions, ReadReport};
 use super::text::{self, Fault, quoted};
 use super::vocabulary::Vocabulary;
-#[cfg(doc)]
-use crate::error::Error;
 use crate::error::Result;
 
 /// A word of a binary file has at most as many bytes: without a bound, a damaged file would be one word.
@@ -23,7 +21,7 @@ const PROGRESS_BYTES: u64 = 1 << 20;
 ///
 /// The file is never in memory as a whole. The reader holds a window of the file (256 KiB, more only for a line that is
 /// longer), one vector, and the words that have come, by which it knows duplicates: about 60 MB for 2 million.
-/// A line has at most 16 MiB, a vector 1,048,576 numbers, a word in a binary file 64 KiB; what is beyond is an error. What a
+/// A line has fewer than 16 MiB, a vector 1,048,576 numbers, a word in a binary file 64 KiB; what is beyond is an error. What a
 /// header claims allocates nothing but one vector.
 ///
 /// ```
@@ -72,8 +70,8 @@ impl VectorReader<'static> {
     ///
     /// # Errors
     ///
-    /// [`Error::File`] if it cannot be opened or read; [`Error::Malformed`] if the header is none, or the width cannot be told;
-    /// [`Error::Shape`] if the header's width is not that of `options`.
+    /// [`Error::File`](crate::Error::File) if it cannot be opened or read; [`Error::Malformed`](crate::Error::Malformed) if the header is none, or the width cannot be told;
+    /// [`Error::Shape`](crate::Error::Shape) if the header's width is not that of `options`.
     pub fn open(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Self> {
         Self::start(Input::open(path.as_ref())?, options)
     }
@@ -144,9 +142,9 @@ impl<'a> VectorReader<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::Malformed`] for a [`Problem`] that is not to be skipped, for damaged gzip and for what is too long, with the
+    /// [`Error::Malformed`](crate::Error::Malformed) for a [`Problem`] that is not to be skipped, for damaged gzip and for what is too long, with the
     /// line of a text file (from 1) or the byte of a binary one (from 0, of what is unpacked) where the vector begins;
-    /// [`Error::File`] if the file cannot be read.
+    /// [`Error::File`](crate::Error::File) if the file cannot be read.
     pub fn next_vector(&mut self) -> Result<Option<(&str, &[f32])>> {
         if self.ended {
             return Ok(None);

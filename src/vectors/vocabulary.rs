@@ -59,6 +59,7 @@ impl Vocabulary {
                 return Err(duplicate(word, first, vocabulary.ends.len() as u32));
             }
         }
+        vocabulary.shrink_to_fit();
         Ok(vocabulary)
     }
 
@@ -104,7 +105,7 @@ impl Vocabulary {
     ///
     /// # Errors
     ///
-    /// [`Error::Malformed`] with the line for a word that comes twice, one that is not UTF-8, and a line of more than 16 MiB;
+    /// [`Error::Malformed`] with the line for a word that comes twice, one that is not UTF-8, and a line of 16 MiB or more;
     /// [`Error::File`].
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         let mut input = Input::open(path.as_ref())?;

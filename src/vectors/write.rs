@@ -1,6 +1,5 @@
 //! Writes word vectors, streamed in pieces.
 
-use std::io::Write;
 use std::path::Path;
 
 use super::file::WholeFile;
@@ -62,7 +61,7 @@ pub fn write_vectors<V: AsRef<[f32]>>(
     }
     let all_rows = vocabulary.iter().map(|(row, _)| row);
     let mut words = vocabulary.iter();
-    let mut bytes = Vec::new();
+    let (mut bytes, mut decimal) = (Vec::new(), zmij::Buffer::new());
     for_each_row(all_rows, width, rows, |values| {
         let Some((row, word)) = words.next() else { return Ok(()) };
         if let Some(column) = values.iter().position(|value| !value.is_finite()) {
@@ -79,8 +78,8 @@ pub fn write_vectors<V: AsRef<[f32]>>(
             }
             Format::GloveText | Format::Word2vecText => {
                 for value in values {
-                    // {:?} writes an exponent where {} would write forty zeros. A Vec takes all that is written.
-                    let _ = write!(bytes, " {value:?}");
+                    bytes.push(b' ');
+                    bytes.extend_from_slice(decimal.format_finite(*value).as_bytes());
                 }
                 bytes.push(b'\n');
             }
