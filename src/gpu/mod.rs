@@ -17,6 +17,7 @@ pub(crate) mod report;
 pub(crate) mod scratch;
 mod sort;
 pub(crate) mod table;
+pub(crate) mod transfer;
 pub(crate) mod update;
 
 pub(crate) use layout::TableLayout;
