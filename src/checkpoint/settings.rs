@@ -29,14 +29,18 @@ pub(crate) struct Settings {
     pub adam: Adam,
 }
 
-/// [`EmbeddingConfig`] without the table's size, which the weights' shape is.
+/// [`EmbeddingConfig`] without the table's size, which the weights' shape is. Every field must be there: serde would take a
+/// missing `Option` for `None`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TableSettings {
     pub trainable: bool,
     pub mask_zero: bool,
+    #[serde(deserialize_with = "Option::deserialize")]
     pub padding_idx: Option<u32>,
+    #[serde(deserialize_with = "Option::deserialize")]
     pub input_length: Option<u64>,
+    #[serde(deserialize_with = "Option::deserialize")]
     pub max_shard_bytes: Option<u64>,
     pub seed: u64,
     /// The name of the initializer, for the reader's information.

@@ -1,6 +1,6 @@
 //! Files that are not what they should be, one for each error, and that no error changes the table.
 
-use std::fs::{self, File};
+use std::fs::File;
 
 use serde_json::{Value, json};
 use wgpu_embedding::{Adam, EmbeddingConfig, Error};
@@ -45,7 +45,8 @@ fn assert_refused(cases: Vec<(Vec<u8>, &str)>) {
         let message = error.to_string();
         assert!(message.contains(expected), "{expected:?} is not in {message:?}");
         assert!(message.starts_with(path.to_str().unwrap()) && message.len() < 2_000, "{message}");
-        assert_eq!(asked.restore(&path), Err(error));
+        // Of two tensors in one place, the format's library names either.
+        assert!(matches!(asked.restore(&path), Err(Error::Malformed { .. })));
     }
     assert_eq!(state(&asked), state(&left_alone));
     for run in [&mut asked, &mut left_alone] {
@@ -227,7 +228,8 @@ fn settings() {
     };
     let infinite = |field: &str| {
         changed(|parts| {
-            let text = parts.settings().to_string().replace(&format!("\"{field}\":0"), &format!("\"{field}\":1e999"));
+            let text = parts.settings().to_string();
+            let text = text.replace(&format!("\"{field}\":"), &format!("\"{field}\":1e999,\"was\":"));
             parts.header["__metadata__"][KEY] = text.into();
         })
     };
