@@ -94,7 +94,7 @@ impl<R: Read + Seek> TensorFile<R> {
         let mut text = vec![0; length as usize];
         reader.read_exact(&mut text).map_err(failed)?;
         // Checks that the tensors follow each other, and that their bytes are what their shapes say. Not the crate's own
-        // SafeTensors::deserialize: it wants the whole file in memory, and adds up lengths that it has not checked.
+        // SafeTensors::deserialize: it wants the whole file in memory, and adds up lengths that may overflow.
         let header: Metadata =
             serde_json::from_slice(&text).map_err(|error| in_header(quoted(&error.to_string())))?;
         let (data_bytes, data_start) = (header.data_len() as u64, 8 + length);
