@@ -72,6 +72,50 @@ impl EmbeddingConfig {
         }
     }
 
+    /// A table of a tensor's size that starts from its values: any tensor of two dimensions, by its name, in a safetensors
+    /// file that PyTorch, Keras or Hugging Face's libraries wrote, or [`GpuEmbedding::save`](crate::GpuEmbedding::save).
+    ///
+    /// F32 is taken bit for bit; F16 and BF16 become the same numbers in f32; F64 is rounded, to infinity where it exceeds
+    /// f32. The values themselves are read when the table is made, piece by piece.
+    ///
+    /// PyTorch writes such files by `safetensors.torch.save_file(model.state_dict(), path)`. From Keras:
+    ///
+    /// ```python
+    /// from safetensors.numpy import save_file
+    /// save_file({"embedding": layer.get_weights()[0]}, "embedding.safetensors")
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::File`] if it cannot be read; [`Error::Malformed`] if it is not a whole safetensors file, if the tensor is
+    /// not a table of floats, or with the names that there are if there is none of this one; [`Error::InvalidConfig`] if
+    /// a table cannot have its size.
+    ///
+    /// ```no_run
+    /// # use wgpu_embedding::{Adam, EmbeddingConfig, Error, GpuContext, GpuEmbedding};
+    /// # let context = GpuContext::auto()?;
+    /// let config = EmbeddingConfig::from_safetensors("model.safetensors", "model.embed_tokens.weight")?;
+    /// println!("{} tokens, {} floats each", config.input_dim, config.output_dim);
+    /// let embedding = GpuEmbedding::new(&context, config.with_trainable(false), Adam::default())?;
+    /// # Ok::<(), Error>(())
+    /// ```
+    #[doc(alias = "from_pretrained")]
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn from_safetensors(path: impl AsRef<std::path::Path>, tensor: &str) -> Result<Self> {
+        let path = path.as_ref();
+        let shape = crate::checkpoint::TensorFile::open(path)?.matrix(tensor)?.shape;
+        let [Ok(input_dim), Ok(output_dim)] = shape.map(u32::try_from) else {
+            return Err(Error::InvalidConfig(format!(
+                "input_dim must be in 1..={MAX_INPUT_DIM} and output_dim a u32, and {tensor:?} in {} is {shape:?}",
+                path.display()
+            )));
+        };
+        let initializer = Initializer::Safetensors { path: path.to_owned(), tensor: tensor.to_owned() };
+        let config = Self::new(input_dim, output_dim).with_initializer(initializer);
+        config.validate()?;
+        Ok(config)
+    }
+
     /// Sets [`initializer`](Self::initializer).
     #[doc(alias = "weights")]
     pub fn with_initializer(self, initializer: Initializer) -> Self {

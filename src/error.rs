@@ -237,6 +237,15 @@ pub enum Error {
         reason: String,
     },
 
+    /// A checkpoint is whole, but of another table than the one that was to take it over.
+    #[error("{} is a checkpoint of another table: {differences}", .path.display())]
+    CheckpointMismatch {
+        /// The file.
+        path: std::path::PathBuf,
+        /// All that differs, in the file and here.
+        differences: String,
+    },
+
     /// Something that was read is not what its format says.
     #[error("{what}, {place}: {problem}")]
     Malformed {

@@ -5,6 +5,8 @@ use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 use rand_distr::StandardNormal;
 
+#[cfg(not(target_arch = "wasm32"))]
+use crate::checkpoint::{TensorFile, TensorRows};
 use crate::config::EmbeddingConfig;
 use crate::error::{Error, Result};
 
@@ -62,6 +64,15 @@ pub enum Initializer {
     /// These values: `input_dim * output_dim` floats, row after row.
     #[doc(alias = "from_pretrained")]
     Matrix(Vec<f32>),
+    /// The values of a tensor `[input_dim, output_dim]` in a safetensors file, read row by row when the table is made;
+    /// [`EmbeddingConfig::from_safetensors`] takes the table's size from it too, and says which files will do.
+    #[cfg(not(target_arch = "wasm32"))]
+    Safetensors {
+        /// The file.
+        path: std::path::PathBuf,
+        /// The tensor's name in it.
+        tensor: String,
+    },
 }
 
 impl Default for Initializer {
@@ -76,6 +87,25 @@ impl Default for Initializer {
 const TRUNCATED_STDDEV: f64 = 0.879_625_661_034_239_8;
 
 impl Initializer {
+    /// The variant's name, as a checkpoint keeps it.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Uniform { .. } => "uniform",
+            Self::Normal { .. } => "normal",
+            Self::TruncatedNormal { .. } => "truncated_normal",
+            Self::GlorotUniform => "glorot_uniform",
+            Self::GlorotNormal => "glorot_normal",
+            Self::HeUniform => "he_uniform",
+            Self::HeNormal => "he_normal",
+            Self::Constant(_) => "constant",
+            Self::Zeros => "zeros",
+            Self::Ones => "ones",
+            Self::Matrix(_) => "matrix",
+            #[cfg(not(target_arch = "wasm32"))]
+            Self::Safetensors { .. } => "safetensors",
+        }
+    }
+
     pub(crate) fn validate(&self, element_count: u64) -> Result<()> {
         let invalid = |message: String| Err(Error::InvalidConfig(message));
         match self {
@@ -115,6 +145,8 @@ enum Kind<'a> {
     Normal { mean: f32, stddev: f32, truncated: bool },
     Constant(f32),
     Matrix(&'a [f32]),
+    #[cfg(not(target_arch = "wasm32"))]
+    Safetensors(TensorRows),
 }
 
 impl<'a> RowGenerator<'a> {
@@ -148,21 +180,26 @@ impl<'a> RowGenerator<'a> {
             Initializer::Zeros => Kind::Constant(0.0),
             Initializer::Ones => Kind::Constant(1.0),
             Initializer::Matrix(values) => Kind::Matrix(values),
+            #[cfg(not(target_arch = "wasm32"))]
+            Initializer::Safetensors { path, tensor } => {
+                Kind::Safetensors(TensorFile::open(path)?.into_table(tensor, config.input_dim, config.output_dim)?)
+            }
         };
         Ok(Self { config, kind, generator: ChaCha8Rng::seed_from_u64(config.seed), next_row: 0 })
     }
 
     /// Writes the next row, `output_dim` floats, into `row`.
-    pub(crate) fn fill_row(&mut self, row: &mut [f32]) {
+    pub(crate) fn fill_row(&mut self, row: &mut [f32]) -> Result<()> {
         debug_assert_eq!(row.len(), self.config.output_dim as usize);
         let generator = &mut self.generator;
-        match &self.kind {
+        let mut drawn = true;
+        match &mut self.kind {
             Kind::Uniform(uniform) => row.fill_with(|| uniform.sample(generator)),
             Kind::Normal { mean, stddev, truncated } => row.fill_with(|| {
                 loop {
                     let draw: f32 = generator.sample(StandardNormal);
-                    if !truncated || draw.abs() <= 2.0 {
-                        return mean + stddev * draw;
+                    if !*truncated || draw.abs() <= 2.0 {
+                        return *mean + *stddev * draw;
                     }
                 }
             }),
@@ -170,13 +207,20 @@ impl<'a> RowGenerator<'a> {
             Kind::Matrix(values) => {
                 let start = self.next_row as usize * row.len();
                 row.copy_from_slice(&values[start..start + row.len()]);
+                drawn = false;
+            }
+            #[cfg(not(target_arch = "wasm32"))]
+            Kind::Safetensors(rows) => {
+                rows.fill_row(row)?;
+                drawn = false;
             }
         }
         // PyTorch zeroes the padding row of what it draws, and leaves a given matrix alone.
-        if self.config.padding_idx == Some(self.next_row) && !matches!(self.kind, Kind::Matrix(_)) {
+        if drawn && self.config.padding_idx == Some(self.next_row) {
             row.fill(0.0);
         }
         self.next_row += 1;
+        Ok(())
     }
 }
 
@@ -189,7 +233,7 @@ mod tests {
         let mut generator = RowGenerator::new(config).unwrap();
         let mut values = vec![f32::NAN; config.element_count() as usize];
         for row in values.chunks_exact_mut(config.output_dim as usize) {
-            generator.fill_row(row);
+            generator.fill_row(row).unwrap();
         }
         values
     }

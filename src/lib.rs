@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod batch;
+#[cfg(not(target_arch = "wasm32"))]
 mod checkpoint;
 mod config;
 mod context;

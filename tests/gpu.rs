@@ -10,6 +10,8 @@ use libtest_mimic::{Arguments, Trial};
 mod adam;
 #[path = "gpu/bad_input.rs"]
 mod bad_input;
+#[path = "gpu/checkpoint.rs"]
+mod checkpoint;
 #[path = "gpu/clipping.rs"]
 mod clipping;
 #[path = "gpu/context.rs"]
@@ -77,6 +79,14 @@ fn main() {
             a_table_beyond_all_memory_is_an_error,
             a_lost_device_is_an_error,
             failed_calls_change_nothing,
+        }
+        checkpoint {
+            resumed_runs_have_the_bits_of_unbroken_ones,
+            a_checkpoint_is_the_same_on_every_context_and_split,
+            a_refused_restore_changes_nothing,
+            a_restored_table_keeps_its_batches_and_buffers,
+            plain_weights_go_out_and_in,
+            after_too_many_dropped_steps_a_restore_goes_on,
         }
         clipping {
             clipped_gradients_are_those_of_a_plain_computation,

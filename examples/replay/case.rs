@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use safetensors::tensor::Metadata as Header;
 use safetensors::{Dtype, SafeTensors};
 use wgpu_embedding::{Adam, EmbeddingConfig, EpsilonForm, Error, Initializer, Update};
 
@@ -35,9 +36,9 @@ impl Case {
     ///
     /// All of it is checked here, so that a malformed case is refused before any device is opened.
     pub fn from_bytes(bytes: &[u8], update: Option<Update>) -> Result<Self, String> {
-        let whole_file = |error| format!("not a whole safetensors file: {error}");
-        let (_, header) = SafeTensors::read_metadata(bytes).map_err(whole_file)?;
-        let tensors = Tensors(SafeTensors::deserialize(bytes).map_err(whole_file)?);
+        let whole_file = |error: String| format!("not a whole safetensors file: {error}");
+        let header = header(bytes).map_err(whole_file)?;
+        let tensors = Tensors(SafeTensors::deserialize(bytes).map_err(|error| whole_file(error.to_string()))?);
         let metadata = Metadata(header.metadata().as_ref());
         metadata.choice("format", &[(FORMAT, ())])?;
 
@@ -62,6 +63,20 @@ impl Case {
     pub fn lookup_count(&self) -> usize {
         self.steps.iter().map(|step| step.indices.len()).sum()
     }
+}
+
+/// The file's header, whose tensors are as many bytes as follow it. [`SafeTensors`] would find that out too, but only after
+/// adding up lengths that may overflow, which panics in a debug build.
+fn header(bytes: &[u8]) -> Result<Header, String> {
+    let (length, rest) = bytes.split_first_chunk().ok_or("it has no header")?;
+    let length = usize::try_from(u64::from_le_bytes(*length)).unwrap_or(usize::MAX);
+    let text = rest.get(..length).ok_or_else(|| format!("its header would have {length} bytes"))?;
+    let header: Header = serde_json::from_slice(text).map_err(|error| error.to_string())?;
+    let (required, given) = (header.data_len(), rest.len() - length);
+    if required != given {
+        return Err(format!("its tensors would have {required} bytes, and {given} are there"));
+    }
+    Ok(header)
 }
 
 /// The choice of this name; an error calls it `what`, and lists them all.

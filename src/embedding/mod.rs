@@ -1,7 +1,11 @@
 //! GpuEmbedding: what it is and how batches are made for it; `host` drives it, `record` records it, `state` reads and
-//! sets what it holds, `similarity` finds the rows nearest to others.
+//! sets what it holds, `similarity` finds the rows nearest to others, `checkpoint` and `plain` bring it to files and back.
 
+#[cfg(not(target_arch = "wasm32"))]
+mod checkpoint;
 mod host;
+#[cfg(not(target_arch = "wasm32"))]
+mod plain;
 mod record;
 mod similarity;
 mod state;
@@ -20,6 +24,7 @@ use crate::gpu::TableLayout;
 use crate::gpu::device::Gpu;
 use crate::gpu::region::BufferRegion;
 use crate::gpu::table::GpuTable;
+use crate::gpu::transfer::Part;
 use crate::initializer::RowGenerator;
 use crate::optimizer::Adam;
 use crate::reference::table::ReferenceTable;
@@ -70,6 +75,16 @@ pub struct GpuEmbedding {
     step_count: u64,
     mask_zero: bool,
     trainable: bool,
+    origin: Origin,
+}
+
+/// What a table was made with that no later call asks for; a checkpoint keeps it.
+#[derive(Debug, Clone)]
+struct Origin {
+    seed: u64,
+    /// Its name.
+    initializer: String,
+    max_shard_bytes: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -81,31 +96,41 @@ enum Table {
 impl GpuEmbedding {
     /// Makes a table and its optimizer state.
     ///
-    /// A large table is drawn and uploaded piece by piece; no copy of it is made on the host.
+    /// A large table is drawn, or read from its file, and uploaded piece by piece; no copy of it is made on the host.
     ///
     /// # Errors
     ///
     /// [`Error::InvalidConfig`] for a setting of `config` or `optimizer` out of range; [`Error::TooLarge`] if a row
-    /// does not fit the device's bindings, [`Error::OutOfMemory`] if the table does not fit the device.
+    /// does not fit the device's bindings, [`Error::OutOfMemory`] if the table does not fit the device;
+    /// [`Error::File`], [`Error::Malformed`] and [`Error::Shape`] of the file that an initializer reads.
     pub fn new(context: &GpuContext, config: EmbeddingConfig, optimizer: Adam) -> Result<Self> {
         config.validate()?;
+        let mut rows = RowGenerator::new(&config)?;
+        Self::with_rows(context, &config, optimizer, |row| rows.fill_row(row))
+    }
+
+    /// A table whose weights `fill_row` gives, called for each row in order. `config` must be valid; its initializer is not
+    /// asked.
+    fn with_rows(
+        context: &GpuContext,
+        config: &EmbeddingConfig,
+        optimizer: Adam,
+        mut fill_row: impl FnMut(&mut [f32]) -> Result<()>,
+    ) -> Result<Self> {
         optimizer.validate()?;
         let adam = config.trainable.then_some(&optimizer);
-        let mut rows = RowGenerator::new(&config)?;
         let (layout, table) = match context.inner() {
             Some(gpu) => {
-                let layout = TableLayout::new(&config, &gpu.limits)?;
+                let layout = TableLayout::new(config, &gpu.limits)?;
                 let table = GpuTable::new(gpu, layout, adam)?;
-                table.write_weights(gpu, |row| rows.fill_row(row))?;
+                table.write(gpu, Part::Weights, fill_row)?;
                 (layout, Table::Gpu(gpu.clone(), Box::new(table)))
             }
             None => {
                 let (input_dim, output_dim) = (config.input_dim, config.output_dim);
                 let layout = TableLayout { input_dim, output_dim, rows_per_shard: input_dim };
                 let mut table = ReferenceTable::new(input_dim as usize, output_dim as usize, adam)?;
-                for row in table.state.weights.chunks_exact_mut(output_dim as usize) {
-                    rows.fill_row(row);
-                }
+                table.state.weights.chunks_exact_mut(output_dim as usize).try_for_each(&mut fill_row)?;
                 (layout, Table::Reference(table))
             }
         };
@@ -116,7 +141,10 @@ impl GpuEmbedding {
             input_length: config.input_length,
             pool: Arc::default(),
         };
-        Ok(Self { maker, table, optimizer, step_count: 0, mask_zero: config.mask_zero, trainable: config.trainable })
+        let &EmbeddingConfig { mask_zero, trainable, seed, max_shard_bytes, .. } = config;
+        let initializer = config.initializer.name().to_owned();
+        let origin = Origin { seed, initializer, max_shard_bytes };
+        Ok(Self { maker, table, optimizer, step_count: 0, mask_zero, trainable, origin })
     }
 
     /// The context it lives on.
@@ -144,6 +172,26 @@ impl GpuEmbedding {
     /// Whether it can be updated.
     pub fn trainable(&self) -> bool {
         self.trainable
+    }
+
+    /// Whether [`mask`](Self::mask) gives a mask.
+    pub fn mask_zero(&self) -> bool {
+        self.mask_zero
+    }
+
+    /// The row that gets no gradient, if there is one.
+    pub fn padding_idx(&self) -> Option<u32> {
+        self.maker.padding_idx
+    }
+
+    /// The last dimension that batches must have, if it is set.
+    pub fn input_length(&self) -> Option<usize> {
+        self.maker.input_length
+    }
+
+    /// The seed that the table was made with.
+    pub fn seed(&self) -> u64 {
+        self.origin.seed
     }
 
     /// Adam's settings, with the learning rate as it is now.

@@ -5,7 +5,7 @@ use crate::batch::{BatchData, BatchMaker, Index, IndexBatch};
 use crate::error::{Error, Result};
 use crate::gpu::readback::{PIECE_BYTES, Waiting};
 use crate::gpu::region::BufferRegion;
-use crate::gpu::table::Part;
+use crate::gpu::transfer::Part;
 use crate::optimizer::Adam;
 
 /// Adam's moments, each `[input_dim, output_dim]`, row-major.
@@ -87,7 +87,10 @@ impl GpuEmbedding {
                 // What rows have still to become, they become first: it is of the old weights.
                 table.flush(gpu)?;
                 let mut rows = weights.chunks_exact(output_dim);
-                table.write_weights(gpu, |row| row.copy_from_slice(rows.next().expect("the length was checked")))?;
+                table.write(gpu, Part::Weights, |row| {
+                    row.copy_from_slice(rows.next().expect("the length was checked"));
+                    Ok(())
+                })?;
             }
         }
         Ok(())

@@ -18,6 +18,7 @@ pub(crate) mod scratch;
 pub(crate) mod similarity;
 mod sort;
 pub(crate) mod table;
+pub(crate) mod transfer;
 pub(crate) mod update;
 
 pub(crate) use layout::TableLayout;

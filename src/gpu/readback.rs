@@ -39,6 +39,22 @@ impl Gpu {
         waiting: Waiting,
         mut take: impl FnMut(&[u8]),
     ) -> Result<()> {
+        let take = |bytes: &[u8]| {
+            take(bytes);
+            Ok(())
+        };
+        self.try_read(buffer, bytes, piece, waiting, take).await
+    }
+
+    /// The same, ended by the first error of `take`.
+    pub(crate) async fn try_read(
+        &self,
+        buffer: &wgpu::Buffer,
+        bytes: Range<u64>,
+        piece: u64,
+        waiting: Waiting,
+        mut take: impl FnMut(&[u8]) -> Result<()>,
+    ) -> Result<()> {
         if bytes.is_empty() {
             return Ok(());
         }
@@ -53,7 +69,7 @@ impl Gpu {
             self.map(&staging, size, waiting).await?;
             {
                 let view = staging.get_mapped_range(..size).map_err(device_error)?;
-                take(&view);
+                take(&view)?;
             }
             staging.unmap();
             start += size;

@@ -1,4 +1,4 @@
-//! The table on the GPU: shards of weights and moments, and their way from and to the host.
+//! The table on the GPU: shards of weights and moments.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -9,13 +9,12 @@ use super::kernels::adam::{self, AdamStep};
 use super::kernels::{self, gather, gather_deferred, index_check};
 use super::layout::{QUAD_BYTES, TableLayout};
 use super::mapping::RowMapping;
-use super::readback::{PIECE_BYTES, Waiting};
+use super::readback::PIECE_BYTES;
 use super::report::IndexReport;
 use super::scratch::Scratch;
 use crate::error::{Error, Result};
 use crate::memory::check_room_for;
 use crate::optimizer::{Adam, History, Update};
-use crate::tensor::extend_from_le_bytes;
 
 const TABLE_USAGE: wgpu::BufferUsages =
     wgpu::BufferUsages::STORAGE.union(wgpu::BufferUsages::COPY_SRC).union(wgpu::BufferUsages::COPY_DST);
@@ -116,13 +115,12 @@ pub(crate) struct Moments {
     pub last_step: wgpu::Buffer,
 }
 
-/// A float array of the table's size.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Part {
-    Weights,
-    FirstMoment,
-    SecondMoment,
-    LargestMoment,
+/// How a deferred table goes on from rows that are all up to date.
+pub(crate) struct Restart {
+    update: UpdateKind,
+    /// Of each shard, as [`Moments::bind`] gives them.
+    groups: Vec<(wgpu::BindGroup, wgpu::BindGroup)>,
+    step: u64,
 }
 
 impl GpuTable {
@@ -189,16 +187,22 @@ impl GpuTable {
     /// Goes on with other settings of the same update and amsgrad, after `step` steps, from rows that are brought up to date.
     /// Where too many steps were dropped to make up for, that is up to the last one before.
     pub(crate) fn set_optimizer(&mut self, gpu: &Gpu, adam: &Adam, step: u64) -> Result<()> {
-        if self.deferred().is_none() {
-            return Ok(());
-        }
+        let restart = self.prepare_restart(gpu, adam, step)?;
         match self.flush(gpu) {
             Err(Error::DroppedSteps { .. }) => self.flush_submitted(gpu)?,
             result => result?,
         }
+        self.restart(gpu, restart)
+    }
+
+    /// What [`restart`](Self::restart) needs, made before anything is changed: it may fail for want of memory.
+    pub(crate) fn prepare_restart(&self, gpu: &Gpu, adam: &Adam, step: u64) -> Result<Option<Restart>> {
+        if self.deferred().is_none() {
+            return Ok(None);
+        }
         // Into a buffer of its own: the history may be longer now, and what is recorded still reads the old one.
         let update = UpdateKind::Deferred(Deferred::new(gpu, self.layout, adam, step)?);
-        let groups: Vec<_> = self
+        let groups = self
             .shards
             .iter()
             .map(|Shard { uniform, weights, moments, .. }| {
@@ -206,6 +210,12 @@ impl GpuTable {
                 moments.bind(gpu, (uniform, &self.step, weights), &update, self.amsgrad)
             })
             .collect::<Result<_>>()?;
+        Ok(Some(Restart { update, groups, step }))
+    }
+
+    /// Goes on as a new table would, from rows that are all up to date, with nothing remembered of the steps before.
+    pub(crate) fn restart(&mut self, gpu: &Gpu, restart: Option<Restart>) -> Result<()> {
+        let Some(Restart { update, groups, step }) = restart else { return Ok(()) };
         for moments in self.shards.iter().filter_map(|shard| shard.moments.as_ref()) {
             fill(gpu, &moments.last_step, step as u32)?;
         }
@@ -224,58 +234,6 @@ impl GpuTable {
         let buffer = gpu.allocate("gradient", (size_of_val(gradient) as u64).max(QUAD_BYTES), usage)?;
         gpu.write(&buffer, 0, bytemuck::cast_slice(gradient))?;
         Ok(buffer)
-    }
-
-    /// Writes the weights row by row, through pieces of bounded size; `fill_row` is called for each row in order.
-    ///
-    /// What is submitted from now on sees them.
-    pub(crate) fn write_weights(&self, gpu: &Gpu, mut fill_row: impl FnMut(&mut [f32])) -> Result<()> {
-        let row_floats = self.layout.quads() as usize * 4;
-        let output_dim = self.layout.output_dim as usize;
-        let rows_per_piece = (PIECE_BYTES / self.layout.row_bytes()).max(1) as usize;
-        let mut piece = Vec::new();
-        for shard in &self.shards {
-            let row_count = (shard.rows.end - shard.rows.start) as usize;
-            for first in (0..row_count).step_by(rows_per_piece) {
-                let rows = rows_per_piece.min(row_count - first);
-                piece.clear();
-                piece.resize(rows * row_floats, 0.0f32);
-                for row in piece.chunks_exact_mut(row_floats) {
-                    fill_row(&mut row[..output_dim]);
-                }
-                let offset = first as u64 * self.layout.row_bytes();
-                gpu.write(&shard.weights, offset, bytemuck::cast_slice(&piece))?;
-                // Lets go of the queue's own copy before the next piece.
-                gpu.submit(gpu.encoder("write weights"))?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Reads an array of the table's size, `input_dim * output_dim` floats.
-    ///
-    /// Gives `None` for a moment that this table does not keep.
-    pub(crate) async fn read(&self, gpu: &Gpu, part: Part, waiting: Waiting) -> Result<Option<Vec<f32>>> {
-        let row_bytes = self.layout.row_bytes();
-        let piece = (PIECE_BYTES / row_bytes).max(1) * row_bytes;
-        let floats = self.layout.input_dim as usize * self.layout.output_dim as usize;
-        let mut values = Vec::with_capacity(floats);
-        for shard in &self.shards {
-            let buffer = match (part, &shard.moments) {
-                (Part::Weights, _) => &shard.weights,
-                (Part::FirstMoment, Some(moments)) => &moments.first,
-                (Part::SecondMoment, Some(moments)) => &moments.second,
-                (Part::LargestMoment, Some(moments)) if self.amsgrad => &moments.largest,
-                _ => return Ok(None),
-            };
-            gpu.read(buffer, 0..buffer.size(), piece, waiting, |bytes| {
-                for row in bytes.chunks_exact(row_bytes as usize) {
-                    extend_from_le_bytes(&mut values, &row[..self.layout.dense_row_bytes() as usize]);
-                }
-            })
-            .await?;
-        }
-        Ok(Some(values))
     }
 }
 
@@ -368,6 +326,8 @@ fn fill(gpu: &Gpu, buffer: &wgpu::Buffer, word: u32) -> Result<()> {
     for offset in (0..buffer.size()).step_by(PIECE_BYTES as usize) {
         let words = (buffer.size() - offset).min(PIECE_BYTES) / 4;
         gpu.write(buffer, offset, bytemuck::cast_slice(&piece[..words as usize]))?;
+        // Lets go of the queue's own copy before the next piece.
+        gpu.submit(gpu.encoder("fill"))?;
     }
     Ok(())
 }

@@ -1,1 +1,138 @@
-//! To come.
+//! Checkpoints and plain weights, on the CPU reference; tests/gpu/checkpoint.rs has what a GPU does.
+
+use std::ffi::OsStr;
+use std::path::Path;
+use std::process::Command;
+
+use safetensors::SafeTensors;
+use serde_json::Value;
+use wgpu_embedding::{Adam, EmbeddingConfig, GpuContext, GpuEmbedding, Moments};
+
+#[path = "checkpoint/attack.rs"]
+mod attack;
+#[path = "checkpoint/interrupted.rs"]
+mod interrupted;
+#[path = "checkpoint/memory.rs"]
+mod memory;
+#[path = "checkpoint/mutations.rs"]
+mod mutations;
+#[path = "checkpoint/plain.rs"]
+mod plain;
+#[path = "checkpoint/resume.rs"]
+mod resume;
+
+/// The key of a checkpoint's own metadata.
+const KEY: &str = "wgpu_embedding_checkpoint";
+
+fn table(config: EmbeddingConfig, adam: Adam) -> GpuEmbedding {
+    GpuEmbedding::new(&GpuContext::reference(), config, adam).unwrap()
+}
+
+/// Trains steps `steps`, each on rows and gradients of its own, at a rate of its own.
+fn train(embedding: &mut GpuEmbedding, steps: std::ops::Range<u64>) {
+    let (rows, width) = (u64::from(embedding.input_dim()), embedding.output_dim() as usize);
+    for step in steps {
+        embedding.set_learning_rate(0.01 / (1.0 + step as f64)).unwrap();
+        let indices: Vec<u64> = (0..12).map(|i| (step * 31 + i * i * 7) % rows).collect();
+        let gradient: Vec<f32> = (0..12 * width).map(|i| ((i as u64 * 37 + step * 11) % 19) as f32 / 8.0 - 1.0).collect();
+        let batch = embedding.batch(&indices).unwrap();
+        embedding.update(&batch, &gradient).unwrap();
+    }
+}
+
+/// Everything that decides how a table goes on, with floats by their bits.
+#[derive(Debug, PartialEq)]
+struct State {
+    weights: Vec<u32>,
+    moments: Option<[Vec<u32>; 3]>,
+    step_count: u64,
+    adam: Adam,
+    rest: (bool, bool, Option<u32>, Option<usize>, u64),
+}
+
+fn state(embedding: &GpuEmbedding) -> State {
+    let bits = |values: Vec<f32>| values.into_iter().map(f32::to_bits).collect::<Vec<_>>();
+    let of_moments =
+        |Moments { first, second, largest }| [first, second, largest.unwrap_or_default()].map(bits);
+    State {
+        weights: bits(embedding.weights().unwrap()),
+        moments: embedding.moments().unwrap().map(of_moments),
+        step_count: embedding.step_count(),
+        adam: *embedding.optimizer(),
+        rest: (
+            embedding.trainable(),
+            embedding.mask_zero(),
+            embedding.padding_idx(),
+            embedding.input_length(),
+            embedding.seed(),
+        ),
+    }
+}
+
+fn load(path: &Path) -> wgpu_embedding::Result<GpuEmbedding> {
+    GpuEmbedding::load(&GpuContext::reference(), path)
+}
+
+/// A safetensors file taken apart, to be put together wrongly.
+#[derive(Clone)]
+struct Parts {
+    header: Value,
+    data: Vec<u8>,
+}
+
+impl Parts {
+    fn of(bytes: &[u8]) -> Self {
+        // Whatever this crate writes, the format's own library must take.
+        let (length, _) = SafeTensors::read_metadata(bytes).unwrap();
+        let header = serde_json::from_slice(&bytes[8..8 + length]).unwrap();
+        Self { header, data: bytes[8 + length..].to_vec() }
+    }
+
+    /// A small checkpoint's.
+    fn of_a_checkpoint() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("small.safetensors");
+        let mut small = table(EmbeddingConfig::new(7, 3).with_padding_idx(2), Adam::default().with_amsgrad(true));
+        train(&mut small, 0..3);
+        small.save(&path).unwrap();
+        Self::of(&std::fs::read(&path).unwrap())
+    }
+
+    fn to_bytes(&self) -> Vec<u8> {
+        with_header(self.header.to_string().as_bytes(), &self.data)
+    }
+
+    /// The checkpoint's settings.
+    fn settings(&self) -> Value {
+        serde_json::from_str(self.header["__metadata__"][KEY].as_str().unwrap()).unwrap()
+    }
+
+    fn set_settings(&mut self, settings: &Value) {
+        self.header["__metadata__"][KEY] = settings.to_string().into();
+    }
+}
+
+fn with_header(header: &[u8], data: &[u8]) -> Vec<u8> {
+    [&(header.len() as u64).to_le_bytes()[..], header, data].concat()
+}
+
+/// Writes a file anew: some file systems bring one that was written over to the disk at once, which takes its time.
+fn rewrite(path: &Path, bytes: &[u8]) {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => panic!("{error}"),
+        _ => std::fs::write(path, bytes).unwrap(),
+    }
+}
+
+/// What a test's child process is to do; see [`child`].
+const TASK: &str = "WGPU_EMBEDDING_TEST_TASK";
+
+/// A process that runs one test of this binary, which finds `task` in its environment and does that instead.
+///
+/// `limits` is for a shell to do before.
+fn child(test: &str, task: impl AsRef<OsStr>, limits: &str) -> Command {
+    let mut command = Command::new("sh");
+    command.args(["-c", &format!("{limits} exec \"$0\" \"$@\"")]).arg(std::env::current_exe().unwrap());
+    command.args(["--exact", &format!("checkpoint::{test}"), "--nocapture", "--test-threads=1"]).env(TASK, task);
+    command
+}

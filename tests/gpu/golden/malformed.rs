@@ -102,6 +102,14 @@ fn files_that_are_not_whole() {
     for other in [&b"not tensors at all, but longer than eight bytes"[..], &[0xff; 64], &[whole, vec![0]].concat()] {
         assert!(refusal(other).starts_with("not a whole safetensors file: "));
     }
+    // Tensors up to the end of u64, each of the size it says: adding to it would overflow.
+    let entry = |i: u64| {
+        let (start, length) = (i << 60, (1u64 << 60) - i / 15);
+        format!(r#""{i}":{{"dtype":"U8","shape":[{length}],"data_offsets":[{start},{}]}}"#, start + length)
+    };
+    let header = format!("{{{}}}", (0..16).map(entry).collect::<Vec<_>>().join(","));
+    let message = refusal(&[&(header.len() as u64).to_le_bytes(), header.as_bytes()].concat());
+    assert!(message.contains("its tensors would have 18446744073709551615 bytes"), "{message}");
     let no_metadata = safetensors::serialize(Vec::<(&str, TensorView)>::new(), None).unwrap();
     assert_eq!(refusal(&no_metadata), "metadata format is missing");
 }

@@ -1,1 +1,0 @@
-//! A table and its optimizer's state in one safetensors file.

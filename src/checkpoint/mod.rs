@@ -1,0 +1,92 @@
+//! Tables in safetensors files: `tensors` reads any such file, `settings` is what a checkpoint says beside its tensors,
+//! `atomic` writes.
+//!
+//! All of it reads from files that may be anybody's: nothing is allocated by a length that a file claims and does not have.
+
+mod atomic;
+mod settings;
+mod tensors;
+
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek};
+use std::path::Path;
+
+pub(crate) use atomic::AtomicFile;
+pub(crate) use settings::{Settings, TableSettings};
+pub(crate) use tensors::{TensorFile, TensorRows, header};
+
+use crate::config::EmbeddingConfig;
+use crate::error::{Error, Result};
+use tensors::Float;
+
+/// PyTorch's names, in a checkpoint's order: the weights; Adam's moments, unless the table is frozen; the largest second
+/// moment, with amsgrad.
+pub(crate) const TENSORS: [&str; 4] = ["weight", "exp_avg", "exp_avg_sq", "max_exp_avg_sq"];
+
+/// Those of [`TENSORS`] that a table has.
+pub(crate) fn tensors_of(trainable: bool, amsgrad: bool) -> &'static [&'static str] {
+    &TENSORS[..if !trainable { 1 } else { 3 + usize::from(amsgrad) }]
+}
+
+/// A checkpoint that was checked but for its numbers, which are still to be read.
+#[derive(Debug)]
+pub(crate) struct Checkpoint<R = File> {
+    file: TensorFile<R>,
+    pub settings: Settings,
+    /// The table's own, without an initializer; valid.
+    pub config: EmbeddingConfig,
+}
+
+impl Checkpoint {
+    pub(crate) fn open(path: &Path) -> Result<Self> {
+        Self::new(TensorFile::open(path)?)
+    }
+}
+
+impl<R: Read + Seek> Checkpoint<R> {
+    pub(crate) fn new(file: TensorFile<R>) -> Result<Self> {
+        let settings = Settings::read(&file)?;
+        let weight = file.matrix(TENSORS[0])?;
+        let expected = tensors_of(settings.table.trainable, settings.adam.amsgrad);
+        for name in expected {
+            let tensor = file.matrix(name)?;
+            if tensor.float != Float::F32 {
+                let problem = format!("a checkpoint's tensors are F32, and this one is {:?}", tensor.float);
+                return Err(file.malformed_tensor(name, problem));
+            }
+            if tensor.shape != weight.shape {
+                let problem = format!("its shape must be {:?}, the weights', and is {:?}", weight.shape, tensor.shape);
+                return Err(file.malformed_tensor(name, problem));
+            }
+        }
+        if let Some(name) = file.names().iter().find(|name| !expected.contains(&name.as_str())) {
+            let problem = format!("it is not one of this checkpoint's, which are {expected:?}");
+            return Err(file.malformed_tensor(name, problem));
+        }
+        let [input_dim, output_dim] = weight.shape;
+        let config = settings
+            .table
+            .config(input_dim, output_dim)
+            .map_err(|error| file.malformed("its settings".to_owned(), error.to_string()))?;
+        Ok(Self { file, settings, config })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.file.path()
+    }
+
+    /// The names of its tensors, in the order of [`TENSORS`].
+    pub(crate) fn tensors(&self) -> impl Iterator<Item = &'static str> + use<R> {
+        tensors_of(self.settings.table.trainable, self.settings.adam.amsgrad).iter().copied()
+    }
+
+    /// The rows of one of its tensors.
+    pub(crate) fn rows(&mut self, name: &str) -> Result<TensorRows<&mut BufReader<R>>> {
+        let tensor = self.file.matrix(name)?;
+        self.file.rows(&tensor)
+    }
+}
+
+fn file_error(doing: &'static str, path: &Path, error: &io::Error) -> Error {
+    Error::File { doing, path: path.to_owned(), kind: error.kind(), reason: error.to_string() }
+}

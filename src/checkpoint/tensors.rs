@@ -1,0 +1,267 @@
+//! A safetensors file: 8 bytes with the header's length, the header in JSON, then the tensors' bytes without gaps.
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use safetensors::Dtype;
+use safetensors::tensor::{Metadata, TensorInfo};
+
+use super::file_error;
+use crate::error::{Error, Result};
+
+/// The longest header, of what the format allows a sixth: room for 100,000 tensors, and little to parse for one that is
+/// there to harm.
+const MAX_HEADER_BYTES: u64 = 16 << 20;
+
+/// Characters of a name, or of a parser's complaint, in an error.
+const MAX_QUOTED: usize = 120;
+
+/// Names that an error lists.
+const MAX_LISTED: usize = 20;
+
+/// A file whose header was read and checked: its tensors lie in the file without gaps and end with it.
+#[derive(Debug)]
+pub(crate) struct TensorFile<R = File> {
+    path: PathBuf,
+    reader: BufReader<R>,
+    header: Metadata,
+    data_start: u64,
+}
+
+/// A tensor of two dimensions and of floats.
+#[derive(Debug)]
+pub(crate) struct Matrix {
+    pub shape: [usize; 2],
+    pub float: Float,
+    start: u64,
+}
+
+/// How a tensor's floats are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Float {
+    F16,
+    BF16,
+    F32,
+    F64,
+}
+
+impl TensorFile {
+    pub(crate) fn open(path: &Path) -> Result<Self> {
+        let failed = |error| file_error("reading", path, &error);
+        // Asked first: opening a pipe would wait for somebody to write into it.
+        if !fs::metadata(path).map_err(failed)?.is_file() {
+            return Err(malformed(path, "as a whole", "it is not a file".to_owned()));
+        }
+        Self::new(File::open(path).map_err(failed)?, path)
+    }
+
+    /// The rows of one tensor, which must be a table of this size.
+    pub(crate) fn into_table(self, name: &str, input_dim: u32, output_dim: u32) -> Result<TensorRows> {
+        let tensor = self.matrix(name)?;
+        let required = [input_dim as usize, output_dim as usize];
+        if tensor.shape != required {
+            return Err(Error::Shape {
+                what: "the tensor's shape",
+                required: format!("[input_dim, output_dim] = {required:?}"),
+                given: format!("{:?}, that of {:?} in {}", tensor.shape, quoted(name), self.path.display()),
+            });
+        }
+        let Self { path, mut reader, data_start, .. } = self;
+        seek(&mut reader, &path, data_start + tensor.start)?;
+        Ok(TensorRows { reader, path, float: tensor.float, bytes: Vec::new() })
+    }
+}
+
+impl<R: Read + Seek> TensorFile<R> {
+    /// Reads the header. `path` is for errors.
+    pub(crate) fn new(mut reader: R, path: &Path) -> Result<Self> {
+        let failed = |error| file_error("reading", path, &error);
+        let file_bytes = reader.seek(SeekFrom::End(0)).map_err(failed)?;
+        reader.rewind().map_err(failed)?;
+        let in_header = |problem: String| malformed(path, "header", problem);
+        if file_bytes < 8 {
+            return Err(in_header(format!("a safetensors file has at least 8 bytes, and this one {file_bytes}")));
+        }
+        let mut length = [0; 8];
+        reader.read_exact(&mut length).map_err(failed)?;
+        let length = u64::from_le_bytes(length);
+        let most = MAX_HEADER_BYTES.min(file_bytes - 8);
+        if length > most {
+            return Err(in_header(format!("it claims {length} bytes, and may have {most} in this file of {file_bytes}")));
+        }
+        let mut text = vec![0; length as usize];
+        reader.read_exact(&mut text).map_err(failed)?;
+        // Checks that the tensors follow each other, and that their bytes are what their shapes say. Not the crate's own
+        // SafeTensors::deserialize: it wants the whole file in memory, and adds up lengths that may overflow.
+        let header: Metadata =
+            serde_json::from_slice(&text).map_err(|error| in_header(quoted(&error.to_string())))?;
+        let (data_bytes, data_start) = (header.data_len() as u64, 8 + length);
+        if data_bytes != file_bytes - data_start {
+            return Err(malformed(
+                path,
+                "data",
+                format!("the header says {data_bytes} bytes, and the file has {}", file_bytes - data_start),
+            ));
+        }
+        Ok(Self { path: path.to_owned(), reader: BufReader::with_capacity(1 << 20, reader), header, data_start })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// A value of the file's own metadata.
+    pub(crate) fn metadata(&self, key: &str) -> Option<&str> {
+        self.header.metadata().as_ref()?.get(key).map(String::as_str)
+    }
+
+    /// The tensors' names, in the order of the file.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.header.offset_keys()
+    }
+
+    /// Finds a tensor that may be a table.
+    pub(crate) fn matrix(&self, name: &str) -> Result<Matrix> {
+        let Some(TensorInfo { dtype, shape, data_offsets }) = self.header.info(name) else {
+            return Err(self.malformed("header".to_owned(), self.missing(name)));
+        };
+        let float = match dtype {
+            Dtype::F16 => Float::F16,
+            Dtype::BF16 => Float::BF16,
+            Dtype::F32 => Float::F32,
+            Dtype::F64 => Float::F64,
+            other => {
+                return Err(self.malformed_tensor(name, format!("it must be F32, F16, BF16 or F64, and is {other:?}")));
+            }
+        };
+        let &[rows, columns] = &shape[..] else {
+            let problem = match shape.len() {
+                dimensions @ 0..=8 => format!("it must have two dimensions, and has {dimensions}, {shape:?}"),
+                dimensions => format!("it must have two dimensions, and has {dimensions}"),
+            };
+            return Err(self.malformed_tensor(name, problem));
+        };
+        Ok(Matrix { shape: [rows, columns], float, start: data_offsets.0 as u64 })
+    }
+
+    /// The rows of a tensor, from its first.
+    pub(crate) fn rows(&mut self, tensor: &Matrix) -> Result<TensorRows<&mut BufReader<R>>> {
+        let Self { path, reader, data_start, .. } = self;
+        seek(reader, path, *data_start + tensor.start)?;
+        Ok(TensorRows { reader, path: path.clone(), float: tensor.float, bytes: Vec::new() })
+    }
+
+    pub(crate) fn malformed(&self, place: String, problem: String) -> Error {
+        malformed(&self.path, &place, problem)
+    }
+
+    pub(crate) fn malformed_tensor(&self, name: &str, problem: String) -> Error {
+        self.malformed(format!("tensor {:?}", quoted(name)), problem)
+    }
+
+    fn missing(&self, name: &str) -> String {
+        let names = self.names();
+        let listed: Vec<_> = names.iter().take(MAX_LISTED).map(|name| quoted(name)).collect();
+        let more = match names.len() - listed.len() {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        format!("there is no tensor {:?}; there are {listed:?}{more}", quoted(name))
+    }
+}
+
+/// A tensor's rows, read one after the other.
+#[derive(Debug)]
+pub(crate) struct TensorRows<R = BufReader<File>> {
+    reader: R,
+    path: PathBuf,
+    float: Float,
+    /// A row as it is in the file.
+    bytes: Vec<u8>,
+}
+
+impl<R: Read> TensorRows<R> {
+    /// Reads the next `row.len()` floats.
+    pub(crate) fn fill_row(&mut self, row: &mut [f32]) -> Result<()> {
+        self.bytes.resize(row.len() * self.float.bytes(), 0);
+        self.reader.read_exact(&mut self.bytes).map_err(|error| file_error("reading", &self.path, &error))?;
+        self.float.convert(&self.bytes, row);
+        Ok(())
+    }
+}
+
+impl Float {
+    fn bytes(self) -> usize {
+        match self {
+            Self::F16 | Self::BF16 => 2,
+            Self::F32 => 4,
+            Self::F64 => 8,
+        }
+    }
+
+    fn convert(self, bytes: &[u8], row: &mut [f32]) {
+        fn each<const N: usize>(bytes: &[u8], row: &mut [f32], convert: impl Fn([u8; N]) -> f32) {
+            for (value, &bytes) in row.iter_mut().zip(bytes.as_chunks().0) {
+                *value = convert(bytes);
+            }
+        }
+        match self {
+            Self::F16 => each(bytes, row, |bytes| half::f16::from_le_bytes(bytes).to_f32()),
+            Self::BF16 => each(bytes, row, |bytes| half::bf16::from_le_bytes(bytes).to_f32()),
+            Self::F32 => each(bytes, row, f32::from_le_bytes),
+            Self::F64 => each(bytes, row, |bytes| f64::from_le_bytes(bytes) as f32),
+        }
+    }
+}
+
+/// The start of a file of F32 matrices, all of one shape, that follow in this order.
+///
+/// # Errors
+///
+/// [`Error::InvalidConfig`] for a name that cannot be, and where the file would be too large for this machine's usize.
+pub(crate) fn header(names: &[&str], shape: [u32; 2], metadata: Option<(&str, String)>) -> Result<Vec<u8>> {
+    let invalid = |problem: String| Error::InvalidConfig(format!("the safetensors file cannot be written: {problem}"));
+    if let Some(name) = names.iter().find(|&&name| name == "__metadata__") {
+        return Err(invalid(format!("no tensor may be called {name}")));
+    }
+    let [rows, columns] = shape.map(|extent| extent as usize);
+    let too_large = || invalid(format!("{} tensors of {shape:?} floats exceed usize", names.len()));
+    let bytes = rows.checked_mul(columns).and_then(|count| count.checked_mul(4)).ok_or_else(too_large)?;
+    let mut end = 0usize;
+    let mut tensors = Vec::new();
+    for &name in names {
+        let start = end;
+        end = end.checked_add(bytes).ok_or_else(too_large)?;
+        let info = TensorInfo { dtype: Dtype::F32, shape: vec![rows, columns], data_offsets: (start, end) };
+        tensors.push((name.to_owned(), info));
+    }
+    let metadata = metadata.map(|(key, value)| HashMap::from([(key.to_owned(), value)]));
+    let header = Metadata::new(metadata, tensors).map_err(|error| invalid(error.to_string()))?;
+    let mut text = serde_json::to_vec(&header).map_err(|error| invalid(error.to_string()))?;
+    // The format asks for data that starts at a multiple of 8.
+    text.resize(text.len().next_multiple_of(8), b' ');
+    if text.len() as u64 > MAX_HEADER_BYTES {
+        return Err(invalid(format!("its header would have {} bytes, and may have {MAX_HEADER_BYTES}", text.len())));
+    }
+    let mut bytes = (text.len() as u64).to_le_bytes().to_vec();
+    bytes.append(&mut text);
+    Ok(bytes)
+}
+
+fn seek(reader: &mut impl Seek, path: &Path, position: u64) -> Result<()> {
+    reader.seek(SeekFrom::Start(position)).map(drop).map_err(|error| file_error("reading", path, &error))
+}
+
+fn malformed(path: &Path, place: &str, problem: String) -> Error {
+    Error::Malformed { what: path.display().to_string(), place: place.to_owned(), problem }
+}
+
+/// Text of the file's, of bounded length.
+pub(super) fn quoted(text: &str) -> String {
+    match text.char_indices().nth(MAX_QUOTED) {
+        None => text.to_owned(),
+        Some((end, _)) => format!("{}…", &text[..end]),
+    }
+}

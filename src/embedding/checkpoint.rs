@@ -1,0 +1,331 @@
+//! Checkpoints: the whole table with its optimizer's state, to a file and back.
+
+use std::io::{Read, Seek};
+use std::path::Path;
+
+use super::{GpuEmbedding, Origin, Table};
+use crate::checkpoint::{AtomicFile, Checkpoint, Settings, TENSORS, TableSettings, header, tensors_of};
+use crate::context::GpuContext;
+use crate::error::{Error, Result};
+use crate::gpu::readback::Waiting;
+use crate::gpu::table::GpuTable;
+use crate::gpu::transfer::Part;
+use crate::reference::AdamState;
+use crate::reference::table::ReferenceTable;
+
+impl GpuEmbedding {
+    /// Saves weights, moments, step count, Adam's settings and the configuration in one file, from which
+    /// [`load`](Self::load) and [`restore`](Self::restore) go on. Blocks until all of it is on the disk.
+    ///
+    /// **The file is there whole or not at all**: it is written under a temporary name beside its own, brought to the disk,
+    /// and renamed. Whenever the process is killed, the path holds the old checkpoint or the new one; a killed process may
+    /// leave its temporary file, `.NAME.XXXXXX.partial`, which can be removed. Piece by piece, so that no copy of the table
+    /// is made in host memory.
+    ///
+    /// **A run that goes on from the file has the very bits of one that saved there and went on by itself.** Saving brings
+    /// the rows of a table with [`Update::Deferred`](crate::Update::Deferred) up to date and forgets what it remembered of
+    /// earlier steps; that changes last bits of what follows (see [`flush`](Self::flush)), so a run that has not saved at
+    /// that step may differ in them. For the same reason it takes `&mut self`. Submit recorded updates before.
+    ///
+    /// The format is [safetensors](https://github.com/huggingface/safetensors), so other programs can read it: tensors
+    /// `weight` and, in PyTorch's words, `exp_avg`, `exp_avg_sq` and with amsgrad `max_exp_avg_sq` (a frozen table has
+    /// `weight` alone), each F32 `[input_dim, output_dim]`, and in the metadata one JSON text with everything else.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::File`] says what could not be written; then the path holds what it held before, and the temporary file is
+    /// gone. [`Error::GpuIndicesOutOfRange`], [`Error::DroppedSteps`] and [`Error::Device`] as for
+    /// [`weights`](Self::weights).
+    ///
+    /// ```
+    /// # use wgpu_embedding::{Adam, EmbeddingConfig, Error, GpuContext, GpuEmbedding};
+    /// # let context = GpuContext::auto()?;
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let path = folder.path().join("embedding.safetensors");
+    /// let mut embedding = GpuEmbedding::new(&context, EmbeddingConfig::new(10, 4), Adam::default())?;
+    /// let batch = embedding.batch(&[1, 2, 3])?;
+    /// embedding.update(&batch, &[0.5; 12])?;
+    /// embedding.save(&path)?;
+    ///
+    /// let mut resumed = GpuEmbedding::load(&context, &path)?;
+    /// assert_eq!(resumed.step_count(), 1);
+    /// for table in [&mut embedding, &mut resumed] {
+    ///     table.update(&batch, &[0.25; 12])?; // a batch serves all tables of its size on its context
+    /// }
+    /// assert_eq!(resumed.weights()?, embedding.weights()?);
+    /// # Ok::<(), Error>(())
+    /// ```
+    #[doc(alias = "state_dict")]
+    pub fn save(&mut self, path: impl AsRef<Path>) -> Result<()> {
+        crate::gpu::readback::block_on(|waiting| self.save_with(path.as_ref(), waiting))
+    }
+
+    /// The async form of [`save`](Self::save): it yields while the GPU computes, and blocks while the file is written.
+    pub async fn save_async(&mut self, path: impl AsRef<Path>) -> Result<()> {
+        self.save_with(path.as_ref(), Waiting::Yield).await
+    }
+
+    async fn save_with(&mut self, path: &Path, waiting: Waiting) -> Result<()> {
+        self.check_with(waiting).await?;
+        let names = tensors_of(self.trainable, self.optimizer.amsgrad);
+        let settings = Settings::new(self.step_count, self.settings(), self.optimizer);
+        let header = header(names, [self.input_dim(), self.output_dim()], Some(settings.to_metadata()?))?;
+        let mut file = AtomicFile::create(path)?;
+        if let Table::Gpu(gpu, table) = &mut self.table {
+            let restart = table.prepare_restart(gpu, &self.optimizer, self.step_count)?;
+            table.flush(gpu)?;
+            table.restart(gpu, restart)?;
+        }
+        file.write(&header)?;
+        for (_, part) in names.iter().zip(Part::ALL) {
+            self.write_part(part, &mut file, waiting).await?;
+        }
+        file.finish()
+    }
+
+    /// Writes an array of the table's size; rows must be up to date.
+    pub(super) async fn write_part(&self, part: Part, file: &mut AtomicFile, waiting: Waiting) -> Result<()> {
+        match &self.table {
+            Table::Gpu(gpu, table) => table.read_bytes(gpu, part, waiting, |bytes| file.write(bytes)).await,
+            Table::Reference(table) => file.write_floats(match part {
+                Part::Weights => &table.state.weights,
+                Part::FirstMoment => &table.state.first_moment,
+                Part::SecondMoment => &table.state.second_moment,
+                Part::LargestMoment => &table.state.largest_moment,
+            }),
+        }
+    }
+
+    fn settings(&self) -> TableSettings {
+        let Origin { seed, initializer, max_shard_bytes } = self.origin.clone();
+        TableSettings {
+            trainable: self.trainable,
+            mask_zero: self.mask_zero,
+            padding_idx: self.padding_idx(),
+            input_length: self.input_length().map(|length| length as u64),
+            max_shard_bytes,
+            seed,
+            initializer,
+        }
+    }
+
+    /// Makes a table of what [`save`](Self::save) wrote, on any context: everything about it comes from the file, Adam's
+    /// settings with the last learning rate too. The file is read piece by piece.
+    ///
+    /// For the weights alone, of this file or of any other, see
+    /// [`EmbeddingConfig::from_safetensors`](crate::EmbeddingConfig::from_safetensors).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::File`] if it cannot be read; [`Error::Malformed`] says where it is not a whole checkpoint that this version
+    /// reads, before anything of the table's size is allocated; otherwise as [`new`](Self::new).
+    pub fn load(context: &GpuContext, path: impl AsRef<Path>) -> Result<Self> {
+        let mut checkpoint = Checkpoint::open(path.as_ref())?;
+        let config = checkpoint.config.clone();
+        let Settings { step, adam, .. } = checkpoint.settings;
+        let mut weights = checkpoint.rows(TENSORS[0])?;
+        let mut embedding = Self::with_rows(context, &config, adam, |row| weights.fill_row(row))?;
+        match &mut embedding.table {
+            Table::Reference(table) => read_moments(&mut checkpoint, &mut table.state, config.output_dim as usize)?,
+            Table::Gpu(gpu, table) => {
+                for (name, part) in checkpoint.tensors().zip(Part::ALL).skip(1) {
+                    let mut rows = checkpoint.rows(name)?;
+                    table.write(gpu, part, |row| rows.fill_row(row))?;
+                }
+                let restart = table.prepare_restart(gpu, &adam, step)?;
+                table.restart(gpu, restart)?;
+            }
+        }
+        embedding.step_count = step;
+        embedding.origin.initializer = checkpoint.settings.table.initializer;
+        Ok(embedding)
+    }
+
+    /// Takes over what [`save`](Self::save) wrote: weights, moments, step count, seed and Adam's settings. Batches and
+    /// streams made before still serve, and the table stays in the same GPU buffers.
+    ///
+    /// The checkpoint must be of the same configuration: size, `trainable`, `mask_zero`, `padding_idx`, `input_length`, and
+    /// Adam's `update` and `amsgrad`. Adam's other settings may differ, and are the file's from then on. How the table is
+    /// split over buffers, and where it lives, is not part of it.
+    ///
+    /// The file is first read whole into buffers beside the table's own, which takes their memory once more until it is
+    /// done: [`load`](Self::load) after dropping the table does not. Submit recorded updates before.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::CheckpointMismatch`] lists all that differs; [`Error::File`] and [`Error::Malformed`] as for
+    /// [`load`](Self::load); [`Error::OutOfMemory`]. After any of them the table is unchanged, and goes on as if nothing
+    /// had been asked.
+    #[doc(alias = "load_state_dict")]
+    pub fn restore(&mut self, path: impl AsRef<Path>) -> Result<()> {
+        self.restore_from(Checkpoint::open(path.as_ref())?)
+    }
+
+    fn restore_from<R: Read + Seek>(&mut self, mut checkpoint: Checkpoint<R>) -> Result<()> {
+        self.check_same(&checkpoint)?;
+        let Settings { step, adam, .. } = checkpoint.settings;
+        let kept = self.trainable.then_some(&adam);
+        let (input_dim, output_dim) = (self.input_dim() as usize, self.output_dim() as usize);
+        match &mut self.table {
+            Table::Reference(table) => {
+                let mut read = ReferenceTable::new(input_dim, output_dim, kept)?;
+                read_rows(&mut checkpoint, TENSORS[0], &mut read.state.weights, output_dim)?;
+                read_moments(&mut checkpoint, &mut read.state, output_dim)?;
+                *table = read;
+            }
+            Table::Gpu(gpu, table) => {
+                let read = GpuTable::new(gpu, table.layout, kept)?;
+                for (name, part) in checkpoint.tensors().zip(Part::ALL) {
+                    let mut rows = checkpoint.rows(name)?;
+                    read.write(gpu, part, |row| rows.fill_row(row))?;
+                }
+                let restart = table.prepare_restart(gpu, &adam, step)?;
+                table.copy_from(gpu, &read)?;
+                table.restart(gpu, restart)?;
+            }
+        }
+        let TableSettings { seed, initializer, .. } = checkpoint.settings.table;
+        self.origin = Origin { seed, initializer, ..self.origin };
+        self.optimizer = adam;
+        self.step_count = step;
+        Ok(())
+    }
+
+    /// Checks that a checkpoint is of this table's configuration.
+    fn check_same<R: Read + Seek>(&self, checkpoint: &Checkpoint<R>) -> Result<()> {
+        let (mine, theirs) = (self.settings(), &checkpoint.settings.table);
+        let (adam, theirs_adam) = (&self.optimizer, &checkpoint.settings.adam);
+        let mut differences = Vec::new();
+        let mut compare = |what: &str, in_the_file: String, here: String| {
+            if in_the_file != here {
+                differences.push(format!("{what} is {in_the_file} in the file and {here} here"));
+            }
+        };
+        compare("input_dim", checkpoint.config.input_dim.to_string(), self.input_dim().to_string());
+        compare("output_dim", checkpoint.config.output_dim.to_string(), self.output_dim().to_string());
+        compare("trainable", theirs.trainable.to_string(), mine.trainable.to_string());
+        compare("mask_zero", theirs.mask_zero.to_string(), mine.mask_zero.to_string());
+        compare("padding_idx", format!("{:?}", theirs.padding_idx), format!("{:?}", mine.padding_idx));
+        compare("input_length", format!("{:?}", theirs.input_length), format!("{:?}", mine.input_length));
+        // A frozen table keeps nothing for which they matter.
+        if mine.trainable && theirs.trainable {
+            compare("Adam's update", format!("{:?}", theirs_adam.update), format!("{:?}", adam.update));
+            compare("amsgrad", theirs_adam.amsgrad.to_string(), adam.amsgrad.to_string());
+        }
+        if differences.is_empty() {
+            return Ok(());
+        }
+        Err(Error::CheckpointMismatch { path: checkpoint.path().to_owned(), differences: differences.join("; ") })
+    }
+}
+
+/// Reads all that a checkpoint has but the weights.
+fn read_moments<R: Read + Seek>(
+    checkpoint: &mut Checkpoint<R>,
+    state: &mut AdamState,
+    output_dim: usize,
+) -> Result<()> {
+    let moments = [&mut state.first_moment, &mut state.second_moment, &mut state.largest_moment];
+    let names = checkpoint.tensors().skip(1);
+    names.zip(moments).try_for_each(|(name, values)| read_rows(checkpoint, name, values, output_dim))
+}
+
+fn read_rows<R: Read + Seek>(
+    checkpoint: &mut Checkpoint<R>,
+    name: &str,
+    values: &mut [f32],
+    output_dim: usize,
+) -> Result<()> {
+    let mut rows = checkpoint.rows(name)?;
+    values.chunks_exact_mut(output_dim).try_for_each(|row| rows.fill_row(row))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, Cursor, SeekFrom};
+
+    use super::*;
+    use crate::checkpoint::TensorFile;
+    use crate::config::EmbeddingConfig;
+    use crate::optimizer::Adam;
+
+    /// A file on a disk that fails at some place.
+    struct Failing {
+        bytes: Cursor<Vec<u8>>,
+        good_bytes: u64,
+    }
+
+    impl Read for Failing {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let left = self.good_bytes.saturating_sub(self.bytes.position());
+            if left == 0 && !buffer.is_empty() {
+                return Err(io::Error::other("a bad sector"));
+            }
+            let count = buffer.len().min(left as usize);
+            self.bytes.read(&mut buffer[..count])
+        }
+    }
+
+    impl Seek for Failing {
+        fn seek(&mut self, place: SeekFrom) -> io::Result<u64> {
+            self.bytes.seek(place)
+        }
+    }
+
+    fn a_read_that_fails_changes_nothing(context: &GpuContext) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run.safetensors");
+        let config = EmbeddingConfig::new(300, 6).with_max_shard_bytes(64 * 32);
+        let train = |table: &mut GpuEmbedding, seed: u32| {
+            let batch = table.batch(&[seed, seed + 7, 3]).unwrap();
+            table.update(&batch, &[0.5; 3 * 6]).unwrap();
+        };
+        let run = || {
+            let mut run = GpuEmbedding::new(context, config.clone(), Adam::default().with_amsgrad(true)).unwrap();
+            (0..20).for_each(|step| train(&mut run, step));
+            run
+        };
+        run().save(&path).unwrap();
+        let bytes = std::fs::read(&path).unwrap();
+        let (mut asked, mut left_alone) = (run(), run());
+        let read = |good_bytes: u64| {
+            let bytes = Cursor::new(bytes.clone());
+            TensorFile::new(Failing { bytes, good_bytes }, &path).and_then(Checkpoint::new)
+        };
+        let whole = bytes.len() as u64;
+        let mut past_the_header = 0;
+        for good_bytes in (0..whole).step_by(whole as usize / 23) {
+            let failed = match read(good_bytes) {
+                Err(error) => error,
+                Ok(checkpoint) => {
+                    past_the_header += 1;
+                    asked.restore_from(checkpoint).unwrap_err()
+                }
+            };
+            assert!(matches!(&failed, Error::File { reason, .. } if reason == "a bad sector"), "{failed:?}");
+        }
+        assert!(past_the_header > 15, "{past_the_header}");
+        for table in [&mut asked, &mut left_alone] {
+            train(table, 100);
+        }
+        let bits = |table: &GpuEmbedding| {
+            let moments = table.moments().unwrap().unwrap();
+            let all = [table.weights().unwrap(), moments.first, moments.second, moments.largest.unwrap()].concat();
+            (all.into_iter().map(f32::to_bits).collect::<Vec<_>>(), table.step_count(), *table.optimizer())
+        };
+        assert_eq!(bits(&asked), bits(&left_alone));
+        asked.restore_from(read(whole).unwrap()).unwrap();
+        assert_eq!(asked.step_count(), 20);
+    }
+
+    #[test]
+    fn a_read_that_fails_changes_nothing_on_the_reference() {
+        a_read_that_fails_changes_nothing(&GpuContext::reference());
+    }
+
+    #[test]
+    #[ignore = "needs an adapter"]
+    fn a_read_that_fails_changes_nothing_on_the_gpu() {
+        a_read_that_fails_changes_nothing(&GpuContext::gpu().unwrap());
+    }
+}

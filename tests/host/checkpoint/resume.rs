@@ -1,0 +1,146 @@
+//! A run that goes on from a checkpoint, and one that was never broken.
+
+use std::fs;
+
+use wgpu_embedding::{Adam, Clipping, EmbeddingConfig, Error, Initializer, Update};
+
+use super::{Parts, State, load, state, table, train};
+
+fn adams() -> Vec<Adam> {
+    let mut adams = Vec::new();
+    for update in [Update::Deferred, Update::Dense, Update::Lazy] {
+        for adam in [Adam::default(), Adam::pytorch().with_weight_decay(0.1).with_amsgrad(true)] {
+            adams.push(adam.with_update(update));
+            adams.push(adam.with_update(update).with_clipping(Clipping::Norm(0.75)));
+        }
+    }
+    adams
+}
+
+#[test]
+fn a_resumed_run_has_the_bits_of_an_unbroken_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run.safetensors");
+    let config = EmbeddingConfig::new(50, 6).with_seed(3).with_padding_idx(4).with_mask_zero(true);
+    for adam in adams() {
+        let mut unbroken = table(config.clone(), adam);
+        train(&mut unbroken, 0..30);
+        unbroken.save(&path).unwrap();
+        let saved = state(&unbroken);
+
+        let mut resumed = load(&path).unwrap();
+        assert_eq!(state(&resumed), saved, "{adam:?}");
+        let mut restored = table(config.clone().with_seed(99), adam.with_learning_rate(0.5));
+        train(&mut restored, 5..9);
+        restored.restore(&path).unwrap();
+        assert_eq!(state(&restored), saved, "{adam:?}");
+
+        for run in [&mut unbroken, &mut resumed, &mut restored] {
+            train(run, 30..60);
+        }
+        assert_ne!(state(&unbroken).weights, saved.weights, "{adam:?}: nothing was trained");
+        assert_eq!(state(&resumed), state(&unbroken), "{adam:?}");
+        assert_eq!(state(&restored), state(&unbroken), "{adam:?}");
+    }
+}
+
+#[test]
+fn everything_about_a_table_comes_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("table.safetensors");
+    let nothing_set = EmbeddingConfig::new(9, 4);
+    let all_set = EmbeddingConfig::new(9, 5)
+        .with_seed(u64::MAX)
+        .with_mask_zero(true)
+        .with_padding_idx(8)
+        .with_input_length(7)
+        .with_initializer(Initializer::Constant(f32::NAN))
+        .with_max_shard_bytes(1 << 20);
+    for config in [nothing_set.clone(), all_set, nothing_set.with_trainable(false)] {
+        let mut made = table(config, Adam::pytorch().with_learning_rate(1.0 / 3.0));
+        made.save(&path).unwrap();
+        let mut loaded = load(&path).unwrap();
+        assert_eq!(state(&loaded), state(&made));
+        assert_eq!((loaded.input_dim(), loaded.output_dim()), (made.input_dim(), made.output_dim()));
+        // And again, all of it: the same table gives the same bytes.
+        let first = fs::read(&path).unwrap();
+        loaded.save(&path).unwrap();
+        assert!(fs::read(&path).unwrap() == first, "the second file differs");
+    }
+}
+
+#[test]
+fn the_file_is_a_plain_safetensors_file_with_pytorchs_names() {
+    let Parts { header, data } = Parts::of_a_checkpoint();
+    let mut names: Vec<_> = header.as_object().unwrap().keys().cloned().collect();
+    names.sort();
+    assert_eq!(names, ["__metadata__", "exp_avg", "exp_avg_sq", "max_exp_avg_sq", "weight"]);
+    for name in ["weight", "exp_avg", "exp_avg_sq", "max_exp_avg_sq"] {
+        assert_eq!(header[name]["dtype"], "F32");
+        assert_eq!(header[name]["shape"], serde_json::json!([7, 3]));
+    }
+    assert_eq!(data.len(), 4 * 7 * 3 * 4);
+}
+
+#[test]
+fn a_checkpoint_of_another_table_is_refused_with_all_that_differs() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("other.safetensors");
+    let config = EmbeddingConfig::new(20, 4);
+    let adam = Adam::default();
+    let others = [
+        (EmbeddingConfig::new(21, 4), adam, "input_dim is 21 in the file and 20 here"),
+        (EmbeddingConfig::new(20, 5), adam, "output_dim is 5 in the file and 4 here"),
+        (config.clone().with_trainable(false), adam, "trainable is false in the file and true here"),
+        (config.clone().with_mask_zero(true), adam, "mask_zero is true in the file and false here"),
+        (config.clone().with_padding_idx(0), adam, "padding_idx is Some(0) in the file and None here"),
+        (config.clone().with_input_length(3), adam, "input_length is Some(3) in the file and None here"),
+        (config.clone(), adam.with_update(Update::Lazy), "Adam's update is Lazy in the file and Deferred here"),
+        (config.clone(), adam.with_amsgrad(true), "amsgrad is true in the file and false here"),
+        (
+            EmbeddingConfig::new(2, 4).with_mask_zero(true),
+            adam.with_amsgrad(true),
+            "input_dim is 2 in the file and 20 here; mask_zero is true in the file and false here; amsgrad is true in \
+             the file and false here",
+        ),
+    ];
+    let run = || {
+        let mut run = table(config.clone(), adam);
+        train(&mut run, 0..4);
+        run
+    };
+    let (mut asked, mut left_alone) = (run(), run());
+    let batch = asked.batch(&[1, 2]).unwrap();
+    for (config, adam, expected) in others {
+        table(config, adam).save(&path).unwrap();
+        let before = state(&asked);
+        let error = asked.restore(&path).unwrap_err();
+        assert_eq!(error, Error::CheckpointMismatch { path: path.clone(), differences: expected.to_owned() });
+        assert!(error.to_string().contains(expected));
+        assert_eq!(state(&asked), before);
+    }
+    // Frozen on both sides, Adam's settings are of no weight.
+    table(config.clone().with_trainable(false), adam.with_amsgrad(true)).save(&path).unwrap();
+    table(config.clone().with_trainable(false), adam).restore(&path).unwrap();
+
+    for run in [&mut asked, &mut left_alone] {
+        train(run, 4..8);
+        run.update(&batch, &[0.5; 8]).unwrap();
+    }
+    assert_eq!(state(&asked), state(&left_alone));
+}
+
+#[test]
+fn batches_made_before_a_restore_still_serve() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run.safetensors");
+    let mut run = table(EmbeddingConfig::new(20, 4), Adam::default());
+    let batch = run.batch(&[1, 2]).unwrap();
+    run.save(&path).unwrap();
+    let State { weights, .. } = state(&run);
+    run.update(&batch, &[1.0; 8]).unwrap();
+    run.restore(&path).unwrap();
+    assert_eq!(state(&run).weights, weights);
+    run.update(&batch, &[1.0; 8]).unwrap();
+    assert_eq!(run.step_count(), 1);
+}
