@@ -1,0 +1,70 @@
+//! The model on the GPU: the crate's recorded calls with the loss's pass between them, one submission a batch.
+
+use wgpu_embedding::wgpu;
+use wgpu_embedding::{Error, GpuContext};
+
+use super::kernel::{Kernel, Shape};
+use super::{Model, Tables};
+use crate::Result;
+use crate::pipeline::Prepared;
+
+/// See the module.
+pub struct GpuModel {
+    context: GpuContext,
+    device: wgpu::Device,
+    tables: Tables,
+    kernel: Kernel,
+    /// Blocks whose losses are on the GPU, not taken yet.
+    loss_count: usize,
+}
+
+impl GpuModel {
+    pub fn new(tables: Tables, shape: Shape) -> Result<Self> {
+        let context = tables.input.context().clone();
+        let device = context.device().ok_or(Error::NeedsGpu { call: "GpuModel::new" })?.clone();
+        // An error that no scope catches makes wgpu panic, and a large batch may need more than there is.
+        let filters = [wgpu::ErrorFilter::Validation, wgpu::ErrorFilter::OutOfMemory];
+        let scopes = filters.map(|filter| device.push_error_scope(filter));
+        let kernel = Kernel::new(&device, shape);
+        for scope in scopes.into_iter().rev() {
+            if let Some(error) = pollster::block_on(scope.pop()) {
+                return Err(format!("the device has no room for such batches, try a smaller --batch: {error}").into());
+            }
+        }
+        Ok(Self { context, device, tables, kernel, loss_count: 0 })
+    }
+}
+
+impl Model for GpuModel {
+    fn tables(&self) -> &Tables {
+        &self.tables
+    }
+
+    fn tables_mut(&mut self) -> &mut Tables {
+        &mut self.tables
+    }
+
+    /// This is how a training step is put together.
+    fn train(&mut self, batch: &Prepared) -> Result<()> {
+        let Self { tables: Tables { input, output }, kernel, .. } = self;
+        let bound = kernel.bind(&self.device, &batch.layout, &batch.outputs, self.loss_count as u32)?;
+
+        let mut encoder = self.device.create_command_encoder(&Default::default());
+        input.record_lookup(&mut encoder, &batch.inputs, &kernel.input_rows)?;
+        output.record_lookup(&mut encoder, &batch.outputs, &kernel.output_rows)?;
+        kernel.record(&mut encoder, &bound, batch.layout.blocks.len());
+        input.record_update(&mut encoder, &batch.inputs, &kernel.input_gradient)?;
+        output.record_update(&mut encoder, &batch.outputs, &kernel.output_gradient)?;
+        // Not the queue's own submit: this one waits where too much is unfinished.
+        self.context.submit(encoder)?;
+        self.loss_count += batch.layout.blocks.len();
+        Ok(())
+    }
+
+    /// The only readback.
+    fn take_loss(&mut self) -> Result<f64> {
+        let bytes = std::mem::take(&mut self.loss_count) as u64 * 4;
+        let losses: Vec<f32> = self.context.read_buffer(self.kernel.losses.slice(..bytes))?;
+        Ok(losses.into_iter().map(f64::from).sum())
+    }
+}
