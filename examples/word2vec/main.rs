@@ -131,8 +131,6 @@ fn new_model(arguments: &Arguments, context: &GpuContext, training: &Training) -
         window,
         negative: arguments.negative,
         blocks,
-        // All blocks of an epoch but its last one are full.
-        losses: training.corpus.len().div_ceil(TARGETS),
     };
     Ok(Box::new(GpuModel::new(tables, shape)?))
 }

@@ -14,8 +14,10 @@ pub struct GpuModel {
     device: wgpu::Device,
     tables: Tables,
     kernel: Kernel,
-    /// Blocks whose losses are on the GPU, not taken yet.
+    /// Blocks whose losses are on the GPU, not read yet.
     loss_count: usize,
+    /// Of the losses read and not taken yet.
+    loss: f64,
 }
 
 impl GpuModel {
@@ -31,7 +33,15 @@ impl GpuModel {
                 return Err(format!("the device has no room for such batches, try a smaller --batch: {error}").into());
             }
         }
-        Ok(Self { context, device, tables, kernel, loss_count: 0 })
+        Ok(Self { context, device, tables, kernel, loss_count: 0, loss: 0.0 })
+    }
+
+    /// Adds up the losses that are on the GPU. The only readback.
+    fn read_losses(&mut self) -> Result<()> {
+        let bytes = (std::mem::take(&mut self.loss_count) * self.kernel.input_tiles * 4) as u64;
+        let losses: Vec<f32> = self.context.read_buffer(self.kernel.losses.slice(..bytes))?;
+        self.loss += losses.into_iter().map(f64::from).sum::<f64>();
+        Ok(())
     }
 }
 
@@ -46,25 +56,27 @@ impl Model for GpuModel {
 
     /// This is how a training step is put together.
     fn train(&mut self, batch: &Prepared) -> Result<()> {
+        let blocks = batch.layout.blocks.len();
+        if self.loss_count + blocks > self.kernel.max_losses {
+            self.read_losses()?;
+        }
         let Self { tables: Tables { input, output }, kernel, .. } = self;
         let bound = kernel.bind(&self.device, &batch.layout, &batch.outputs, self.loss_count as u32)?;
 
         let mut encoder = self.device.create_command_encoder(&Default::default());
         input.record_lookup(&mut encoder, &batch.inputs, &kernel.input_rows)?;
         output.record_lookup(&mut encoder, &batch.outputs, &kernel.output_rows)?;
-        kernel.record(&mut encoder, &bound, batch.layout.blocks.len());
+        kernel.record(&mut encoder, &bound, blocks);
         input.record_update(&mut encoder, &batch.inputs, &kernel.input_gradient)?;
         output.record_update(&mut encoder, &batch.outputs, &kernel.output_gradient)?;
         // Not the queue's own submit: this one waits where too much is unfinished.
         self.context.submit(encoder)?;
-        self.loss_count += batch.layout.blocks.len();
+        self.loss_count += blocks;
         Ok(())
     }
 
-    /// The only readback.
     fn take_loss(&mut self) -> Result<f64> {
-        let bytes = std::mem::take(&mut self.loss_count) as u64 * 4;
-        let losses: Vec<f32> = self.context.read_buffer(self.kernel.losses.slice(..bytes))?;
-        Ok(losses.into_iter().map(f64::from).sum())
+        self.read_losses()?;
+        Ok(std::mem::take(&mut self.loss))
     }
 }

@@ -22,9 +22,13 @@ pub struct Shape {
     pub negative: u32,
     /// Blocks in a batch, at most.
     pub blocks: usize,
-    /// Blocks until the losses are taken, at most.
-    pub losses: usize,
 }
+
+/// Rows in a tile, as in pairs.wgsl.
+const TILE: usize = 8;
+
+/// Blocks whose losses fit, at least; a batch may be larger.
+const LOSSES: usize = 1 << 16;
 
 /// See the module.
 pub struct Kernel {
@@ -34,12 +38,23 @@ pub struct Kernel {
     /// What `record_update` takes, of the same shapes.
     pub input_gradient: wgpu::Buffer,
     pub output_gradient: wgpu::Buffer,
-    /// A float a block, in the order in which they were submitted.
+    /// `input_tiles` floats a block, in the order in which the blocks were submitted.
     pub losses: wgpu::Buffer,
-    pipeline: wgpu::ComputePipeline,
-    /// The buffers that stay, bound once.
+    /// Blocks whose losses fit.
+    pub max_losses: usize,
+    /// Tiles that a block's inputs make, at most.
+    pub input_tiles: usize,
+    scores: Pass,
+    gradients: Pass,
+    /// The rows and the errors, bound once.
     rows: wgpu::BindGroup,
     batch_layout: wgpu::BindGroupLayout,
+}
+
+/// An entry point of the shader, with the buffers that are its own.
+struct Pass {
+    pipeline: wgpu::ComputePipeline,
+    own: wgpu::BindGroup,
 }
 
 impl Kernel {
@@ -52,25 +67,21 @@ impl Kernel {
                 mapped_at_creation: false,
             })
         };
+        let none = wgpu::BufferUsages::empty();
         let inputs = shape.blocks * (TARGETS + 2 * shape.window) * shape.dim;
         let outputs = shape.blocks * (TARGETS + NEGATIVES) * shape.dim;
-        let none = wgpu::BufferUsages::empty();
+        let input_tiles = (TARGETS + 2 * shape.window).div_ceil(TILE);
+        let max_losses = shape.blocks.max(LOSSES);
         let input_rows = buffer("input rows", inputs, none);
         let output_rows = buffer("output rows", outputs, none);
         let input_gradient = buffer("input gradient", inputs, none);
         let output_gradient = buffer("output gradient", outputs, none);
-        let losses = buffer("losses", shape.losses, wgpu::BufferUsages::COPY_SRC);
+        let errors = buffer("errors", shape.blocks * input_tiles * TILE * (TARGETS + NEGATIVES), none);
+        let losses = buffer("losses", max_losses * input_tiles, wgpu::BufferUsages::COPY_SRC);
 
-        // 8 storage buffers, as many as WebGPU grants.
-        let rows_layout = storage_layout(device, "word2vec rows", &[true, true, false, false, false]);
-        let batch_layout = storage_layout(device, "word2vec batch", &[true, true, true]);
-        let rows = [&input_rows, &output_rows, &input_gradient, &output_gradient, &losses];
-        let rows = bind(device, &rows_layout, &rows.map(wgpu::Buffer::as_entire_binding));
-        let layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
-            label: Some("word2vec"),
-            bind_group_layouts: &[Some(&rows_layout), Some(&batch_layout)],
-            immediate_size: 0,
-        });
+        let rows_layout = storage_layout(device, "word2vec rows", &[(0, true), (1, true), (2, false)]);
+        let batch_layout = storage_layout(device, "word2vec batch", &[(0, true), (1, true), (2, true)]);
+        let rows = bind(device, &rows_layout, &[(0, whole(&input_rows)), (1, whole(&output_rows)), (2, whole(&errors))]);
         let (source, pieces) = match shape.dim % 4 {
             0 => (SOURCES[0], shape.dim / 4),
             _ => (SOURCES[1], shape.dim),
@@ -79,24 +90,47 @@ impl Kernel {
             label: Some("word2vec"),
             source: wgpu::ShaderSource::Wgsl(source.into()),
         });
-        let constants = [
-            ("PIECES", pieces as f64),
-            ("WINDOW", shape.window as f64),
-            ("NEGATIVE_WEIGHT", f64::from(shape.negative) / NEGATIVES as f64),
-        ];
-        let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-            label: Some("word2vec"),
-            layout: Some(&layout),
-            module: &module,
-            entry_point: Some("pairs"),
-            compilation_options: wgpu::PipelineCompilationOptions {
-                constants: &constants,
-                // The shader reads nothing there that it has not written.
-                zero_initialize_workgroup_memory: false,
-            },
-            cache: None,
-        });
-        Self { input_rows, output_rows, input_gradient, output_gradient, losses, pipeline, rows, batch_layout }
+        // With its own, a pass has at most 8 storage buffers, as many as WebGPU grants.
+        let pass = |entry_point, constants: &[(&str, f64)], own: &[(u32, &wgpu::Buffer)]| {
+            let bindings: Vec<_> = own.iter().map(|&(binding, _)| (binding, false)).collect();
+            let own_layout = storage_layout(device, entry_point, &bindings);
+            let layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+                label: Some(entry_point),
+                bind_group_layouts: &[Some(&rows_layout), Some(&batch_layout), Some(&own_layout)],
+                immediate_size: 0,
+            });
+            let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+                label: Some(entry_point),
+                layout: Some(&layout),
+                module: &module,
+                entry_point: Some(entry_point),
+                compilation_options: wgpu::PipelineCompilationOptions {
+                    constants,
+                    // The shader reads nothing there that it has not written.
+                    zero_initialize_workgroup_memory: false,
+                },
+                cache: None,
+            });
+            let own: Vec<_> = own.iter().map(|&(binding, buffer)| (binding, whole(buffer))).collect();
+            Pass { pipeline, own: bind(device, &own_layout, &own) }
+        };
+        let pieces = ("PIECES", pieces as f64);
+        let tiles = ("INPUT_TILES", input_tiles as f64);
+        let weight = ("NEGATIVE_WEIGHT", f64::from(shape.negative) / NEGATIVES as f64);
+        let window = ("WINDOW", shape.window as f64);
+        Self {
+            scores: pass("scores", &[pieces, tiles, weight], &[(0, &losses)]),
+            gradients: pass("gradients", &[pieces, tiles, window], &[(1, &input_gradient), (2, &output_gradient)]),
+            input_rows,
+            output_rows,
+            input_gradient,
+            output_gradient,
+            losses,
+            max_losses,
+            input_tiles,
+            rows,
+            batch_layout,
+        }
     }
 
     /// Uploads how a batch's lookups belong together, and binds it. Into new buffers: ones that are written again for each
@@ -117,25 +151,34 @@ impl Kernel {
         blocks.extend_from_slice(bytemuck::cast_slice(&layout.blocks));
         let blocks = upload("word2vec batch", &blocks);
         let windows = upload("windows", bytemuck::cast_slice(&layout.windows));
-        let resources = [blocks.as_entire_binding(), windows.as_entire_binding(), output_words.as_binding()];
+        let resources = [(0, whole(&blocks)), (1, whole(&windows)), (2, output_words.as_binding())];
         Ok(bind(device, &self.batch_layout, &resources))
     }
 
     /// Records the loss of the rows looked up, and its gradients.
     pub fn record(&self, encoder: &mut wgpu::CommandEncoder, batch: &wgpu::BindGroup, blocks: usize) {
         let mut pass = encoder.begin_compute_pass(&Default::default());
-        pass.set_pipeline(&self.pipeline);
         pass.set_bind_group(0, &self.rows, &[]);
         pass.set_bind_group(1, batch, &[]);
-        pass.dispatch_workgroups(blocks as u32, 1, 1);
+        let output_tiles = (TARGETS + NEGATIVES) / TILE;
+        // wgpu makes the second dispatch see what the first one wrote.
+        for (step, tiles) in [(&self.scores, self.input_tiles), (&self.gradients, self.input_tiles + output_tiles)] {
+            pass.set_pipeline(&step.pipeline);
+            pass.set_bind_group(2, &step.own, &[]);
+            pass.dispatch_workgroups(blocks as u32, tiles as u32, 1);
+        }
     }
 }
 
-/// A layout of storage buffers, each read-only or not.
-fn storage_layout(device: &wgpu::Device, label: &str, read_only: &[bool]) -> wgpu::BindGroupLayout {
-    let entries: Vec<_> = (0..)
-        .zip(read_only)
-        .map(|(binding, &read_only)| wgpu::BindGroupLayoutEntry {
+fn whole(buffer: &wgpu::Buffer) -> wgpu::BindingResource<'_> {
+    buffer.as_entire_binding()
+}
+
+/// A layout of storage buffers: the binding of each, and whether it is read-only.
+fn storage_layout(device: &wgpu::Device, label: &str, bindings: &[(u32, bool)]) -> wgpu::BindGroupLayout {
+    let entries: Vec<_> = bindings
+        .iter()
+        .map(|&(binding, read_only)| wgpu::BindGroupLayoutEntry {
             binding,
             visibility: wgpu::ShaderStages::COMPUTE,
             ty: wgpu::BindingType::Buffer {
@@ -152,11 +195,11 @@ fn storage_layout(device: &wgpu::Device, label: &str, read_only: &[bool]) -> wgp
 fn bind(
     device: &wgpu::Device,
     layout: &wgpu::BindGroupLayout,
-    resources: &[wgpu::BindingResource<'_>],
+    resources: &[(u32, wgpu::BindingResource<'_>)],
 ) -> wgpu::BindGroup {
-    let entries: Vec<_> = (0..)
-        .zip(resources)
-        .map(|(binding, resource)| wgpu::BindGroupEntry { binding, resource: resource.clone() })
+    let entries: Vec<_> = resources
+        .iter()
+        .map(|(binding, resource)| wgpu::BindGroupEntry { binding: *binding, resource: resource.clone() })
         .collect();
     device.create_bind_group(&wgpu::BindGroupDescriptor { label: None, layout, entries: &entries })
 }

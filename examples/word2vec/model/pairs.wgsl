@@ -4,24 +4,31 @@
 //   loss = sum over the pairs of an input and a target of  -log(sigmoid(x.y)) - NEGATIVE_WEIGHT * sum over n of
 //          log(sigmoid(-x.n))
 //
-// where a negative sample that is the target's own word is left out. One workgroup a block (see blocks.rs): it computes
-// all scores and their errors, the derivatives of the loss by the scores, into workgroup memory, and then every row's
-// gradient of them. Every sum has a fixed order, so the same inputs give the same bits.
+// where a negative sample that is the target's own word is left out. A block (see blocks.rs) is a product of matrices,
+// its inputs by its outputs, of which the pairs of words too far from each other count for nothing. Two entry points,
+// dispatched in this order: `scores` leaves the derivatives of the loss by the scores in `errors`, and `gradients` makes
+// every row's gradient of them. Every sum has a fixed order, so the same inputs give the same bits.
+//
+// Both work in tiles of TILE rows, so that a value that is loaded is used as often; and whatever does not depend on the
+// thread is at an address that does not, either.
 
 // Pieces in a row, see vec4.wgsl and scalar.wgsl.
 override PIECES: u32;
 // The widest window, in words to either side.
 override WINDOW: u32;
+// Tiles that the inputs of a block make, at most.
+override INPUT_TILES: u32;
 // Negative samples a pair, divided by NEGATIVES.
 override NEGATIVE_WEIGHT: f32;
 
-const THREADS: u32 = 64u;
 // Targets in a block, at most.
 const TARGETS: u32 = 32u;
 // Negative samples in a block.
 const NEGATIVES: u32 = 16u;
-const MAX_WINDOW: u32 = 16u;
-const MAX_INPUTS: u32 = TARGETS + 2u * MAX_WINDOW;
+const OUTPUTS: u32 = TARGETS + NEGATIVES;
+const TILE: u32 = 8u;
+const SCORE_THREADS: u32 = 64u;
+const GRADIENT_THREADS: u32 = 32u;
 
 struct Block {
     first_input: u32,
@@ -33,7 +40,7 @@ struct Block {
 }
 
 struct Batch {
-    // Where its blocks' losses go.
+    // Where its losses go.
     first_loss: u32,
     blocks: array<Block>,
 }
@@ -42,136 +49,218 @@ struct Batch {
 @group(0) @binding(0) var<storage, read> input_rows: array<Piece>;
 // [outputs, PIECES]: of each block its targets, then its negative samples
 @group(0) @binding(1) var<storage, read> output_rows: array<Piece>;
-@group(0) @binding(2) var<storage, read_write> input_gradient: array<Piece>;
-@group(0) @binding(3) var<storage, read_write> output_gradient: array<Piece>;
-// [blocks of all batches until they are read]
-@group(0) @binding(4) var<storage, read_write> losses: array<f32>;
+// [blocks, INPUT_TILES, TILE / 4, OUTPUTS]: of four inputs each; zero where there is no pair
+@group(0) @binding(2) var<storage, read_write> errors: array<vec4<f32>>;
 @group(1) @binding(0) var<storage, read> batch: Batch;
 // [inputs]: bit t is set where the input is in the window of its block's target t
 @group(1) @binding(1) var<storage, read> windows: array<u32>;
 // [outputs]: the words, the crate's own
 @group(1) @binding(2) var<storage, read> output_words: array<u32>;
+// [blocks of all batches until they are read, INPUT_TILES]
+@group(2) @binding(0) var<storage, read_write> losses: array<f32>;
+@group(2) @binding(1) var<storage, read_write> input_gradient: array<Piece>;
+@group(2) @binding(2) var<storage, read_write> output_gradient: array<Piece>;
 
-// [TARGETS, 2 * WINDOW + 1]: of each target and the input so many places from it, see `slot`
-var<workgroup> pair_errors: array<f32, TARGETS * (2u * MAX_WINDOW + 1u)>;
-// [inputs, NEGATIVES]
-var<workgroup> negative_errors: array<f32, MAX_INPUTS * NEGATIVES>;
-// Bit t of each negative sample is set where it is target t's own word.
-var<workgroup> own_words: array<u32, NEGATIVES>;
-var<workgroup> partial_losses: array<f32, THREADS>;
+var<workgroup> partial_losses: array<f32, SCORE_THREADS>;
 
-@compute @workgroup_size(THREADS)
-fn pairs(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
+// One workgroup a block and tile of its inputs, one thread an output.
+@compute @workgroup_size(SCORE_THREADS)
+fn scores(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) output: u32) {
     let block = batch.blocks[workgroup.x];
-    let first_negative = block.first_output + block.target_count;
-    let slots = 2u * WINDOW + 1u;
-
-    for (var negative = thread; negative < NEGATIVES; negative += THREADS) {
-        let word = output_words[first_negative + negative];
-        var own = 0u;
-        for (var t = 0u; t < block.target_count; t++) {
-            own |= select(0u, 1u << t, output_words[block.first_output + t] == word);
-        }
-        own_words[negative] = own;
-    }
-    workgroupBarrier();
-
+    let first = workgroup.y * TILE;
     var loss = 0.0;
-    for (var item = thread; item < block.target_count * slots; item += THREADS) {
-        let t = item / slots;
-        // The input's number, and WINDOW more, which it may be less than.
-        let place = block.left + t + item % slots;
-        let input = place - WINDOW;
-        if place >= WINDOW && input < block.input_count && is_in_window(block.first_input + input, t) {
-            let score = score(block.first_input + input, block.first_output + t);
-            loss += softplus(-score);
-            pair_errors[item] = -sigmoid(-score);
+    if output < OUTPUTS && first < block.input_count {
+        // Past the last input the last one again, in the window of none.
+        let number = vec4<u32>(0u, 1u, 2u, 3u) + first;
+        let last = vec4<u32>(block.input_count - 1u);
+        let inputs_a = block.first_input + min(number, last);
+        let inputs_b = block.first_input + min(number + 4u, last);
+        let row = output_row(block, output) * PIECES;
+        let rows_a = inputs_a * PIECES;
+        let rows_b = inputs_b * PIECES;
+        var a = vec4<f32>();
+        var b = vec4<f32>();
+        for (var piece = 0u; piece < PIECES; piece++) {
+            let y = output_rows[row + piece];
+            a += vec4<f32>(
+                product(input_rows[rows_a.x + piece], y),
+                product(input_rows[rows_a.y + piece], y),
+                product(input_rows[rows_a.z + piece], y),
+                product(input_rows[rows_a.w + piece], y),
+            );
+            b += vec4<f32>(
+                product(input_rows[rows_b.x + piece], y),
+                product(input_rows[rows_b.y + piece], y),
+                product(input_rows[rows_b.z + piece], y),
+                product(input_rows[rows_b.w + piece], y),
+            );
         }
-    }
-    for (var item = thread; item < block.input_count * NEGATIVES; item += THREADS) {
-        let input = block.first_input + item / NEGATIVES;
-        let negative = item % NEGATIVES;
-        let pairs = countOneBits(windows[input] & ~own_words[negative]);
-        var error = 0.0;
-        if pairs > 0u {
-            let weight = NEGATIVE_WEIGHT * f32(pairs);
-            let score = score(input, first_negative + negative);
-            loss += weight * softplus(score);
-            error = weight * sigmoid(score);
-        }
-        negative_errors[item] = error;
-    }
 
-    partial_losses[thread] = loss;
-    for (var half = THREADS / 2u; half > 0u; half /= 2u) {
-        workgroupBarrier();
-        if thread < half {
-            partial_losses[thread] += partial_losses[thread + half];
-        }
-    }
-    if thread == 0u {
-        losses[batch.first_loss + workgroup.x] = partial_losses[0];
-    }
-    workgroupBarrier();
-
-    for (var item = thread; item < block.input_count * PIECES; item += THREADS) {
-        let input = item / PIECES;
-        let piece = item % PIECES;
-        var sum = Piece();
-        for (var rest = windows[block.first_input + input]; rest != 0u; rest &= rest - 1u) {
-            let t = firstTrailingBit(rest);
-            let error = pair_errors[t * slots + input + WINDOW - block.left - t];
-            sum += error * output_rows[(block.first_output + t) * PIECES + piece];
-        }
-        for (var negative = 0u; negative < NEGATIVES; negative++) {
-            let error = negative_errors[input * NEGATIVES + negative];
-            sum += error * output_rows[(first_negative + negative) * PIECES + piece];
-        }
-        input_gradient[(block.first_input + input) * PIECES + piece] = sum;
-    }
-    for (var item = thread; item < block.target_count * PIECES; item += THREADS) {
-        let t = item / PIECES;
-        let piece = item % PIECES;
-        let own = block.left + t;
-        var sum = Piece();
-        for (var input = own - min(own, WINDOW); input < min(own + WINDOW + 1u, block.input_count); input++) {
-            if is_in_window(block.first_input + input, t) {
-                let error = pair_errors[t * slots + input + WINDOW - own];
-                sum += error * input_rows[(block.first_input + input) * PIECES + piece];
+        // The targets whose windows make a pair with this output: itself alone, or all whose own word it is not.
+        var targets = 1u << output;
+        var sign = -1.0;
+        var weight = 1.0;
+        if output >= TARGETS {
+            targets = 0u;
+            for (var t = 0u; t < block.target_count; t++) {
+                let is_own = output_words[block.first_output + t] == output_words[output_row(block, output)];
+                targets |= select(1u << t, 0u, is_own);
             }
+            sign = 1.0;
+            weight = NEGATIVE_WEIGHT;
         }
-        output_gradient[(block.first_output + t) * PIECES + piece] = sum;
+        let pairs_a = pair_counts(inputs_a, targets, number <= last);
+        let pairs_b = pair_counts(inputs_b, targets, number + 4u <= last);
+        loss = weight * (dot(pairs_a, softplus(sign * a)) + dot(pairs_b, softplus(sign * b)));
+        let place = error_place(workgroup.x, first / 4u) + output;
+        errors[place] = sign * weight * pairs_a * sigmoid(sign * a);
+        errors[place + OUTPUTS] = sign * weight * pairs_b * sigmoid(sign * b);
     }
-    for (var item = thread; item < NEGATIVES * PIECES; item += THREADS) {
-        let negative = item / PIECES;
-        let piece = item % PIECES;
-        var sum = Piece();
-        for (var input = 0u; input < block.input_count; input++) {
-            let error = negative_errors[input * NEGATIVES + negative];
-            sum += error * input_rows[(block.first_input + input) * PIECES + piece];
+
+    partial_losses[output] = loss;
+    for (var half = SCORE_THREADS / 2u; half > 0u; half /= 2u) {
+        workgroupBarrier();
+        if output < half {
+            partial_losses[output] += partial_losses[output + half];
         }
-        output_gradient[(first_negative + negative) * PIECES + piece] = sum;
+    }
+    if output == 0u {
+        losses[(batch.first_loss + workgroup.x) * INPUT_TILES + workgroup.y] = partial_losses[0];
     }
 }
 
-fn is_in_window(input: u32, t: u32) -> bool {
-    return (windows[input] & (1u << t)) != 0u;
+// One workgroup a block and tile, of its inputs and then of its outputs; its threads share the columns.
+@compute @workgroup_size(GRADIENT_THREADS)
+fn gradients(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
+    let block = batch.blocks[workgroup.x];
+    for (var piece = thread; piece < PIECES; piece += GRADIENT_THREADS) {
+        if workgroup.y < INPUT_TILES {
+            input_tile(workgroup.x, block, workgroup.y * TILE, piece);
+        } else {
+            output_tile(workgroup.x, block, (workgroup.y - INPUT_TILES) * TILE, piece);
+        }
+    }
 }
 
-fn score(input: u32, output: u32) -> f32 {
-    var sum = 0.0;
-    for (var piece = 0u; piece < PIECES; piece++) {
-        sum += product(input_rows[input * PIECES + piece], output_rows[output * PIECES + piece]);
+fn input_tile(number: u32, block: Block, first: u32, piece: u32) {
+    if first >= block.input_count {
+        return;
     }
-    return sum;
+    // The targets near enough, and then the negative samples.
+    let nearest = max(first, block.left + WINDOW) - (block.left + WINDOW);
+    let end = min(first + TILE + WINDOW - block.left, block.target_count);
+    let near = max(end, nearest) - nearest;
+    var s0 = Piece();
+    var s1 = Piece();
+    var s2 = Piece();
+    var s3 = Piece();
+    var s4 = Piece();
+    var s5 = Piece();
+    var s6 = Piece();
+    var s7 = Piece();
+    let place = error_place(number, first / 4u);
+    for (var other = 0u; other < near + NEGATIVES; other++) {
+        let output = select(TARGETS + other - near, nearest + other, other < near);
+        let y = output_rows[output_row(block, output) * PIECES + piece];
+        let a = errors[place + output];
+        let b = errors[place + OUTPUTS + output];
+        s0 += a.x * y;
+        s1 += a.y * y;
+        s2 += a.z * y;
+        s3 += a.w * y;
+        s4 += b.x * y;
+        s5 += b.y * y;
+        s6 += b.z * y;
+        s7 += b.w * y;
+    }
+    let row = (block.first_input + first) * PIECES + piece;
+    let count = min(block.input_count - first, TILE);
+    input_gradient[row] = s0;
+    if count > 1u { input_gradient[row + PIECES] = s1; }
+    if count > 2u { input_gradient[row + 2u * PIECES] = s2; }
+    if count > 3u { input_gradient[row + 3u * PIECES] = s3; }
+    if count > 4u { input_gradient[row + 4u * PIECES] = s4; }
+    if count > 5u { input_gradient[row + 5u * PIECES] = s5; }
+    if count > 6u { input_gradient[row + 6u * PIECES] = s6; }
+    if count > 7u { input_gradient[row + 7u * PIECES] = s7; }
+}
+
+fn output_tile(number: u32, block: Block, first: u32, piece: u32) {
+    // The inputs: of targets those near enough, of negative samples all.
+    var begin = 0u;
+    var end = block.input_count;
+    var count = TILE;
+    if first < TARGETS {
+        if first >= block.target_count {
+            return;
+        }
+        begin = max(block.left + first, WINDOW) - WINDOW;
+        end = min(block.left + first + TILE + WINDOW, end);
+        count = min(block.target_count - first, TILE);
+    }
+    var s0 = Piece();
+    var s1 = Piece();
+    var s2 = Piece();
+    var s3 = Piece();
+    var s4 = Piece();
+    var s5 = Piece();
+    var s6 = Piece();
+    var s7 = Piece();
+    let last = vec4<u32>(block.input_count - 1u);
+    for (var quad = begin / 4u; quad * 4u < end; quad++) {
+        let inputs = block.first_input + min(vec4<u32>(0u, 1u, 2u, 3u) + quad * 4u, last);
+        let rows = inputs * PIECES + piece;
+        let x0 = input_rows[rows.x];
+        let x1 = input_rows[rows.y];
+        let x2 = input_rows[rows.z];
+        let x3 = input_rows[rows.w];
+        let place = error_place(number, quad) + first;
+        s0 += weighted(errors[place], x0, x1, x2, x3);
+        s1 += weighted(errors[place + 1u], x0, x1, x2, x3);
+        s2 += weighted(errors[place + 2u], x0, x1, x2, x3);
+        s3 += weighted(errors[place + 3u], x0, x1, x2, x3);
+        s4 += weighted(errors[place + 4u], x0, x1, x2, x3);
+        s5 += weighted(errors[place + 5u], x0, x1, x2, x3);
+        s6 += weighted(errors[place + 6u], x0, x1, x2, x3);
+        s7 += weighted(errors[place + 7u], x0, x1, x2, x3);
+    }
+    let row = output_row(block, first) * PIECES + piece;
+    output_gradient[row] = s0;
+    if count > 1u { output_gradient[row + PIECES] = s1; }
+    if count > 2u { output_gradient[row + 2u * PIECES] = s2; }
+    if count > 3u { output_gradient[row + 3u * PIECES] = s3; }
+    if count > 4u { output_gradient[row + 4u * PIECES] = s4; }
+    if count > 5u { output_gradient[row + 5u * PIECES] = s5; }
+    if count > 6u { output_gradient[row + 6u * PIECES] = s6; }
+    if count > 7u { output_gradient[row + 7u * PIECES] = s7; }
+}
+
+fn weighted(error: vec4<f32>, x0: Piece, x1: Piece, x2: Piece, x3: Piece) -> Piece {
+    return error.x * x0 + error.y * x1 + error.z * x2 + error.w * x3;
+}
+
+// Where a block's output is among the lookups; past its last target, the first one.
+fn output_row(block: Block, output: u32) -> u32 {
+    let target_row = select(0u, output, output < block.target_count);
+    return block.first_output + select(target_row, block.target_count + output - TARGETS, output >= TARGETS);
+}
+
+fn error_place(block: u32, quad: u32) -> u32 {
+    return (block * INPUT_TILES * (TILE / 4u) + quad) * OUTPUTS;
+}
+
+// In how many of the targets' windows each input is.
+fn pair_counts(inputs: vec4<u32>, targets: u32, there: vec4<bool>) -> vec4<f32> {
+    let bits = vec4<u32>(windows[inputs.x], windows[inputs.y], windows[inputs.z], windows[inputs.w]);
+    return vec4<f32>(countOneBits(select(vec4<u32>(), bits & vec4<u32>(targets), there)));
 }
 
 // log(1 + exp(x)), in a form that does not overflow.
-fn softplus(x: f32) -> f32 {
-    return max(x, 0.0) + log(1.0 + exp(-abs(x)));
+fn softplus(x: vec4<f32>) -> vec4<f32> {
+    return max(x, vec4<f32>()) + log(1.0 + exp(-abs(x)));
 }
 
-fn sigmoid(x: f32) -> f32 {
+fn sigmoid(x: vec4<f32>) -> vec4<f32> {
     let small = exp(-abs(x));
-    return select(small, 1.0, x >= 0.0) / (1.0 + small);
+    return select(small, vec4<f32>(1.0), x >= vec4<f32>()) / (1.0 + small);
 }
