@@ -41,8 +41,11 @@ pub struct Layout {
     pub blocks: Vec<Block>,
     /// Of each input lookup, the targets of its block in whose window it is, a bit each.
     pub windows: Vec<u32>,
+    /// Of each output lookup, the targets of its block that it stands for, a bit each: a target for itself, a negative
+    /// sample for all but those that are the same word.
+    pub targets: Vec<u32>,
     /// Targets in all blocks.
-    pub targets: u64,
+    pub words: u64,
     /// Pairs of an input and a target in all blocks.
     pub pairs: u64,
     /// Words of the vocabulary read of the epoch's text by now, kept or not.
@@ -153,9 +156,15 @@ impl Batches {
             windows[own] &= !(1 << target);
             layout.pairs += (word.before + word.after) as u64;
         }
-        layout.targets += words.len() as u64;
+        layout.words += words.len() as u64;
         batch.outputs.extend(words.iter().map(|kept| kept.word));
-        batch.outputs.extend((0..NEGATIVES).map(|_| self.sampling.negative(&mut self.random)));
+        layout.targets.extend((0..words.len()).map(|target| 1 << target));
+        for _ in 0..NEGATIVES {
+            let negative = self.sampling.negative(&mut self.random);
+            let others = words.iter().enumerate().filter(|(_, kept)| kept.word != negative);
+            batch.outputs.push(negative);
+            layout.targets.push(others.fold(0, |bits, (target, _)| bits | 1 << target));
+        }
     }
 }
 

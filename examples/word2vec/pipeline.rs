@@ -20,8 +20,6 @@ const DEPTH: usize = 2;
 pub struct Prepared {
     pub inputs: IndexBatch,
     pub outputs: IndexBatch,
-    /// The words that `outputs` was made of.
-    pub output_words: Vec<u32>,
     pub layout: Layout,
 }
 
@@ -29,7 +27,7 @@ pub struct Prepared {
 pub struct Pipeline {
     inputs: IndexStream,
     outputs: IndexStream,
-    rest: Receiver<(Vec<u32>, Layout)>,
+    layouts: Receiver<Layout>,
     /// Taken when the batches have ended; dropped unjoined if they have not.
     drawing: Option<JoinHandle<()>>,
 }
@@ -38,10 +36,10 @@ impl Pipeline {
     pub fn start(batches: impl Iterator<Item = Batch> + Send + 'static, tables: &Tables) -> Result<Self> {
         let (inputs, for_inputs) = sync_channel(DEPTH);
         let (outputs, for_outputs) = sync_channel(DEPTH);
-        let (rest, for_rest) = sync_channel(DEPTH);
+        let (layouts, for_layouts) = sync_channel(DEPTH);
         let draw = move || {
             for batch in batches {
-                if !send(batch, &inputs, &outputs, &rest) {
+                if !send(batch, &inputs, &outputs, &layouts) {
                     break;
                 }
             }
@@ -50,7 +48,7 @@ impl Pipeline {
         Ok(Self {
             inputs: tables.input.stream(for_inputs),
             outputs: tables.output.stream(for_outputs),
-            rest: for_rest,
+            layouts: for_layouts,
             drawing: Some(drawing),
         })
     }
@@ -61,22 +59,19 @@ fn send(
     batch: Batch,
     inputs: &SyncSender<Vec<u32>>,
     outputs: &SyncSender<Vec<u32>>,
-    rest: &SyncSender<(Vec<u32>, Layout)>,
+    layouts: &SyncSender<Layout>,
 ) -> bool {
-    let words = batch.outputs.clone();
-    inputs.send(batch.inputs).is_ok()
-        && outputs.send(batch.outputs).is_ok()
-        && rest.send((words, batch.layout)).is_ok()
+    inputs.send(batch.inputs).is_ok() && outputs.send(batch.outputs).is_ok() && layouts.send(batch.layout).is_ok()
 }
 
 impl Iterator for Pipeline {
     type Item = Result<Prepared>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if let (Some(inputs), Some(outputs), Ok((output_words, layout))) =
-            (self.inputs.next(), self.outputs.next(), self.rest.recv())
+        if let (Some(inputs), Some(outputs), Ok(layout)) =
+            (self.inputs.next(), self.outputs.next(), self.layouts.recv())
         {
-            let prepared = |inputs, outputs| Prepared { inputs, outputs, output_words, layout };
+            let prepared = |inputs, outputs| Prepared { inputs, outputs, layout };
             return Some(inputs.and_then(|inputs| Ok(prepared(inputs, outputs?))).map_err(Into::into));
         }
         // The end, unless the thread ended before its time.

@@ -48,7 +48,7 @@ impl Training {
             tables.output.set_learning_rate(rate)?;
             model.train(&batch)?;
             pairs += batch.layout.pairs;
-            effective_words += batch.layout.targets;
+            effective_words += batch.layout.words;
             words_read = batch.layout.words_read;
             after_batch(words_read);
         }

@@ -61,7 +61,7 @@ impl Model for GpuModel {
             self.read_losses()?;
         }
         let Self { tables: Tables { input, output }, kernel, .. } = self;
-        let bound = kernel.bind(&self.device, &batch.layout, &batch.outputs, self.loss_count as u32)?;
+        let bound = kernel.bind(&self.device, &batch.layout, self.loss_count as u32);
 
         let mut encoder = self.device.create_command_encoder(&Default::default());
         input.record_lookup(&mut encoder, &batch.inputs, &kernel.input_rows)?;

@@ -1,10 +1,8 @@
 //! The loss on the GPU: its buffers and pipeline, and how its pass is recorded. What it computes is in pairs.wgsl.
 
-use wgpu_embedding::IndexBatch;
 use wgpu_embedding::wgpu;
 use wgpu_embedding::wgpu::util::{BufferInitDescriptor, DeviceExt};
 
-use crate::Result;
 use crate::blocks::{Layout, NEGATIVES, TARGETS};
 
 /// For rows in pieces of four floats, and of one.
@@ -135,14 +133,7 @@ impl Kernel {
 
     /// Uploads how a batch's lookups belong together, and binds it. Into new buffers: ones that are written again for each
     /// batch, through the queue, would be wrong as soon as two batches are recorded before a submission.
-    pub fn bind(
-        &self,
-        device: &wgpu::Device,
-        layout: &Layout,
-        outputs: &IndexBatch,
-        first_loss: u32,
-    ) -> Result<wgpu::BindGroup> {
-        let output_words = outputs.index_buffer().ok_or("the batch is not on a GPU")?;
+    pub fn bind(&self, device: &wgpu::Device, layout: &Layout, first_loss: u32) -> wgpu::BindGroup {
         let upload = |label, contents: &[u8]| {
             let usage = wgpu::BufferUsages::STORAGE;
             device.create_buffer_init(&BufferInitDescriptor { label: Some(label), contents, usage })
@@ -151,8 +142,8 @@ impl Kernel {
         blocks.extend_from_slice(bytemuck::cast_slice(&layout.blocks));
         let blocks = upload("word2vec batch", &blocks);
         let windows = upload("windows", bytemuck::cast_slice(&layout.windows));
-        let resources = [(0, whole(&blocks)), (1, whole(&windows)), (2, output_words.as_binding())];
-        Ok(bind(device, &self.batch_layout, &resources))
+        let targets = upload("targets", bytemuck::cast_slice(&layout.targets));
+        bind(device, &self.batch_layout, &[(0, whole(&blocks)), (1, whole(&windows)), (2, whole(&targets))])
     }
 
     /// Records the loss of the rows looked up, and its gradients.

@@ -27,7 +27,7 @@ const TARGETS: u32 = 32u;
 const NEGATIVES: u32 = 16u;
 const OUTPUTS: u32 = TARGETS + NEGATIVES;
 const TILE: u32 = 8u;
-const SCORE_THREADS: u32 = 64u;
+const SCORE_THREADS: u32 = 32u;
 const GRADIENT_THREADS: u32 = 32u;
 
 struct Block {
@@ -54,8 +54,8 @@ struct Batch {
 @group(1) @binding(0) var<storage, read> batch: Batch;
 // [inputs]: bit t is set where the input is in the window of its block's target t
 @group(1) @binding(1) var<storage, read> windows: array<u32>;
-// [outputs]: the words, the crate's own
-@group(1) @binding(2) var<storage, read> output_words: array<u32>;
+// [outputs]: the targets that an output stands for, a bit each: a target itself, a negative sample all but its own word
+@group(1) @binding(2) var<storage, read> targets: array<u32>;
 // [blocks of all batches until they are read, INPUT_TILES]
 @group(2) @binding(0) var<storage, read_write> losses: array<f32>;
 @group(2) @binding(1) var<storage, read_write> input_gradient: array<Piece>;
@@ -63,70 +63,91 @@ struct Batch {
 
 var<workgroup> partial_losses: array<f32, SCORE_THREADS>;
 
-// One workgroup a block and tile of its inputs, one thread an output.
+// One workgroup a block and tile of its inputs; one thread four inputs by four outputs.
 @compute @workgroup_size(SCORE_THREADS)
-fn scores(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) output: u32) {
+fn scores(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
     let block = batch.blocks[workgroup.x];
-    let first = workgroup.y * TILE;
+    let first_input = workgroup.y * TILE + thread % (TILE / 4u) * 4u;
+    let first_output = thread / (TILE / 4u) * 4u;
     var loss = 0.0;
-    if output < OUTPUTS && first < block.input_count {
-        // Past the last input the last one again, in the window of none.
-        let number = vec4<u32>(0u, 1u, 2u, 3u) + first;
-        let last = vec4<u32>(block.input_count - 1u);
-        let inputs_a = block.first_input + min(number, last);
-        let inputs_b = block.first_input + min(number + 4u, last);
-        let row = output_row(block, output) * PIECES;
-        let rows_a = inputs_a * PIECES;
-        let rows_b = inputs_b * PIECES;
-        var a = vec4<f32>();
-        var b = vec4<f32>();
-        for (var piece = 0u; piece < PIECES; piece++) {
-            let y = output_rows[row + piece];
-            a += vec4<f32>(
-                product(input_rows[rows_a.x + piece], y),
-                product(input_rows[rows_a.y + piece], y),
-                product(input_rows[rows_a.z + piece], y),
-                product(input_rows[rows_a.w + piece], y),
-            );
-            b += vec4<f32>(
-                product(input_rows[rows_b.x + piece], y),
-                product(input_rows[rows_b.y + piece], y),
-                product(input_rows[rows_b.z + piece], y),
-                product(input_rows[rows_b.w + piece], y),
-            );
-        }
-
-        // The targets whose windows make a pair with this output: itself alone, or all whose own word it is not.
-        var targets = 1u << output;
-        var sign = -1.0;
-        var weight = 1.0;
-        if output >= TARGETS {
-            targets = 0u;
-            for (var t = 0u; t < block.target_count; t++) {
-                let is_own = output_words[block.first_output + t] == output_words[output_row(block, output)];
-                targets |= select(1u << t, 0u, is_own);
-            }
-            sign = 1.0;
-            weight = NEGATIVE_WEIGHT;
-        }
-        let pairs_a = pair_counts(inputs_a, targets, number <= last);
-        let pairs_b = pair_counts(inputs_b, targets, number + 4u <= last);
-        loss = weight * (dot(pairs_a, softplus(sign * a)) + dot(pairs_b, softplus(sign * b)));
-        let place = error_place(workgroup.x, first / 4u) + output;
-        errors[place] = sign * weight * pairs_a * sigmoid(sign * a);
-        errors[place + OUTPUTS] = sign * weight * pairs_b * sigmoid(sign * b);
+    if first_output < OUTPUTS {
+        loss = score_tile(block, first_input, first_output, error_place(workgroup.x, first_input / 4u) + first_output);
     }
 
-    partial_losses[output] = loss;
+    partial_losses[thread] = loss;
     for (var half = SCORE_THREADS / 2u; half > 0u; half /= 2u) {
         workgroupBarrier();
-        if output < half {
-            partial_losses[output] += partial_losses[output + half];
+        if thread < half {
+            partial_losses[thread] += partial_losses[thread + half];
         }
     }
-    if output == 0u {
+    if thread == 0u {
         losses[(batch.first_loss + workgroup.x) * INPUT_TILES + workgroup.y] = partial_losses[0];
     }
+}
+
+// The errors of four inputs by four outputs, from `place` on, and their loss.
+fn score_tile(block: Block, first_input: u32, first_output: u32, place: u32) -> f32 {
+    // Past the last input the last one again, in nobody's window.
+    let number = vec4<u32>(0u, 1u, 2u, 3u) + first_input;
+    let last = vec4<u32>(block.input_count - 1u);
+    let inputs = block.first_input + min(number, last);
+    let outputs = vec4<u32>(
+        output_row(block, first_output),
+        output_row(block, first_output + 1u),
+        output_row(block, first_output + 2u),
+        output_row(block, first_output + 3u),
+    );
+    let in_window = select(
+        vec4<u32>(),
+        vec4<u32>(windows[inputs.x], windows[inputs.y], windows[inputs.z], windows[inputs.w]),
+        number <= last,
+    );
+    let all = in_window.x | in_window.y | in_window.z | in_window.w;
+    if (all & (targets[outputs.x] | targets[outputs.y] | targets[outputs.z] | targets[outputs.w])) == 0u {
+        // Too far from each other, most of them.
+        for (var output = 0u; output < 4u; output++) {
+            errors[place + output] = vec4<f32>();
+        }
+        return 0.0;
+    }
+
+    let x = inputs * PIECES;
+    let y = outputs * PIECES;
+    var a = vec4<f32>();
+    var b = vec4<f32>();
+    var c = vec4<f32>();
+    var d = vec4<f32>();
+    for (var piece = 0u; piece < PIECES; piece++) {
+        let x0 = input_rows[x.x + piece];
+        let x1 = input_rows[x.y + piece];
+        let x2 = input_rows[x.z + piece];
+        let x3 = input_rows[x.w + piece];
+        let y0 = output_rows[y.x + piece];
+        let y1 = output_rows[y.y + piece];
+        let y2 = output_rows[y.z + piece];
+        let y3 = output_rows[y.w + piece];
+        a += vec4<f32>(product(x0, y0), product(x1, y0), product(x2, y0), product(x3, y0));
+        b += vec4<f32>(product(x0, y1), product(x1, y1), product(x2, y1), product(x3, y1));
+        c += vec4<f32>(product(x0, y2), product(x1, y2), product(x2, y2), product(x3, y2));
+        d += vec4<f32>(product(x0, y3), product(x1, y3), product(x2, y3), product(x3, y3));
+    }
+    let is_target = first_output < TARGETS;
+    return score(place, a, in_window & vec4<u32>(targets[outputs.x]), is_target)
+        + score(place + 1u, b, in_window & vec4<u32>(targets[outputs.y]), is_target)
+        + score(place + 2u, c, in_window & vec4<u32>(targets[outputs.z]), is_target)
+        + score(place + 3u, d, in_window & vec4<u32>(targets[outputs.w]), is_target);
+}
+
+// The errors of one output's scores, and their loss; `pairs` has a bit for each pair that a score stands for.
+fn score(place: u32, scores: vec4<f32>, pairs: vec4<u32>, is_target: bool) -> f32 {
+    let sign = select(1.0, -1.0, is_target);
+    let weight = select(NEGATIVE_WEIGHT, 1.0, is_target) * vec4<f32>(countOneBits(pairs));
+    // Not 0 times the error, which is NaN where a row is.
+    let none = pairs == vec4<u32>();
+    errors[place] = select(sign * weight * sigmoid(sign * scores), vec4<f32>(), none);
+    let loss = select(weight * softplus(sign * scores), vec4<f32>(), none);
+    return loss.x + loss.y + loss.z + loss.w;
 }
 
 // One workgroup a block and tile, of its inputs and then of its outputs; its threads share the columns.
@@ -239,20 +260,14 @@ fn weighted(error: vec4<f32>, x0: Piece, x1: Piece, x2: Piece, x3: Piece) -> Pie
     return error.x * x0 + error.y * x1 + error.z * x2 + error.w * x3;
 }
 
-// Where a block's output is among the lookups; past its last target, the first one.
+// Where a block's output is among the lookups; past its last target, the last one again.
 fn output_row(block: Block, output: u32) -> u32 {
-    let target_row = select(0u, output, output < block.target_count);
+    let target_row = min(output, block.target_count - 1u);
     return block.first_output + select(target_row, block.target_count + output - TARGETS, output >= TARGETS);
 }
 
 fn error_place(block: u32, quad: u32) -> u32 {
     return (block * INPUT_TILES * (TILE / 4u) + quad) * OUTPUTS;
-}
-
-// In how many of the targets' windows each input is.
-fn pair_counts(inputs: vec4<u32>, targets: u32, there: vec4<bool>) -> vec4<f32> {
-    let bits = vec4<u32>(windows[inputs.x], windows[inputs.y], windows[inputs.z], windows[inputs.w]);
-    return vec4<f32>(countOneBits(select(vec4<u32>(), bits & vec4<u32>(targets), there)));
 }
 
 // log(1 + exp(x)), in a form that does not overflow.

@@ -35,7 +35,7 @@ impl Model for ReferenceModel {
             inputs: &input.lookup(&batch.inputs)?.read()?,
             outputs: &output.lookup(&batch.outputs)?.read()?,
         };
-        let gradients = pairs(&rows, &batch.layout, &batch.output_words, self.negative);
+        let gradients = pairs(&rows, &batch.layout, self.negative);
         input.update(&batch.inputs, &gradients.inputs)?;
         output.update(&batch.outputs, &gradients.outputs)?;
         self.loss += gradients.losses.into_iter().map(f64::from).sum::<f64>();
@@ -61,8 +61,8 @@ pub struct Gradients {
     pub outputs: Vec<f32>,
 }
 
-/// The twin of pairs.wgsl's entry point of the same name.
-pub fn pairs(rows: &Rows<'_>, layout: &Layout, output_words: &[u32], negative: u32) -> Gradients {
+/// The twin of pairs.wgsl's entry points.
+pub fn pairs(rows: &Rows<'_>, layout: &Layout, negative: u32) -> Gradients {
     let mut gradients = Gradients {
         losses: vec![0.0; layout.blocks.len()],
         inputs: vec![0.0; rows.inputs.len()],
@@ -71,21 +71,12 @@ pub fn pairs(rows: &Rows<'_>, layout: &Layout, output_words: &[u32], negative: u
     for (number, block) in layout.blocks.iter().enumerate() {
         let Block { first_input, input_count, first_output, target_count, .. } = *block;
         for input in first_input as usize..(first_input + input_count) as usize {
-            let window = layout.windows[input];
-            for target in (0..target_count as usize).filter(|target| window >> target & 1 == 1) {
-                gradients.add(rows, number, (input, first_output as usize + target), 1.0, 1.0);
-            }
-            let targets = &output_words[first_output as usize..][..target_count as usize];
-            for sample in 0..NEGATIVES {
-                let sample = (first_output + target_count) as usize + sample;
-                // In whose window it is, and whose own word the sample is not.
-                let in_window = |&(target, &word): &(usize, &u32)| {
-                    window >> target & 1 == 1 && word != output_words[sample]
-                };
-                let pairs = targets.iter().enumerate().filter(in_window).count();
-                if pairs > 0 {
-                    let weight = pairs as f32 * negative as f32 / NEGATIVES as f32;
-                    gradients.add(rows, number, (input, sample), -1.0, weight);
+            for output in first_output as usize..first_output as usize + target_count as usize + NEGATIVES {
+                let pairs = (layout.windows[input] & layout.targets[output]).count_ones() as f32;
+                if output < (first_output + target_count) as usize {
+                    gradients.add(rows, number, (input, output), -1.0, pairs);
+                } else {
+                    gradients.add(rows, number, (input, output), 1.0, pairs * negative as f32 / NEGATIVES as f32);
                 }
             }
         }
@@ -94,13 +85,16 @@ pub fn pairs(rows: &Rows<'_>, layout: &Layout, output_words: &[u32], negative: u
 }
 
 impl Gradients {
-    /// Adds `-weight * log(sigmoid(sign * x.y))` of one input and one output to its block's loss, and the gradients.
+    /// Adds `weight * softplus(sign * x.y)` of one input and one output to its block's loss, and its gradients.
     fn add(&mut self, rows: &Rows<'_>, block: usize, (input, output): (usize, usize), sign: f32, weight: f32) {
+        if weight == 0.0 {
+            return;
+        }
         let row = |number: usize| number * rows.dim..(number + 1) * rows.dim;
         let (x, y) = (&rows.inputs[row(input)], &rows.outputs[row(output)]);
         let score: f32 = x.iter().zip(y).map(|(x, y)| x * y).sum();
-        self.losses[block] += weight * softplus(-sign * score);
-        let error = -sign * weight * sigmoid(-sign * score);
+        self.losses[block] += weight * softplus(sign * score);
+        let error = sign * weight * sigmoid(sign * score);
         self.inputs[row(input)].iter_mut().zip(y).for_each(|(gradient, y)| *gradient += error * y);
         self.outputs[row(output)].iter_mut().zip(x).for_each(|(gradient, x)| *gradient += error * x);
     }
