@@ -25,6 +25,9 @@ pub struct Shape {
 /// Rows in a tile, as in pairs.wgsl.
 const TILE: usize = 8;
 
+/// Tiles whose gradients a workgroup makes, as in pairs.wgsl: GRADIENT_THREADS / COLUMNS.
+const TILES_A_GROUP: usize = 2;
+
 /// Blocks whose losses fit, at least; a batch may be larger.
 const LOSSES: usize = 1 << 16;
 
@@ -153,7 +156,8 @@ impl Kernel {
         pass.set_bind_group(1, batch, &[]);
         let output_tiles = (TARGETS + NEGATIVES) / TILE;
         // wgpu makes the second dispatch see what the first one wrote.
-        for (step, tiles) in [(&self.scores, self.input_tiles), (&self.gradients, self.input_tiles + output_tiles)] {
+        let gradient_groups = (self.input_tiles + output_tiles).div_ceil(TILES_A_GROUP);
+        for (step, tiles) in [(&self.scores, self.input_tiles), (&self.gradients, gradient_groups)] {
             pass.set_pipeline(&step.pipeline);
             pass.set_bind_group(2, &step.own, &[]);
             pass.dispatch_workgroups(blocks as u32, tiles as u32, 1);

@@ -29,6 +29,7 @@ const OUTPUTS: u32 = TARGETS + NEGATIVES;
 const TILE: u32 = 8u;
 const SCORE_THREADS: u32 = 32u;
 const GRADIENT_THREADS: u32 = 32u;
+const COLUMNS: u32 = 16u;
 
 struct Block {
     first_input: u32,
@@ -150,15 +151,23 @@ fn score(place: u32, scores: vec4<f32>, pairs: vec4<u32>, is_target: bool) -> f3
     return loss.x + loss.y + loss.z + loss.w;
 }
 
-// One workgroup a block and tile, of its inputs and then of its outputs; its threads share the columns.
+// Two neighbouring pieces of a row.
+struct Pair {
+    a: Piece,
+    b: Piece,
+}
+
+// One workgroup a block and as many tiles as its threads make COLUMNS, of its inputs and then of its outputs. One thread
+// eight rows by two pieces, and on to the pieces that are left.
 @compute @workgroup_size(GRADIENT_THREADS)
 fn gradients(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
     let block = batch.blocks[workgroup.x];
-    for (var piece = thread; piece < PIECES; piece += GRADIENT_THREADS) {
-        if workgroup.y < INPUT_TILES {
-            input_tile(workgroup.x, block, workgroup.y * TILE, piece);
+    let tile = workgroup.y * (GRADIENT_THREADS / COLUMNS) + thread / COLUMNS;
+    for (var piece = thread % COLUMNS * 2u; piece < PIECES; piece += COLUMNS * 2u) {
+        if tile < INPUT_TILES {
+            input_tile(workgroup.x, block, tile * TILE, piece);
         } else {
-            output_tile(workgroup.x, block, (workgroup.y - INPUT_TILES) * TILE, piece);
+            output_tile(workgroup.x, block, (tile - INPUT_TILES) * TILE, piece);
         }
     }
 }
@@ -171,93 +180,117 @@ fn input_tile(number: u32, block: Block, first: u32, piece: u32) {
     let nearest = max(first, block.left + WINDOW) - (block.left + WINDOW);
     let end = min(first + TILE + WINDOW - block.left, block.target_count);
     let near = max(end, nearest) - nearest;
-    var s0 = Piece();
-    var s1 = Piece();
-    var s2 = Piece();
-    var s3 = Piece();
-    var s4 = Piece();
-    var s5 = Piece();
-    var s6 = Piece();
-    var s7 = Piece();
+    var s0 = Pair();
+    var s1 = Pair();
+    var s2 = Pair();
+    var s3 = Pair();
+    var s4 = Pair();
+    var s5 = Pair();
+    var s6 = Pair();
+    var s7 = Pair();
     let place = error_place(number, first / 4u);
     for (var other = 0u; other < near + NEGATIVES; other++) {
         let output = select(TARGETS + other - near, nearest + other, other < near);
-        let y = output_rows[output_row(block, output) * PIECES + piece];
+        let row = output_row(block, output) * PIECES;
+        let y = Pair(output_rows[row + piece], output_rows[row + second(piece)]);
         let a = errors[place + output];
         let b = errors[place + OUTPUTS + output];
-        s0 += a.x * y;
-        s1 += a.y * y;
-        s2 += a.z * y;
-        s3 += a.w * y;
-        s4 += b.x * y;
-        s5 += b.y * y;
-        s6 += b.z * y;
-        s7 += b.w * y;
+        s0 = Pair(s0.a + a.x * y.a, s0.b + a.x * y.b);
+        s1 = Pair(s1.a + a.y * y.a, s1.b + a.y * y.b);
+        s2 = Pair(s2.a + a.z * y.a, s2.b + a.z * y.b);
+        s3 = Pair(s3.a + a.w * y.a, s3.b + a.w * y.b);
+        s4 = Pair(s4.a + b.x * y.a, s4.b + b.x * y.b);
+        s5 = Pair(s5.a + b.y * y.a, s5.b + b.y * y.b);
+        s6 = Pair(s6.a + b.z * y.a, s6.b + b.z * y.b);
+        s7 = Pair(s7.a + b.w * y.a, s7.b + b.w * y.b);
     }
-    let row = (block.first_input + first) * PIECES + piece;
+    let row = block.first_input + first;
     let count = min(block.input_count - first, TILE);
-    input_gradient[row] = s0;
-    if count > 1u { input_gradient[row + PIECES] = s1; }
-    if count > 2u { input_gradient[row + 2u * PIECES] = s2; }
-    if count > 3u { input_gradient[row + 3u * PIECES] = s3; }
-    if count > 4u { input_gradient[row + 4u * PIECES] = s4; }
-    if count > 5u { input_gradient[row + 5u * PIECES] = s5; }
-    if count > 6u { input_gradient[row + 6u * PIECES] = s6; }
-    if count > 7u { input_gradient[row + 7u * PIECES] = s7; }
+    if 0u < count { store_input(row + 0u, piece, s0); }
+    if 1u < count { store_input(row + 1u, piece, s1); }
+    if 2u < count { store_input(row + 2u, piece, s2); }
+    if 3u < count { store_input(row + 3u, piece, s3); }
+    if 4u < count { store_input(row + 4u, piece, s4); }
+    if 5u < count { store_input(row + 5u, piece, s5); }
+    if 6u < count { store_input(row + 6u, piece, s6); }
+    if 7u < count { store_input(row + 7u, piece, s7); }
 }
 
 fn output_tile(number: u32, block: Block, first: u32, piece: u32) {
-    // The inputs: of targets those near enough, of negative samples all.
+    if first >= OUTPUTS || (first < TARGETS && first >= block.target_count) {
+        return;
+    }
+    // The inputs: of negative samples all, of targets those near enough.
     var begin = 0u;
     var end = block.input_count;
     var count = TILE;
     if first < TARGETS {
-        if first >= block.target_count {
-            return;
-        }
         begin = max(block.left + first, WINDOW) - WINDOW;
         end = min(block.left + first + TILE + WINDOW, end);
         count = min(block.target_count - first, TILE);
     }
-    var s0 = Piece();
-    var s1 = Piece();
-    var s2 = Piece();
-    var s3 = Piece();
-    var s4 = Piece();
-    var s5 = Piece();
-    var s6 = Piece();
-    var s7 = Piece();
+    var s0 = Pair();
+    var s1 = Pair();
+    var s2 = Pair();
+    var s3 = Pair();
+    var s4 = Pair();
+    var s5 = Pair();
+    var s6 = Pair();
+    var s7 = Pair();
     let last = vec4<u32>(block.input_count - 1u);
     for (var quad = begin / 4u; quad * 4u < end; quad++) {
-        let inputs = block.first_input + min(vec4<u32>(0u, 1u, 2u, 3u) + quad * 4u, last);
-        let rows = inputs * PIECES + piece;
-        let x0 = input_rows[rows.x];
-        let x1 = input_rows[rows.y];
-        let x2 = input_rows[rows.z];
-        let x3 = input_rows[rows.w];
+        let rows = (block.first_input + min(vec4<u32>(0u, 1u, 2u, 3u) + quad * 4u, last)) * PIECES;
+        let a = rows + piece;
+        let b = rows + second(piece);
+        let x0 = Pair(input_rows[a.x], input_rows[b.x]);
+        let x1 = Pair(input_rows[a.y], input_rows[b.y]);
+        let x2 = Pair(input_rows[a.z], input_rows[b.z]);
+        let x3 = Pair(input_rows[a.w], input_rows[b.w]);
         let place = error_place(number, quad) + first;
-        s0 += weighted(errors[place], x0, x1, x2, x3);
-        s1 += weighted(errors[place + 1u], x0, x1, x2, x3);
-        s2 += weighted(errors[place + 2u], x0, x1, x2, x3);
-        s3 += weighted(errors[place + 3u], x0, x1, x2, x3);
-        s4 += weighted(errors[place + 4u], x0, x1, x2, x3);
-        s5 += weighted(errors[place + 5u], x0, x1, x2, x3);
-        s6 += weighted(errors[place + 6u], x0, x1, x2, x3);
-        s7 += weighted(errors[place + 7u], x0, x1, x2, x3);
+        s0 = add(s0, errors[place + 0u], x0, x1, x2, x3);
+        s1 = add(s1, errors[place + 1u], x0, x1, x2, x3);
+        s2 = add(s2, errors[place + 2u], x0, x1, x2, x3);
+        s3 = add(s3, errors[place + 3u], x0, x1, x2, x3);
+        s4 = add(s4, errors[place + 4u], x0, x1, x2, x3);
+        s5 = add(s5, errors[place + 5u], x0, x1, x2, x3);
+        s6 = add(s6, errors[place + 6u], x0, x1, x2, x3);
+        s7 = add(s7, errors[place + 7u], x0, x1, x2, x3);
     }
-    let row = output_row(block, first) * PIECES + piece;
-    output_gradient[row] = s0;
-    if count > 1u { output_gradient[row + PIECES] = s1; }
-    if count > 2u { output_gradient[row + 2u * PIECES] = s2; }
-    if count > 3u { output_gradient[row + 3u * PIECES] = s3; }
-    if count > 4u { output_gradient[row + 4u * PIECES] = s4; }
-    if count > 5u { output_gradient[row + 5u * PIECES] = s5; }
-    if count > 6u { output_gradient[row + 6u * PIECES] = s6; }
-    if count > 7u { output_gradient[row + 7u * PIECES] = s7; }
+    let row = output_row(block, first);
+    if 0u < count { store_output(row + 0u, piece, s0); }
+    if 1u < count { store_output(row + 1u, piece, s1); }
+    if 2u < count { store_output(row + 2u, piece, s2); }
+    if 3u < count { store_output(row + 3u, piece, s3); }
+    if 4u < count { store_output(row + 4u, piece, s4); }
+    if 5u < count { store_output(row + 5u, piece, s5); }
+    if 6u < count { store_output(row + 6u, piece, s6); }
+    if 7u < count { store_output(row + 7u, piece, s7); }
 }
 
-fn weighted(error: vec4<f32>, x0: Piece, x1: Piece, x2: Piece, x3: Piece) -> Piece {
-    return error.x * x0 + error.y * x1 + error.z * x2 + error.w * x3;
+fn add(sum: Pair, error: vec4<f32>, x0: Pair, x1: Pair, x2: Pair, x3: Pair) -> Pair {
+    return Pair(
+        sum.a + error.x * x0.a + error.y * x1.a + error.z * x2.a + error.w * x3.a,
+        sum.b + error.x * x0.b + error.y * x1.b + error.z * x2.b + error.w * x3.b,
+    );
+}
+
+// The pair's second piece; past the row's end, the first one again.
+fn second(piece: u32) -> u32 {
+    return min(piece + 1u, PIECES - 1u);
+}
+
+fn store_input(row: u32, piece: u32, sum: Pair) {
+    input_gradient[row * PIECES + piece] = sum.a;
+    if piece + 1u < PIECES {
+        input_gradient[row * PIECES + piece + 1u] = sum.b;
+    }
+}
+
+fn store_output(row: u32, piece: u32, sum: Pair) {
+    output_gradient[row * PIECES + piece] = sum.a;
+    if piece + 1u < PIECES {
+        output_gradient[row * PIECES + piece + 1u] = sum.b;
+    }
 }
 
 // Where a block's output is among the lookups; past its last target, the last one again.
