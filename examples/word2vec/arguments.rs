@@ -5,8 +5,6 @@ use std::path::PathBuf;
 use lexopt::prelude::*;
 use wgpu_embedding::Update;
 
-use crate::blocks;
-
 /// What `--help` prints.
 pub const HELP: &str = "\
 Trains word vectors: skip-gram with negative sampling, as word2vec and gensim do it, in two tables that stay on the
@@ -18,13 +16,13 @@ Usage: cargo run --release --example word2vec -- [FILE] [OPTIONS]
   --output FILE        write the vectors in word2vec's format: binary if FILE ends in .bin, else text
   --lower              turn the text to lower case first
   --dim N              floats a vector, 1 to 4096 [100]
-  --window N           words to either side, 1 to 16; each word's own is drawn from 1 to N [5]
+  --window N           words to either side, 1 to 100; each word's own is drawn from 1 to N [5]
   --negative N         negative samples a pair, 1 to 100 [5]
   --min-count N        words met less often are left out [5]
   --sample R           words of a share above R of the text are thinned out; 0 keeps all [0.001]
   --epochs N           passes over the text [5]
   --batch N            words a training step, 32 to 1048576 [1024]
-  --learning-rate R    Adam's at the start; it falls to 0 in a straight line [0.005]
+  --learning-rate R    Adam's at the start; it falls to 0 in a straight line [0.02]
   --update U           deferred: all rows move at every step, as dense Adam's do; lazy: the batch's rows alone [deferred]
   --seed N             seeds the first vectors and every draw; the same seed gives the same bits [1]
   --reference          train on the CPU reference, even if there is a GPU
@@ -63,7 +61,7 @@ impl Default for Arguments {
             sample: 1e-3,
             epochs: 5,
             batch: 1024,
-            learning_rate: 0.005,
+            learning_rate: 0.02,
             update: Update::Deferred,
             seed: 1,
             reference: false,
@@ -87,11 +85,12 @@ pub fn parse(mut parser: lexopt::Parser) -> Result<Command, lexopt::Error> {
             Long("output") => arguments.output = Some(parser.value()?.into()),
             Long("lower") => arguments.lower = true,
             Long("dim") => {
-                arguments.dim = number(&mut parser, "--dim", "a whole number from 1 to 4096", |n| (1..=4096).contains(n))?
+                arguments.dim =
+                    number(&mut parser, "--dim", "a whole number from 1 to 4096", |n| (1..=4096).contains(n))?
             }
             Long("window") => {
-                let sensible = |n: &usize| (1..=blocks::MAX_WINDOW).contains(n);
-                arguments.window = number(&mut parser, "--window", "a whole number from 1 to 16", sensible)?;
+                let required = "a whole number from 1 to 100";
+                arguments.window = number(&mut parser, "--window", required, |n| (1..=100).contains(n))?;
             }
             Long("negative") => {
                 let required = "a whole number from 1 to 100";
@@ -101,9 +100,12 @@ pub fn parse(mut parser: lexopt::Parser) -> Result<Command, lexopt::Error> {
                 arguments.min_count = number(&mut parser, "--min-count", "a whole number from 1", |&n| n > 0)?
             }
             Long("sample") => {
-                arguments.sample = number(&mut parser, "--sample", "a number from 0 to 1", |n| (0.0..=1.0).contains(n))?
+                arguments.sample =
+                    number(&mut parser, "--sample", "a number from 0 to 1", |n| (0.0..=1.0).contains(n))?
             }
-            Long("epochs") => arguments.epochs = number(&mut parser, "--epochs", "a whole number from 1", |&n| n > 0)?,
+            Long("epochs") => {
+                arguments.epochs = number(&mut parser, "--epochs", "a whole number from 1", |&n| n > 0)?
+            }
             Long("batch") => {
                 let required = "a whole number from 32 to 1048576";
                 arguments.batch = number(&mut parser, "--batch", required, |n| (32..=1_048_576).contains(n))?;
@@ -157,13 +159,13 @@ mod tests {
             file: Some("text.txt".into()),
             output: Some("v.bin".into()),
             lower: true,
-            window: 16,
+            window: 100,
             sample: 0.0,
             update: Update::Lazy,
             reference: true,
             ..Arguments::default()
         };
-        let line = "--window=16 text.txt --output v.bin --sample 0 --update lazy --lower --reference";
+        let line = "--window=100 text.txt --output v.bin --sample 0 --update lazy --lower --reference";
         assert_eq!(parse_line(line), Ok(Command::Train(expected)));
         assert_eq!(parse_line("--dim 4096 --help"), Ok(Command::Help));
     }
@@ -172,7 +174,7 @@ mod tests {
     fn bad_options_are_named() {
         let cases = [
             ("--dim 0", "--dim must be a whole number from 1 to 4096, and is \"0\""),
-            ("--window 17", "--window must be a whole number from 1 to 16"),
+            ("--window 101", "--window must be a whole number from 1 to 100"),
             ("--negative 0", "--negative must be"),
             ("--min-count 0", "--min-count must be"),
             ("--sample nan", "--sample must be"),

@@ -22,9 +22,6 @@ pub const TARGETS: usize = 32;
 /// Negative samples drawn for a block. Each counts for `--negative` / `NEGATIVES` of one.
 pub const NEGATIVES: usize = 16;
 
-/// The largest `--window`, so that a block fits the workgroup memory that WebGPU grants.
-pub const MAX_WINDOW: usize = 16;
-
 /// A batch on the host: the rows to look up in both tables, and how they belong together.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Batch {

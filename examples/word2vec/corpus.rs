@@ -70,6 +70,11 @@ impl Corpus {
         self.text.len()
     }
 
+    /// The word's number, if it is in the vocabulary.
+    pub fn number(&self, word: &str) -> Option<usize> {
+        self.words.iter().position(|other| other == word)
+    }
+
     pub fn sentence_count(&self) -> usize {
         self.ends.len()
     }

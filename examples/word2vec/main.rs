@@ -70,7 +70,11 @@ fn run(arguments: &Arguments) -> Result<()> {
 
     let (corpus, model) = train(arguments, &context, corpus)?;
     let vectors = model.tables().input.weights()?;
-    report::nearest_words(&corpus, &vectors, arguments.dim as usize)?;
+    let shown = match arguments.file {
+        Some(_) => report::frequent_words(&corpus),
+        None => built_in::KINDS.iter().filter_map(|(_, words)| corpus.number(words[0])).collect(),
+    };
+    report::nearest_words(&corpus, &vectors, arguments.dim as usize, &shown)?;
     if let Some(path) = &arguments.output {
         save::save(path, &corpus.words, &vectors, arguments.dim as usize)?;
         writeln!(out, "\n{} vectors written to {}", corpus.words.len(), path.display())?;
@@ -126,12 +130,7 @@ fn new_model(arguments: &Arguments, context: &GpuContext, training: &Training) -
     if context.device().is_none() {
         return Ok(Box::new(ReferenceModel::new(tables, arguments.negative)));
     }
-    let shape = Shape {
-        dim: arguments.dim as usize,
-        window,
-        negative: arguments.negative,
-        blocks,
-    };
+    let shape = Shape { dim: arguments.dim as usize, window, negative: arguments.negative, blocks };
     Ok(Box::new(GpuModel::new(tables, shape)?))
 }
 
@@ -147,3 +146,7 @@ fn fail(message: &str, code: u8) -> ExitCode {
 fn is_broken_pipe(error: &(dyn std::error::Error + 'static)) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

@@ -89,17 +89,22 @@ struct Speed {
     effective: f64,
 }
 
-/// Prints the nearest words of some frequent ones, with their cosines.
-pub fn nearest_words(corpus: &Corpus, vectors: &[f32], dim: usize) -> Result<()> {
-    let words = &corpus.words;
-    let first = if words.len() > SKIPPED_WORDS + SHOWN_WORDS { SKIPPED_WORDS } else { 0 };
+/// The words to show: some of the most frequent ones, but those that are too frequent to say anything.
+pub fn frequent_words(corpus: &Corpus) -> Vec<usize> {
+    let words = corpus.words.len();
+    let first = if words >= SKIPPED_WORDS + SHOWN_WORDS { SKIPPED_WORDS } else { 0 };
+    (first..words).take(SHOWN_WORDS).collect()
+}
+
+/// Prints the nearest words of each of these, with their cosines.
+pub fn nearest_words(corpus: &Corpus, vectors: &[f32], dim: usize, shown: &[usize]) -> Result<()> {
     let mut out = io::stdout();
     writeln!(out, "\nnearest words, with the cosine of the two vectors:")?;
-    for word in (first..words.len()).take(SHOWN_WORDS) {
+    for &word in shown {
         let found = nearest(vectors, dim, word, SHOWN_NEAREST);
-        let found: Vec<_> =
-            found.iter().map(|&(other, cosine)| format!("{} {cosine:.2}", shortened(&words[other]))).collect();
-        writeln!(out, "  {:<14} {}", shortened(&words[word]), found.join("  "))?;
+        let named = |&(other, cosine): &(usize, f32)| format!("{} {cosine:.2}", shortened(&corpus.words[other]));
+        let found: Vec<_> = found.iter().map(named).collect();
+        writeln!(out, "  {:<14} {}", shortened(&corpus.words[word]), found.join("  "))?;
     }
     Ok(())
 }

@@ -80,3 +80,29 @@ impl Model for GpuModel {
         Ok(std::mem::take(&mut self.loss))
     }
 }
+
+#[cfg(test)]
+impl GpuModel {
+    /// The gradients of the last batch, which had so many lookups.
+    pub fn gradients(&self, inputs: usize, outputs: usize) -> Result<(Vec<f32>, Vec<f32>)> {
+        let read = |buffer: &wgpu::Buffer, lookups: usize| {
+            let bytes = lookups as u64 * u64::from(self.tables.input.output_dim()) * 4;
+            self.context.read_buffer(buffer.slice(..bytes))
+        };
+        Ok((read(&self.kernel.input_gradient, inputs)?, read(&self.kernel.output_gradient, outputs)?))
+    }
+
+    /// Fills the gradients, so that an element that nobody writes shows.
+    pub fn poison(&self) -> Result<()> {
+        let queue = self.context.queue().ok_or("no queue")?;
+        for buffer in [&self.kernel.input_gradient, &self.kernel.output_gradient] {
+            queue.write_buffer(buffer, 0, &vec![0xff; buffer.size() as usize]);
+        }
+        Ok(())
+    }
+
+    /// Leaves room for the losses of so many blocks only.
+    pub fn limit_losses(&mut self, blocks: usize) {
+        self.kernel.max_losses = blocks;
+    }
+}

@@ -89,7 +89,7 @@ fn scores(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation
 
 // The errors of four inputs by four outputs, from `place` on, and their loss.
 fn score_tile(block: Block, first_input: u32, first_output: u32, place: u32) -> f32 {
-    // Past the last input the last one again, in nobody's window.
+    // Past the last input, and the last target, that one again, in nobody's window.
     let number = vec4<u32>(0u, 1u, 2u, 3u) + first_input;
     let last = vec4<u32>(block.input_count - 1u);
     let inputs = block.first_input + min(number, last);
@@ -104,9 +104,14 @@ fn score_tile(block: Block, first_input: u32, first_output: u32, place: u32) -> 
         vec4<u32>(windows[inputs.x], windows[inputs.y], windows[inputs.z], windows[inputs.w]),
         number <= last,
     );
-    let all = in_window.x | in_window.y | in_window.z | in_window.w;
-    if (all & (targets[outputs.x] | targets[outputs.y] | targets[outputs.z] | targets[outputs.w])) == 0u {
-        // Too far from each other, most of them.
+    let stands_for = select(
+        vec4<u32>(),
+        vec4<u32>(targets[outputs.x], targets[outputs.y], targets[outputs.z], targets[outputs.w]),
+        (vec4<u32>(0u, 1u, 2u, 3u) + first_output < vec4<u32>(block.target_count)) | vec4<bool>(first_output >= TARGETS),
+    );
+    let any_window = in_window.x | in_window.y | in_window.z | in_window.w;
+    if (any_window & (stands_for.x | stands_for.y | stands_for.z | stands_for.w)) == 0u {
+        // No pair at all: most targets and inputs are too far from each other.
         for (var output = 0u; output < 4u; output++) {
             errors[place + output] = vec4<f32>();
         }
@@ -134,10 +139,10 @@ fn score_tile(block: Block, first_input: u32, first_output: u32, place: u32) -> 
         d += vec4<f32>(product(x0, y3), product(x1, y3), product(x2, y3), product(x3, y3));
     }
     let is_target = first_output < TARGETS;
-    return score(place, a, in_window & vec4<u32>(targets[outputs.x]), is_target)
-        + score(place + 1u, b, in_window & vec4<u32>(targets[outputs.y]), is_target)
-        + score(place + 2u, c, in_window & vec4<u32>(targets[outputs.z]), is_target)
-        + score(place + 3u, d, in_window & vec4<u32>(targets[outputs.w]), is_target);
+    return score(place, a, in_window & vec4<u32>(stands_for.x), is_target)
+        + score(place + 1u, b, in_window & vec4<u32>(stands_for.y), is_target)
+        + score(place + 2u, c, in_window & vec4<u32>(stands_for.z), is_target)
+        + score(place + 3u, d, in_window & vec4<u32>(stands_for.w), is_target);
 }
 
 // The errors of one output's scores, and their loss; `pairs` has a bit for each pair that a score stands for.
