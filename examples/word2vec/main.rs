@@ -1,0 +1,152 @@
+//! Trains word vectors: skip-gram with negative sampling.
+//!
+//! This is how two tables train in one submission with a shader of your own between them: start with `model/gpu.rs`,
+//! then `model/pairs.wgsl` and `blocks.rs`, which makes the batches for it, and `pipeline.rs`, which prepares them ahead
+//! of the GPU.
+//!
+//! `cargo run --release --example word2vec -- --help` lists the options.
+
+mod arguments;
+mod blocks;
+mod built_in;
+mod corpus;
+mod model;
+mod nearest;
+mod pipeline;
+mod report;
+mod sampling;
+mod save;
+mod training;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use arguments::{Arguments, Command};
+use blocks::{Settings, TARGETS};
+use corpus::Corpus;
+use model::{GpuModel, Model, ReferenceModel, Shape, Tables};
+use report::Report;
+use sampling::Sampling;
+use training::Training;
+use wgpu_embedding::{Adam, EmbeddingConfig, GpuContext, GpuEmbedding, Initializer};
+
+/// Whatever goes wrong ends the program with one line, so one type for all of it will do.
+type Result<T, E = Box<dyn std::error::Error>> = std::result::Result<T, E>;
+
+fn main() -> ExitCode {
+    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("warn")).init();
+    let arguments = match arguments::parse(lexopt::Parser::from_env()) {
+        Ok(Command::Train(arguments)) => arguments,
+        Ok(Command::Help) => {
+            // Nobody left to read it is no failure.
+            let _ = io::stdout().write_all(arguments::HELP.as_bytes());
+            return ExitCode::SUCCESS;
+        }
+        Err(error) => return fail(&format!("{error}; see --help"), 2),
+    };
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if is_broken_pipe(&*error) => ExitCode::SUCCESS,
+        Err(error) => fail(&error.to_string(), 1),
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<()> {
+    if let Some(path) = &arguments.output {
+        // Now, and not after hours of training.
+        save::check_writable(path)?;
+    }
+    let corpus = read_corpus(arguments)?;
+    let mut out = io::stdout();
+    let (words, kept) = (corpus.raw_words, corpus.len());
+    writeln!(out, "{words} words, {kept} of them in a vocabulary of {}", corpus.words.len())?;
+    let context = if arguments.reference { GpuContext::reference() } else { GpuContext::auto()? };
+    writeln!(out, "training on {context}")?;
+    if context.device().is_none() && !arguments.reference {
+        let install = "install your GPU's Vulkan, Metal or DX12 driver, or on Linux the package mesa-vulkan-drivers";
+        writeln!(out, "no GPU adapter was found, so the CPU computes everything; to use one, {install}")?;
+    }
+
+    let (corpus, model) = train(arguments, &context, corpus)?;
+    let vectors = model.tables().input.weights()?;
+    let shown = match arguments.file {
+        Some(_) => report::frequent_words(&corpus),
+        None => built_in::KINDS.iter().filter_map(|(_, words)| corpus.number(words[0])).collect(),
+    };
+    report::nearest_words(&corpus, &vectors, arguments.dim as usize, &shown)?;
+    if let Some(path) = &arguments.output {
+        save::save(path, &corpus.words, &vectors, arguments.dim as usize)?;
+        writeln!(out, "\n{} vectors written to {}", corpus.words.len(), path.display())?;
+    }
+    Ok(())
+}
+
+fn read_corpus(arguments: &Arguments) -> Result<Corpus> {
+    match &arguments.file {
+        Some(path) => Corpus::read(path, arguments.lower, arguments.min_count),
+        None => {
+            Corpus::from_lines("the built-in text", built_in::text().as_bytes(), arguments.lower, arguments.min_count)
+        }
+    }
+}
+
+fn train(arguments: &Arguments, context: &GpuContext, corpus: Corpus) -> Result<(Arc<Corpus>, Box<dyn Model>)> {
+    let corpus = Arc::new(corpus);
+    let training = Training {
+        corpus: corpus.clone(),
+        sampling: Arc::new(Sampling::new(&corpus.counts, arguments.sample)),
+        settings: Settings {
+            window: arguments.window,
+            blocks: arguments.batch.div_ceil(TARGETS),
+            seed: arguments.seed,
+        },
+        epochs: arguments.epochs,
+        learning_rate: arguments.learning_rate,
+    };
+    let mut model = new_model(arguments, context, &training)?;
+    let mut report = Report::new(arguments.epochs, &corpus)?;
+    for number in 0..arguments.epochs {
+        let epoch = training.epoch(&mut *model, number, &|words_read| report.batch_done(words_read))?;
+        report.epoch_done(epoch)?;
+    }
+    report.finish()?;
+    Ok((corpus, model))
+}
+
+/// The tables and the loss, on the context's device or on the CPU.
+fn new_model(arguments: &Arguments, context: &GpuContext, training: &Training) -> Result<Box<dyn Model>> {
+    let Settings { window, blocks, seed } = training.settings;
+    let rows = u32::try_from(training.corpus.words.len())?;
+    let table = |initializer| {
+        let config = EmbeddingConfig::new(rows, arguments.dim).with_initializer(initializer).with_seed(seed);
+        let adam = Adam::default().with_learning_rate(arguments.learning_rate).with_update(arguments.update);
+        GpuEmbedding::new(context, config, adam)
+    };
+    // As in word2vec.c.
+    let bound = 0.5 / arguments.dim as f32;
+    let input = table(Initializer::Uniform { low: -bound, high: bound })?;
+    let tables = Tables { input, output: table(Initializer::Zeros)? };
+    if context.device().is_none() {
+        return Ok(Box::new(ReferenceModel::new(tables, arguments.negative)));
+    }
+    let shape = Shape { dim: arguments.dim as usize, window, negative: arguments.negative, blocks };
+    Ok(Box::new(GpuModel::new(tables, shape)?))
+}
+
+/// One line on standard error.
+fn fail(message: &str, code: u8) -> ExitCode {
+    let line = message.lines().map(str::trim).collect::<Vec<_>>().join(" ");
+    // If nobody reads it, the exit code still tells.
+    let _ = writeln!(io::stderr(), "error: {line}");
+    ExitCode::from(code)
+}
+
+/// Whether the reader of our output has gone, as in `| head`.
+fn is_broken_pipe(error: &(dyn std::error::Error + 'static)) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

@@ -1,0 +1,115 @@
+//! What the user sees: a table that grows by a line an epoch, a progress bar on a terminal, the nearest words.
+//!
+//! Written with `writeln!` and not `println!`, which panics where the reader has gone, as in `| head`.
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::Result;
+use crate::corpus::Corpus;
+use crate::nearest::nearest;
+use crate::training::Epoch;
+
+/// Words shown with their nearest.
+const SHOWN_WORDS: usize = 10;
+
+/// Nearest words shown of each.
+const SHOWN_NEAREST: usize = 6;
+
+/// The most frequent words are "the", "of" and the like, whose neighbours say little.
+const SKIPPED_WORDS: usize = 50;
+
+/// Progress, and the table.
+pub struct Report {
+    /// On a terminal only: indicatif hides it elsewhere.
+    bar: ProgressBar,
+    /// Words of the vocabulary in an epoch.
+    corpus_words: u64,
+    /// All words in an epoch.
+    raw_words: u64,
+    epochs: Vec<Epoch>,
+}
+
+impl Report {
+    /// Prints the table's head.
+    pub fn new(epochs: u32, corpus: &Corpus) -> Result<Self> {
+        let corpus_words = corpus.len() as u64;
+        let bar = ProgressBar::new(u64::from(epochs) * corpus_words);
+        bar.set_style(ProgressStyle::with_template("{bar:40} {percent:>3}%  {per_sec} words, {eta} left")?);
+        writeln!(io::stdout(), "\nepoch     loss  seconds   words/s  effective words/s")?;
+        Ok(Self { bar, corpus_words, raw_words: corpus.raw_words, epochs: Vec::new() })
+    }
+
+    /// Moves the bar to so many words of the epoch.
+    pub fn batch_done(&self, words_read: u64) {
+        self.bar.set_position(self.epochs.len() as u64 * self.corpus_words + words_read);
+    }
+
+    /// Prints an epoch's line, above the bar where there is one.
+    pub fn epoch_done(&mut self, epoch: Epoch) -> Result<()> {
+        self.epochs.push(epoch);
+        let number = self.epochs.len();
+        self.bar.suspend(|| {
+            let Speed { raw, effective } = self.speed(&self.epochs[number - 1..]);
+            let Epoch { mean_loss, time, .. } = epoch;
+            let seconds = time.as_secs_f64();
+            writeln!(io::stdout(), "{number:>5}  {mean_loss:>7.4}  {seconds:>7.2}  {raw:>8.0}  {effective:>17.0}")
+        })?;
+        Ok(())
+    }
+
+    /// Prints the speed.
+    pub fn finish(self) -> Result<()> {
+        self.bar.finish_and_clear();
+        let Speed { raw, effective } = self.speed(&self.epochs);
+        let time: Duration = self.epochs.iter().map(|epoch| epoch.time).sum();
+        writeln!(
+            io::stdout(),
+            "\ntrained in {:.1} s: {raw:.0} words/s, {effective:.0} effective words/s (without rare and thinned-out ones)",
+            time.as_secs_f64()
+        )?;
+        Ok(())
+    }
+
+    fn speed(&self, epochs: &[Epoch]) -> Speed {
+        let seconds: f64 = epochs.iter().map(|epoch| epoch.time.as_secs_f64()).sum();
+        let effective: u64 = epochs.iter().map(|epoch| epoch.effective_words).sum();
+        let raw = self.raw_words * epochs.len() as u64;
+        Speed { raw: raw as f64 / seconds, effective: effective as f64 / seconds }
+    }
+}
+
+/// Words a second.
+struct Speed {
+    /// All words of the text, as gensim reports them.
+    raw: f64,
+    /// Those in the vocabulary that were not thinned out.
+    effective: f64,
+}
+
+/// The words to show: some of the most frequent ones, but those that are too frequent to say anything.
+pub fn frequent_words(corpus: &Corpus) -> Vec<usize> {
+    let words = corpus.words.len();
+    let first = if words >= SKIPPED_WORDS + SHOWN_WORDS { SKIPPED_WORDS } else { 0 };
+    (first..words).take(SHOWN_WORDS).collect()
+}
+
+/// Prints the nearest words of each of these, with their cosines.
+pub fn nearest_words(corpus: &Corpus, vectors: &[f32], dim: usize, shown: &[usize]) -> Result<()> {
+    let mut out = io::stdout();
+    writeln!(out, "\nnearest words, with the cosine of the two vectors:")?;
+    for &word in shown {
+        let found = nearest(vectors, dim, word, SHOWN_NEAREST);
+        let named = |&(other, cosine): &(usize, f32)| format!("{} {cosine:.2}", shortened(&corpus.words[other]));
+        let found: Vec<_> = found.iter().map(named).collect();
+        writeln!(out, "  {:<14} {}", shortened(&corpus.words[word]), found.join("  "))?;
+    }
+    Ok(())
+}
+
+/// As much of a word as fits, without what could confuse a terminal.
+fn shortened(word: &str) -> String {
+    word.chars().map(|character| if character.is_control() { ' ' } else { character }).take(20).collect()
+}
