@@ -219,7 +219,7 @@ pub fn embedding_matrix_with(
         let mut drawn = vec![0.0; width];
         for (row, state) in values.chunks_exact_mut(width).zip(&states) {
             // Drawn for every row, so that each gets what stands at its place.
-            generator.fill_row(&mut drawn);
+            generator.fill_row(&mut drawn)?;
             if *state == RowState::Missing {
                 row.copy_from_slice(&drawn);
             }
