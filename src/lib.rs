@@ -7,6 +7,7 @@ mod config;
 mod context;
 mod embedding;
 mod error;
+mod file;
 mod gpu;
 mod initializer;
 mod memory;

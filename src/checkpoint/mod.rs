@@ -1,22 +1,19 @@
-//! Tables in safetensors files: `tensors` reads any such file, `settings` is what a checkpoint says beside its tensors,
-//! `atomic` writes.
+//! Tables in safetensors files: `tensors` reads any such file, `settings` is what a checkpoint says beside its tensors.
 //!
 //! All of it reads from files that may be anybody's: nothing is allocated by a length that a file claims and does not have.
 
-mod atomic;
 mod settings;
 mod tensors;
 
 use std::fs::File;
-use std::io::{self, BufReader, Read, Seek};
+use std::io::{BufReader, Read, Seek};
 use std::path::Path;
 
-pub(crate) use atomic::AtomicFile;
 pub(crate) use settings::{Settings, TableSettings};
 pub(crate) use tensors::{TensorFile, TensorRows, header};
 
 use crate::config::EmbeddingConfig;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use tensors::Float;
 
 /// PyTorch's names, in a checkpoint's order: the weights; Adam's moments, unless the table is frozen; the largest second
@@ -55,7 +52,8 @@ impl<R: Read + Seek> Checkpoint<R> {
                 return Err(file.malformed_tensor(name, problem));
             }
             if tensor.shape != weight.shape {
-                let problem = format!("its shape must be {:?}, the weights', and is {:?}", weight.shape, tensor.shape);
+                let problem =
+                    format!("its shape must be {:?}, the weights', and is {:?}", weight.shape, tensor.shape);
                 return Err(file.malformed_tensor(name, problem));
             }
         }
@@ -85,8 +83,4 @@ impl<R: Read + Seek> Checkpoint<R> {
         let tensor = self.file.matrix(name)?;
         self.file.rows(&tensor)
     }
-}
-
-fn file_error(doing: &'static str, path: &Path, error: &io::Error) -> Error {
-    Error::File { doing, path: path.to_owned(), kind: error.kind(), reason: error.to_string() }
 }

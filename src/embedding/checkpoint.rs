@@ -4,9 +4,10 @@ use std::io::{Read, Seek};
 use std::path::Path;
 
 use super::{GpuEmbedding, Origin, Table};
-use crate::checkpoint::{AtomicFile, Checkpoint, Settings, TENSORS, TableSettings, header, tensors_of};
+use crate::checkpoint::{Checkpoint, Settings, TENSORS, TableSettings, header, tensors_of};
 use crate::context::GpuContext;
 use crate::error::{Error, Result};
+use crate::file::WholeFile;
 use crate::gpu::readback::Waiting;
 use crate::gpu::table::GpuTable;
 use crate::gpu::transfer::Part;
@@ -70,7 +71,7 @@ impl GpuEmbedding {
         let names = tensors_of(self.trainable, self.optimizer.amsgrad);
         let settings = Settings::new(self.step_count, self.settings(), self.optimizer);
         let header = header(names, [self.input_dim(), self.output_dim()], Some(settings.to_metadata()?))?;
-        let mut file = AtomicFile::create(path)?;
+        let mut file = WholeFile::create(path)?;
         if let Table::Gpu(gpu, table) = &mut self.table {
             let restart = table.prepare_restart(gpu, &self.optimizer, self.step_count)?;
             table.flush(gpu)?;
@@ -84,7 +85,7 @@ impl GpuEmbedding {
     }
 
     /// Writes an array of the table's size; rows must be up to date.
-    pub(super) async fn write_part(&self, part: Part, file: &mut AtomicFile, waiting: Waiting) -> Result<()> {
+    pub(super) async fn write_part(&self, part: Part, file: &mut WholeFile, waiting: Waiting) -> Result<()> {
         match &self.table {
             Table::Gpu(gpu, table) => table.read_bytes(gpu, part, waiting, |bytes| file.write(bytes)).await,
             Table::Reference(table) => file.write_floats(match part {

@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use super::{GpuEmbedding, Table};
-use crate::checkpoint::{AtomicFile, TensorFile, header};
+use crate::checkpoint::{TensorFile, header};
 use crate::error::Result;
+use crate::file::WholeFile;
 use crate::gpu::readback::Waiting;
 use crate::gpu::table::GpuTable;
 use crate::gpu::transfer::Part;
@@ -51,7 +52,7 @@ impl GpuEmbedding {
         // Hugging Face's own loaders ask for a framework's name.
         let metadata = ("format", "pt".to_owned());
         let header = header(&[name], [self.input_dim(), self.output_dim()], Some(metadata))?;
-        let mut file = AtomicFile::create(path)?;
+        let mut file = WholeFile::create(path)?;
         self.flush()?;
         file.write(&header)?;
         self.write_part(Part::Weights, &mut file, waiting).await?;

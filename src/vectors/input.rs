@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use flate2::read::MultiGzDecoder;
 
 use crate::error::{Error, Result};
+use crate::file::file_error;
 
 /// Bytes asked for at once, and the window's size until a longer line comes.
 const BLOCK_BYTES: usize = 256 << 10;
@@ -184,10 +185,6 @@ impl<'a> Input<'a> {
     pub(super) fn malformed(&self, place: String, problem: String) -> Error {
         Error::Malformed { what: self.name.clone(), place, problem }
     }
-}
-
-pub(super) fn file_error(doing: &'static str, path: &Path, error: &io::Error) -> Error {
-    Error::File { doing, path: path.to_owned(), kind: error.kind(), reason: error.to_string() }
 }
 
 struct Counted<R> {

@@ -22,7 +22,6 @@
 //! | more vectors than the header says | an error, or a counted skip | not read |
 //! | decimal numbers | the nearest f32 | the f32 nearest to the nearest f64: rarely, one unit in the last place off |
 
-mod file;
 mod input;
 mod matrix;
 mod opening;

@@ -2,12 +2,10 @@
 
 use std::path::Path;
 
-use safetensors::Dtype;
-use safetensors::tensor::{Metadata, TensorInfo};
-
-use super::file::WholeFile;
 use super::write::for_each_row;
+use crate::checkpoint::header;
 use crate::error::{Error, Result};
+use crate::file::WholeFile;
 
 /// Writes a table as one f32 tensor, `[row_count, width]`, of a safetensors file, for whoever reads those: Python's `safetensors`,
 /// PyTorch, Hugging Face. Which word stands in which row goes into a file beside it, by [`Vocabulary::save`].
@@ -40,41 +38,12 @@ pub fn write_safetensors<V: AsRef<[f32]>>(
     width: usize,
     rows: impl FnMut(&[u32]) -> Result<V>,
 ) -> Result<()> {
-    let header = header(tensor, row_count, width)?;
-    let mut file = WholeFile::create_plain(path.as_ref())?;
-    file.write(&(header.len() as u64).to_le_bytes())?;
-    file.write(&header)?;
-    let mut bytes = Vec::new();
-    for_each_row(0..row_count, width, rows, |values| {
-        bytes.clear();
-        bytes.extend(values.iter().flat_map(|value| value.to_le_bytes()));
-        file.write(&bytes)
-    })?;
-    file.finish()
-}
-
-fn header(tensor: &str, row_count: u32, width: usize) -> Result<Vec<u8>> {
-    // The key under which the format keeps its own metadata.
-    if width == 0 || tensor == "__metadata__" {
-        return Err(Error::InvalidConfig(format!(
-            "the width must be at least 1, and is {width}; the tensor's name must not be \"__metadata__\", and is {tensor:?}"
-        )));
-    }
-    let shape = vec![row_count as usize, width];
-    let size = (row_count as usize).checked_mul(width).and_then(|count| count.checked_mul(4));
-    let Some(size) = size else {
-        return Err(Error::InvalidConfig(format!(
-            "{row_count} rows of {width} floats are more bytes than can be counted"
-        )));
+    let Some(columns) = u32::try_from(width).ok().filter(|&width| width > 0) else {
+        return Err(Error::InvalidConfig(format!("the width must be from 1 to {}, and is {width}", u32::MAX)));
     };
-    let info = TensorInfo { dtype: Dtype::F32, shape, data_offsets: (0, size) };
-    let metadata = Metadata::new(None, vec![(tensor.to_owned(), info)]);
-    let json = metadata
-        .map_err(|error| error.to_string())
-        .and_then(|metadata| serde_json::to_vec(&metadata).map_err(|error| error.to_string()));
-    let mut header =
-        json.map_err(|reason| Error::InvalidConfig(format!("safetensors has no such tensor: {reason}")))?;
-    // So that the values are aligned.
-    header.resize(header.len().next_multiple_of(8), b' ');
-    Ok(header)
+    let header = header(&[tensor], [row_count, columns], None)?;
+    let mut file = WholeFile::create(path.as_ref())?;
+    file.write(&header)?;
+    for_each_row(0..row_count, width, rows, |values| file.write_floats(values))?;
+    file.finish()
 }

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use super::file::WholeFile;
 use super::options::Format;
 use super::text::{check_spaces, quoted};
 use super::vocabulary::Vocabulary;
 use crate::error::{Error, Result};
+use crate::file::WholeFile;
 
 /// Floats that are asked for at once: 4 MiB.
 const PIECE_FLOATS: usize = 1 << 20;
@@ -55,7 +55,7 @@ pub fn write_vectors<V: AsRef<[f32]>>(
     for (row, word) in vocabulary.iter() {
         check_word(format, word).map_err(|problem| malformed(path, row, problem))?;
     }
-    let mut file = WholeFile::create(path)?;
+    let mut file = WholeFile::create_by_extension(path)?;
     if format != Format::GloveText {
         file.write(format!("{} {width}\n", vocabulary.len()).as_bytes())?;
     }

@@ -158,7 +158,8 @@ pub fn plain_weights_go_out_and_in() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("weights.safetensors");
     for config in configs() {
-        let new = |update| GpuEmbedding::new(&context(), config.clone(), Adam::default().with_update(update)).unwrap();
+        let new =
+            |update| GpuEmbedding::new(&context(), config.clone(), Adam::default().with_update(update)).unwrap();
         let mut other = new(Update::Dense);
         train(&mut other, 0..3);
         other.save_weights(&path, "embed_tokens.weight").unwrap();

@@ -34,7 +34,8 @@ fn train(embedding: &mut GpuEmbedding, steps: std::ops::Range<u64>) {
     for step in steps {
         embedding.set_learning_rate(0.01 / (1.0 + step as f64)).unwrap();
         let indices: Vec<u64> = (0..12).map(|i| (step * 31 + i * i * 7) % rows).collect();
-        let gradient: Vec<f32> = (0..12 * width).map(|i| ((i as u64 * 37 + step * 11) % 19) as f32 / 8.0 - 1.0).collect();
+        let gradient: Vec<f32> =
+            (0..12 * width).map(|i| ((i as u64 * 37 + step * 11) % 19) as f32 / 8.0 - 1.0).collect();
         let batch = embedding.batch(&indices).unwrap();
         embedding.update(&batch, &gradient).unwrap();
     }
@@ -52,8 +53,7 @@ struct State {
 
 fn state(embedding: &GpuEmbedding) -> State {
     let bits = |values: Vec<f32>| values.into_iter().map(f32::to_bits).collect::<Vec<_>>();
-    let of_moments =
-        |Moments { first, second, largest }| [first, second, largest.unwrap_or_default()].map(bits);
+    let of_moments = |Moments { first, second, largest }| [first, second, largest.unwrap_or_default()].map(bits);
     State {
         weights: bits(embedding.weights().unwrap()),
         moments: embedding.moments().unwrap().map(of_moments),

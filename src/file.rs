@@ -1,26 +1,50 @@
 //! A file that is there whole or not at all.
 
+use std::ffi::OsString;
 use std::fs;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use tempfile::NamedTempFile;
 
-use super::file_error;
-use crate::error::Result;
+use crate::error::{Error, Result};
+
+const BUFFER_BYTES: usize = 1 << 20;
 
 /// A file being written under a temporary name beside its own.
 ///
 /// [`finish`](Self::finish) renames it; dropped before, it is removed. Only a killed process leaves one, which is called
 /// `.NAME.XXXXXX.partial`, NAME being the file's own.
 #[derive(Debug)]
-pub(crate) struct AtomicFile {
-    file: BufWriter<NamedTempFile>,
+pub(crate) struct WholeFile {
     target: PathBuf,
+    bytes: Bytes,
 }
 
-impl AtomicFile {
+#[derive(Debug)]
+enum Bytes {
+    Plain(BufWriter<NamedTempFile>),
+    Gzip(GzEncoder<BufWriter<NamedTempFile>>),
+}
+
+impl WholeFile {
     pub(crate) fn create(path: &Path) -> Result<Self> {
+        let (file, target) = Self::start(path)?;
+        Ok(Self { target, bytes: Bytes::Plain(file) })
+    }
+
+    /// Gzipped if the path ends in `.gz`.
+    pub(crate) fn create_by_extension(path: &Path) -> Result<Self> {
+        if !path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gz")) {
+            return Self::create(path);
+        }
+        let (file, target) = Self::start(path)?;
+        Ok(Self { target, bytes: Bytes::Gzip(GzEncoder::new(file, Compression::default())) })
+    }
+
+    fn start(path: &Path) -> Result<(BufWriter<NamedTempFile>, PathBuf)> {
         let failed = |error: io::Error| file_error("writing", path, &error);
         // Through a link, which a rename would take the place of.
         let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
@@ -29,9 +53,12 @@ impl AtomicFile {
             return Err(failed(io::Error::new(io::ErrorKind::InvalidInput, "there is something that is not a file")));
         }
         let Some(name) = target.file_name() else {
-            return Err(failed(io::Error::new(io::ErrorKind::InvalidInput, "the path does not end in a file's name")));
+            return Err(failed(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "the path does not end in a file's name",
+            )));
         };
-        let mut prefix = std::ffi::OsString::from(".");
+        let mut prefix = OsString::from(".");
         prefix.push(name);
         prefix.push(".");
         let mut builder = tempfile::Builder::new();
@@ -40,11 +67,15 @@ impl AtomicFile {
         #[cfg(unix)]
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
         let file = builder.tempfile_in(directory_of(&target)).map_err(failed)?;
-        Ok(Self { file: BufWriter::with_capacity(1 << 20, file), target })
+        Ok((BufWriter::with_capacity(BUFFER_BYTES, file), target))
     }
 
     pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        self.file.write_all(bytes).map_err(|error| file_error("writing", &self.target, &error))
+        let written = match &mut self.bytes {
+            Bytes::Plain(file) => file.write_all(bytes),
+            Bytes::Gzip(file) => file.write_all(bytes),
+        };
+        written.map_err(|error| file_error("writing", &self.target, &error))
     }
 
     /// Writes floats as safetensors has them, little-endian.
@@ -60,24 +91,30 @@ impl AtomicFile {
 
     /// Brings the file to the disk, then gives it its name.
     pub(crate) fn finish(self) -> Result<()> {
-        let Self { file, target } = self;
-        let failed = |doing: &'static str| move |error: io::Error| (doing, error);
-        let finish = || {
-            let file = file.into_inner().map_err(|error| ("writing", error.into_error()))?;
-            file.as_file().sync_all().map_err(failed("writing"))?;
-            file.persist(&target).map_err(|error| ("renaming", error.error))?;
-            sync_directory(directory_of(&target)).map_err(failed("renaming"))
+        let Self { target, bytes } = self;
+        let flush = || {
+            let file = match bytes {
+                Bytes::Plain(file) => file,
+                Bytes::Gzip(file) => file.finish()?,
+            };
+            let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
+            file.as_file().sync_all()?;
+            Ok(file)
         };
-        finish().map_err(|(doing, error)| file_error(doing, &target, &error))
+        let file = flush().map_err(|error: io::Error| file_error("writing", &target, &error))?;
+        file.persist(&target).map_err(|error| file_error("renaming", &target, &error.error))?;
+        sync_directory(directory_of(&target)).map_err(|error| file_error("renaming", &target, &error))
     }
 }
 
-/// Where the file lies.
+/// What went wrong with a file, in this crate's words.
+pub(crate) fn file_error(doing: &'static str, path: &Path, error: &io::Error) -> Error {
+    Error::File { doing, path: path.to_owned(), kind: error.kind(), reason: error.to_string() }
+}
+
+/// Where the file lies; a bare name's parent is the empty path.
 fn directory_of(target: &Path) -> &Path {
-    match target.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    }
+    target.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Brings the name to the disk too. Some file systems cannot, and have nothing to bring.
