@@ -77,7 +77,7 @@ impl Tokenizer {
     /// let mut tokenizer = Tokenizer::new().with_num_words(1_000);
     /// tokenizer.fit_on_texts(["the cat saw the dog"])?;
     /// let json = tokenizer.to_json();
-    /// assert!(json.starts_with(r#"{"class_name": "Tokenizer", "config": {"num_words": 1000, "filters": "!\"#$%"#));
+    /// assert!(json.starts_with(r#"{"class_name": "Tokenizer", "config": {"num_words": 1000, "filters": "#));
     /// assert_eq!(Tokenizer::from_json(&json)?, tokenizer);
     /// # Ok::<(), wgpu_embedding::Error>(())
     /// ```

@@ -31,8 +31,8 @@
 //! Lower case is Python's `str.lower` and Rust's `str::to_lowercase`: both follow Unicode's full mapping, with the dotted
 //! capital I as two characters and the final sigma by its context. They differ only where the two were built with
 //! different versions of Unicode. Between Rust 1.95 (Unicode 17) and Python 3.11 (Unicode 14) these are 55 capital letters,
-//! U+A7DC and Garay among them, that Python does not know yet; and whether a sigma is final beside one of 307 characters, 305
-//! of them new, and U+0295 and U+1171E.
+//! U+A7DC and Garay among them, that Python does not know yet; and whether a sigma is final beside one of some 300
+//! characters, new ones all but U+0295 and U+1171E.
 //!
 //! Characters are code points, as in Python, so an emoji of several is several tokens of a `char_level` tokenizer. A Python
 //! string may hold half of a surrogate pair, which is no character, and has no form here: JSON with one is refused.

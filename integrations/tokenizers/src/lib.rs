@@ -53,7 +53,7 @@ pub fn train_bpe<S: AsRef<str> + Send>(
     let mut trainer = BpeTrainer::builder()
         .vocab_size(vocab_size)
         .show_progress(false)
-        .initial_alphabet(ByteLevel::alphabet())
+        .initial_alphabet(ByteLevel::alphabet().into_iter().collect())
         // The first token, so its id is PADDING.
         .special_tokens(vec![AddedToken::from("[PAD]", true)])
         .build();

@@ -48,7 +48,7 @@ UNICODE = [
     "日本語 のテキスト 한국어 العربية עברית हिन्दी",
     "no\u00a0break thin\u2009space zero\u200bwidth line\u2028sep em\u3000space",
 ]
-BLANK = ["", " ", "\t", "\n", "!!! ... ???", "a\tb\nc\rd\r\ne", "  two  spaces ", "it's 'quoted' don't", "\\back\\slash\\", "\x7f\x00\x1f\x85"]
+BLANK = ["", " ", "\t", "\n", "!!! ... ???", "a\tb\nc\rd\r\ne", "  two  spaces ", "it's 'quoted' don't", "\\back\\slash\\", "\x7f\x00\x1f\x85", "a\x1cb\x1dc\x1ed\x1fe\x0bf\x0cg\u1680h\u180ei\ufeffj\u3000k\u202fl\u205fm"]
 TIES = ["b a c", "c b a d", "e e f f", "f e", "d"]
 WITH_OOV = ["the <oov> cat <oov>", "oov the oov", "<OOV> <oov> zebra"]
 WORDS = [["The", "cat sat", "", "THE", "!"], ["ΑΣ", "Σ", "İ", "the"], []]

@@ -19,6 +19,11 @@ enum Outcome<T> {
     Error(String),
 }
 
+/// A text's ids, None where Keras has none for the out-of-vocabulary token.
+type Ids = Vec<Option<u32>>;
+
+type Rows = Vec<Vec<f64>>;
+
 /// A call's argument.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
@@ -47,12 +52,11 @@ enum TokenizerOutcome {
 #[derive(Debug, Deserialize)]
 struct Fitted {
     json: String,
-    /// An id is None where Keras has none for the out-of-vocabulary token.
-    texts: Outcome<Vec<(String, Vec<Option<u32>>)>>,
-    words: Outcome<Vec<(Vec<String>, Vec<Option<u32>>)>>,
+    texts: Outcome<Vec<(String, Ids)>>,
+    words: Outcome<Vec<(Vec<String>, Ids)>>,
     sequences: Vec<(Vec<u32>, Outcome<String>)>,
     matrix_of: Vec<Vec<u32>>,
-    matrices: Option<IndexMap<String, Outcome<Vec<Vec<f64>>>>>,
+    matrices: Option<IndexMap<String, Outcome<Rows>>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -64,7 +68,7 @@ struct PaddingCase {
     truncating: Option<String>,
     value: Option<f64>,
     shape: [usize; 2],
-    padded: Vec<Vec<f64>>,
+    padded: Rows,
 }
 
 #[derive(Debug, Deserialize)]

@@ -23,7 +23,7 @@ fn texts_come_in_many_forms() {
     others[3].fit_on_texts([&["the", "cat", "saw", "the", "dog"][..], &["a", "dog"]]).unwrap();
     others[4].fit_on_texts([vec!["THE", "cat", "saw", "the", "dog"], vec!["a", "Dog"]]).unwrap();
     others[5].fit_on_texts([["the", "cat", "saw"]]).unwrap();
-    others[5].fit_on_texts(&[["the", "dog"], ["a", "dog"]]).unwrap();
+    others[5].fit_on_texts([["the", "dog"], ["a", "dog"]]).unwrap();
     for other in &others[..5] {
         assert_eq!(other, &expected);
     }
