@@ -22,6 +22,7 @@
 //! | more vectors than the header says | an error, or a counted skip | not read |
 //! | decimal numbers | the nearest f32 | the f32 nearest to the nearest f64: rarely, one unit in the last place off |
 
+mod binary;
 mod file;
 mod input;
 mod matrix;

@@ -4,15 +4,13 @@ use std::fmt;
 use std::io::Read;
 use std::path::Path;
 
+use super::binary::{self, MAX_WORD_BYTES};
 use super::input::Input;
 use super::opening::Opening;
 use super::options::{Format, Problem, Progress, ReadOptions, ReadReport};
 use super::text::{self, Fault, quoted};
 use super::vocabulary::Vocabulary;
 use crate::error::Result;
-
-/// A word of a binary file has at most as many bytes: without a bound, a damaged file would be one word.
-const MAX_WORD_BYTES: usize = 64 << 10;
 
 /// The callback is called when so many bytes more have come from the file.
 const PROGRESS_BYTES: u64 = 1 << 20;
@@ -235,10 +233,8 @@ impl<'a> VectorReader<'a> {
                 format!("a vector has {} bytes, and the file ends after {given} of them", self.values.len() * 4);
             return Ok(Next::CutOff(message));
         }
-        for (value, bytes) in self.values.iter_mut().zip(record[word_bytes + 1..].as_chunks().0) {
-            *value = f32::from_le_bytes(*bytes);
-        }
-        let fault = match check_record(&record[..word_bytes], &self.values) {
+        let (word, bytes) = (&record[..word_bytes], &record[word_bytes + 1..]);
+        let fault = match binary::parse_record(word, bytes, &mut self.values) {
             Ok(word) => add_word(&mut self.words, word)?,
             Err(fault) => Some(fault),
         };
@@ -297,24 +293,6 @@ fn add_word(words: &mut Vocabulary, word: &str) -> Result<Option<Fault>> {
             format!("the word {} stood in the file before, as vector {}", quoted(word), u64::from(first) + 1);
         (Problem::DuplicateWord, problem)
     }))
-}
-
-fn check_record<'a>(word: &'a [u8], values: &[f32]) -> Result<&'a str, Fault> {
-    let word = std::str::from_utf8(word).map_err(|_| {
-        (Problem::InvalidUtf8, format!("a word must be UTF-8, and {} is not", quoted(&String::from_utf8_lossy(word))))
-    })?;
-    if word.is_empty() || word.contains('\n') {
-        let problem = format!("the word is {}, and must be neither empty nor hold a newline", quoted(word));
-        return Err((Problem::BadWord, problem));
-    }
-    match values.iter().position(|value| !value.is_finite()) {
-        Some(column) => {
-            let (value, width, word) = (values[column], values.len(), quoted(word));
-            let problem = format!("number {} of {width} of {word} is {value}, and must be finite", column + 1);
-            Err((Problem::NotFinite, problem))
-        }
-        None => Ok(word),
-    }
 }
 
 impl fmt::Debug for VectorReader<'_> {
