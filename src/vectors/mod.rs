@@ -2,16 +2,18 @@
 //!
 //! # Files
 //!
-//! [`WordVectors::load`] reads GloVe text, word2vec text and binary, and fastText `.vec`, plain or gzip, and tells them apart
-//! by themselves (fastText's own `.bin` is another thing, and not read). [`VectorReader`] gives one vector after another, with
-//! [`ReadOptions`], progress and a [`ReadReport`], and [`embedding_matrix`] takes from it what a Tokenizer's words need, so
-//! that a file of 2 million by 300 neither lies in memory as text nor as vectors that nobody asked for.
+//! [`WordVectors::load`] reads GloVe text, word2vec text and binary, and fastText `.vec`, plain or gzip, and tells
+//! them apart by themselves (fastText's own `.bin` is another thing, and not read). [`VectorReader`] gives one vector
+//! after another, with [`ReadOptions`], progress and a [`ReadReport`], and [`embedding_matrix`] takes from it what a
+//! Tokenizer's words need, so that a file of 2 million by 300 neither lies in memory as text nor as vectors that
+//! nobody asked for.
 //!
 //! Whatever is wrong with a file is an error that names its line or byte, or a skip that is counted, where
-//! [`ReadOptions::with_skip`] asks for it. [`WordVectors::save`], [`write_vectors`] and [`write_safetensors`] write files whole
-//! or not at all.
+//! [`ReadOptions::with_skip`] asks for it. [`WordVectors::save`], [`write_vectors`] and [`write_safetensors`] write
+//! files whole or not at all.
 //!
-//! gensim reads what is written here, and what gensim writes is read here to the same words and bits. Where the two differ:
+//! gensim reads what is written here, and what gensim writes is read here to the same words and bits. Where the two
+//! differ:
 //!
 //! | | here | gensim 4.4's `load_word2vec_format` |
 //! |---|---|---|

@@ -17,10 +17,10 @@ const PROGRESS_BYTES: u64 = 1 << 20;
 
 /// Reads a file of word vectors, one after another: text or binary, plain or gzip.
 ///
-/// The file is never in memory as a whole. The reader holds a window of the file (256 KiB, more only for a line that is
-/// longer), one vector, and the words that have come, by which it knows duplicates: about 60 MB for 2 million.
-/// A line has fewer than 16 MiB, a vector 1,048,576 numbers, a word in a binary file 64 KiB; what is beyond is an error. What a
-/// header claims allocates nothing but one vector.
+/// The file is never in memory as a whole. The reader holds a window of the file (256 KiB, more only for a line that
+/// is longer), one vector, and the words that have come, by which it knows duplicates: about 60 MB for 2 million. A
+/// line has fewer than 16 MiB, a vector 1,048,576 numbers, a word in a binary file 64 KiB; what is beyond is an
+/// error. What a header claims allocates nothing but one vector.
 ///
 /// ```
 /// use wgpu_embedding::vectors::{ReadOptions, VectorReader};
@@ -68,7 +68,8 @@ impl VectorReader<'static> {
     ///
     /// # Errors
     ///
-    /// [`Error::File`](crate::Error::File) if it cannot be opened or read; [`Error::Malformed`](crate::Error::Malformed) if the header is none, or the width cannot be told;
+    /// [`Error::File`](crate::Error::File) if it cannot be opened or read;
+    /// [`Error::Malformed`](crate::Error::Malformed) if the header is none, or the width cannot be told;
     /// [`Error::Shape`](crate::Error::Shape) if the header's width is not that of `options`.
     pub fn open(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Self> {
         Self::start(Input::open(path.as_ref())?, options)
@@ -140,9 +141,9 @@ impl<'a> VectorReader<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::Malformed`](crate::Error::Malformed) for a [`Problem`] that is not to be skipped, for damaged gzip and for what is too long, with the
-    /// line of a text file (from 1) or the byte of a binary one (from 0, of what is unpacked) where the vector begins;
-    /// [`Error::File`](crate::Error::File) if the file cannot be read.
+    /// [`Error::Malformed`](crate::Error::Malformed) for a [`Problem`] that is not to be skipped, for damaged gzip
+    /// and for what is too long, with the line of a text file (from 1) or the byte of a binary one (from 0, of what
+    /// is unpacked) where the vector begins; [`Error::File`](crate::Error::File) if the file cannot be read.
     pub fn next_vector(&mut self) -> Result<Option<(&str, &[f32])>> {
         if self.ended {
             return Ok(None);
@@ -212,7 +213,8 @@ impl<'a> VectorReader<'a> {
         while self.input.peek(1)? == b"\n" {
             self.input.take(1);
         }
-        let place = format!("byte {}", self.input.position());
+        let place = |position: u64| format!("byte {position}");
+        let position = self.input.position();
         let bytes = self.input.peek(MAX_WORD_BYTES + 1)?;
         let available = bytes.len();
         let Some(word_bytes) = memchr::memchr(b' ', bytes) else {
@@ -223,7 +225,7 @@ impl<'a> VectorReader<'a> {
                 return Ok(Next::CutOff("the file ends within a word".to_owned()));
             }
             let problem = format!("a word must end in a space within {MAX_WORD_BYTES} bytes, and this does not");
-            return Err(self.input.malformed(place, problem));
+            return Err(self.input.malformed(place(position), problem));
         };
         let record_bytes = word_bytes + 1 + self.values.len() * 4;
         let record = self.input.peek(record_bytes)?;
@@ -239,7 +241,7 @@ impl<'a> VectorReader<'a> {
             Err(fault) => Some(fault),
         };
         self.input.take(record_bytes);
-        Ok(fault.map_or(Next::Vector, |fault| Next::Faulty { fault, place }))
+        Ok(fault.map_or(Next::Vector, |fault| Next::Faulty { fault, place: place(position) }))
     }
 
     /// After as many vectors as the header says: whether the file ends there, but for white space.

@@ -9,8 +9,8 @@ use super::*;
 
 const MUTATIONS: u64 = 10_000;
 
-/// Beyond the window of 256 KiB, which may double once, and gzip's own 100 KiB: a vector of the widest that a header may ask
-/// for, of 4 MiB, and what an error quotes.
+/// Beyond the window of 256 KiB, which may double once, and gzip's own 100 KiB: a vector of the widest that a header
+/// may ask for, of 4 MiB, and what an error quotes.
 const MOST_BYTES: usize = 6 << 20;
 
 /// A file, changed in one to four places.
