@@ -19,6 +19,7 @@
 //! |---|---|---|
 //! | words with spaces, as in GloVe 840B | the fields before the last `width` | an error: `could not convert string to float` |
 //! | width of a file without header | what most of the first 32 lines have | what the first line has |
+//! | a line cut off after one number | an error, or a counted skip | that number in every place |
 //! | a word that comes again | an error, or a counted skip; the first stays | skipped with a warning; the first stays |
 //! | NaN, infinity, numbers beyond f32 | an error, or a counted skip | taken |
 //! | more vectors than the header says | an error, or a counted skip | not read |
