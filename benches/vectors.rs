@@ -1,8 +1,10 @@
-//! `cargo bench --bench vectors`: reading and writing files of word vectors: seconds, and the most memory that was resident.
+//! `cargo bench --bench vectors`: reading and writing files of word vectors: seconds, and the most memory that was
+//! resident.
 //!
-//! Makes a GloVe text file of 400,000 words by 100 numbers (370 MB) and from it the other formats, in a temporary folder, and
-//! times each case in a process of its own, three times; the median is printed, and the largest memory. For comparison,
-//! `benches/vectors.py` does the same with gensim: `cargo bench --bench vectors -- --keep FOLDER` leaves the files in FOLDER.
+//! Makes a GloVe text file of 400,000 words by 100 numbers (349 MB) and from it the other formats, in a temporary
+//! folder, and times each case in a process of its own, three times; the median is printed, and the largest memory.
+//! For comparison, `benches/vectors.py` does the same with gensim: `cargo bench --bench vectors -- --keep FOLDER`
+//! leaves the files in FOLDER.
 
 use std::error::Error;
 use std::io::{BufWriter, Write};

@@ -17,9 +17,9 @@ mod sealed {
     impl Sealed for &mut super::VectorReader<'_> {}
 }
 
-/// Where [`embedding_matrix`] finds vectors: `&`[`WordVectors`] in memory, or a [`VectorReader`] (or `&mut` one, whose
-/// [`report`](VectorReader::report) is then still to be had), read to its end in one pass, of which only the rows that are
-/// needed are kept.
+/// Where [`embedding_matrix`] finds vectors: `&`[`WordVectors`] in memory, or a [`VectorReader`] (or `&mut` one,
+/// whose [`report`](VectorReader::report) is then still to be had), read to its end in one pass, of which only the
+/// rows that are needed are kept.
 pub trait VectorSource: sealed::Sealed {
     #[doc(hidden)]
     fn vector_width(&self) -> usize;
@@ -58,16 +58,16 @@ impl VectorSource for VectorReader<'_> {
     }
 }
 
-/// How [`embedding_matrix_with`] makes a matrix. By default as large as the word index needs, with zeros for words that have
-/// no vector.
+/// How [`embedding_matrix_with`] makes a matrix. By default as large as the word index needs, with zeros for words
+/// that have no vector.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct MatrixOptions {
-    /// Rows of the matrix, as the Tokenizer's `num_words`: words with this id and above are left out. `None`: one more than
-    /// the highest id.
+    /// Rows of the matrix, as the Tokenizer's `num_words`: words with this id and above are left out. `None`: one
+    /// more than the highest id.
     pub num_words: Option<u32>,
-    /// What words without a vector get; [`Initializer::Zeros`] unless given. Each such row is what a table of this size would
-    /// have there, so it does not depend on which words were found.
+    /// What words without a vector get; [`Initializer::Zeros`] unless given. Each such row is what a table of this
+    /// size would have there, so it does not depend on which words were found.
     pub initializer: Initializer,
     /// Seeds the initializer.
     pub seed: u64,
@@ -121,8 +121,8 @@ pub struct EmbeddingMatrix {
     pub missing_words: Vec<String>,
 }
 
-/// Keras's idiom for pretrained vectors: a matrix whose row `id` is the vector of the word with this id in a Tokenizer's
-/// `word_index`, and zeros where there is none, as in row 0, which no word has.
+/// Keras's idiom for pretrained vectors: a matrix whose row `id` is the vector of the word with this id in a
+/// Tokenizer's `word_index`, and zeros where there is none, as in row 0, which no word has.
 ///
 /// Words must match byte by byte: a Tokenizer with `lower` finds nothing in the capitalised half of a cased file.
 ///
@@ -156,8 +156,8 @@ pub struct EmbeddingMatrix {
 ///
 /// # Errors
 ///
-/// What the reader meets; [`Error::Malformed`] if two words have the same id; [`Error::InvalidConfig`] if an id is beyond what
-/// a table can have; [`Error::OutOfMemory`] if the matrix does not fit the machine's memory.
+/// What the reader meets; [`Error::Malformed`] if two words have the same id; [`Error::InvalidConfig`] if an id is
+/// beyond what a table can have; [`Error::OutOfMemory`] if the matrix does not fit the machine's memory.
 pub fn embedding_matrix(word_index: &IndexMap<String, u32>, vectors: impl VectorSource) -> Result<EmbeddingMatrix> {
     embedding_matrix_with(word_index, vectors, &MatrixOptions::default())
 }
@@ -183,7 +183,8 @@ pub fn embedding_matrix(word_index: &IndexMap<String, u32>, vectors: impl Vector
 ///
 /// # Errors
 ///
-/// As [`embedding_matrix`]; [`Error::InvalidConfig`] too if `num_words` is 0 or the initializer's settings are out of range.
+/// As [`embedding_matrix`]; [`Error::InvalidConfig`] too if `num_words` is 0 or the initializer's settings are out of
+/// range.
 pub fn embedding_matrix_with(
     word_index: &IndexMap<String, u32>,
     vectors: impl VectorSource,

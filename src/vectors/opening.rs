@@ -5,6 +5,12 @@ use super::options::{Format, ReadOptions};
 use super::text::{self, quoted};
 use crate::error::{Error, Result};
 
+/// What vectors are often mistaken for, by its first bytes, and what to do.
+const OTHER_FILES: [(&[u8], &str); 2] = [
+    (b"PK\x03\x04", "this is a zip archive; unpack it first"),
+    (b"\xba\x16\x4f\x2f", "this is a model of fastText's own; read the .vec file that comes with it"),
+];
+
 /// A vector has at most as many numbers.
 const MAX_WIDTH: usize = 1 << 20;
 
@@ -20,7 +26,13 @@ impl Opening {
     pub(super) fn read(input: &mut Input<'_>, options: &ReadOptions) -> Result<Self> {
         let format = match options.format {
             Some(format) => format,
-            None => guess_format(input.sample()?.0),
+            None => {
+                let (sample, _) = input.sample()?;
+                if let Some((_, what)) = OTHER_FILES.iter().find(|(start, _)| sample.starts_with(start)) {
+                    return Err(input.malformed("byte 0".to_owned(), (*what).to_owned()));
+                }
+                guess_format(sample)
+            }
         };
         let (declared, width) = match format {
             Format::GloveText => (None, headless_width(input, options)?),

@@ -2,29 +2,30 @@
 
 use std::fmt;
 
-/// The form of a file of word vectors. Each may be gzipped as well: readers see that by its first bytes, writers by a path
-/// that ends in `.gz`.
+/// The form of a file of word vectors. Each may be gzipped as well: readers see that by its first bytes, writers by a
+/// path that ends in `.gz`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Format {
-    /// A line a vector: the word, then `width` decimal numbers, between single spaces. No header. Words may hold spaces:
-    /// the last `width` fields are the numbers. What [GloVe](https://nlp.stanford.edu/projects/glove/) writes, and gensim's
-    /// `save_word2vec_format(write_header=False)`.
+    /// A line a vector: the word, then `width` decimal numbers, between single spaces. No header. Words may hold
+    /// spaces: the last `width` fields are the numbers. What [GloVe](https://nlp.stanford.edu/projects/glove/)
+    /// writes, and gensim's `save_word2vec_format(write_header=False)`.
     GloveText,
-    /// As [`GloveText`](Self::GloveText), after a header line `count width`. What word2vec's `-binary 0` writes, gensim's
-    /// `save_word2vec_format`, and fastText as `.vec`, with a space at the end of each line.
+    /// As [`GloveText`](Self::GloveText), after a header line `count width`. What word2vec's `-binary 0` writes,
+    /// gensim's `save_word2vec_format`, and fastText as `.vec`, with a space at the end of each line.
     #[doc(alias = "fastText")]
     Word2vecText,
-    /// A header line `count width`, then for each vector its word, a space, and `width` little-endian f32, with a newline
-    /// after each vector (word2vec's `-binary 1`) or without (gensim's `save_word2vec_format(binary=True)`).
+    /// A header line `count width`, then for each vector its word, a space, and `width` little-endian f32, with a
+    /// newline after each vector (word2vec's `-binary 1`) or without (gensim's `save_word2vec_format(binary=True)`).
     Word2vecBinary,
 }
 
 /// What can be wrong with one vector of a file, or with their number.
 ///
-/// Each ends the reading with an [`Error::Malformed`](crate::Error::Malformed) that names the file and the line or byte,
-/// unless [`ReadOptions::with_skip`] says to leave such vectors out and count them. Everything else (a header that is none,
-/// damaged gzip, a line or a binary word without end) is always an error: nothing after it can be trusted.
+/// Each ends the reading with an [`Error::Malformed`](crate::Error::Malformed) that names the file and the line or
+/// byte, unless [`ReadOptions::with_skip`] says to leave such vectors out and count them. Everything else (a header
+/// that is none, damaged gzip, a line or a binary word without end) is always an error: nothing after it can be
+/// trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Problem {
@@ -32,17 +33,18 @@ pub enum Problem {
     DuplicateWord,
     /// The word, or the line, is not UTF-8. Some files of the original word2vec cut words within a character.
     InvalidUtf8,
-    /// The word is empty, begins or ends with a space or holds two in a row; or, in a binary file, it holds a newline.
+    /// The word is empty, begins or ends with a space or holds two in a row; or, in a binary file, it holds a
+    /// newline.
     BadWord,
-    /// A line with fewer or more numbers than the file's width: an empty one, one cut off. A line is of more numbers where
-    /// what stands before the last `width` of them ends in yet another number.
+    /// A line with fewer or more numbers than the file's width: an empty one, one cut off. A line is of more numbers
+    /// where what stands before the last `width` of them ends in yet another number.
     WrongWidth,
     /// A field of a line is no decimal number.
     BadNumber,
     /// A number is NaN or infinite, or too large for f32.
     NotFinite,
-    /// The file ends before, or goes on after, as many vectors as its header says. Skipped: what is there is taken, but for
-    /// a last binary vector that is cut off, and what follows is not read. Counted once.
+    /// The file ends before, or goes on after, as many vectors as its header says. Skipped: what is there is taken,
+    /// but for a last binary vector that is cut off, and what follows is not read. Counted once.
     WrongCount,
 }
 
@@ -73,8 +75,8 @@ impl fmt::Display for Problem {
     }
 }
 
-/// How a file of word vectors is to be read. By default its format is guessed, all of it is read, and every problem is an
-/// error.
+/// How a file of word vectors is to be read. By default its format is guessed, all of it is read, and every problem
+/// is an error.
 ///
 /// ```
 /// use wgpu_embedding::vectors::{Format, Problem, ReadOptions};
@@ -91,17 +93,19 @@ impl fmt::Display for Problem {
 pub struct ReadOptions {
     /// The file's format; guessed if `None`.
     ///
-    /// A first line of exactly two whole numbers is a header `count width`, and any other is the first vector of a GloVe
-    /// file. After a header, the `4 * width` bytes behind the first space are numbers in text or bits of f32: they are
-    /// taken for the latter if one of them is no printable ASCII and no white space.
+    /// A first line of exactly two whole numbers is a header `count width`, and any other is the first vector of a
+    /// GloVe file. After a header, the `4 * width` bytes behind the first space are numbers in text or bits of f32:
+    /// they are taken for the latter if one of them is no printable ASCII and no white space.
     ///
-    /// So the one GloVe file that is mistaken is one with a single number a word whose first line is of two whole numbers,
-    /// like `7 3`: give its format.
+    /// So these are mistaken, and their format must be given: a GloVe file with a single number a word, if its first
+    /// line is of two whole numbers, like `7 3`; a text file with a header, if its first word holds a space and then a
+    /// character outside ASCII; a binary file with one or two numbers a vector, if the bits of the first all happen to
+    /// be printable ASCII.
     pub format: Option<Format>,
-    /// Numbers a vector. A header must say the same; in a file without one it is what most of the first 32 lines have (those
-    /// that are within the first 256 KiB; where there are as many of two widths, the one that came first), counting the
-    /// numbers at the end of each line, so that neither a word with spaces nor a damaged line decides by itself. Needed only
-    /// for an empty file, and for one whose first lines mislead.
+    /// Numbers a vector. A header must say the same; in a file without one it is what most of the first 32 lines have
+    /// (those that are within the first 256 KiB; where there are as many of two widths, the one that came first),
+    /// counting the numbers at the end of each line, so that neither a word with spaces nor a damaged line decides by
+    /// itself. Needed only for an empty file, and for one whose first lines mislead.
     pub width: Option<usize>,
     /// The most vectors to give; the rest of the file is not looked at. Vectors that are skipped do not count, where
     /// gensim counts them.

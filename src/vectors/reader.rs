@@ -4,6 +4,7 @@ use std::fmt;
 use std::io::Read;
 use std::path::Path;
 
+use super::binary::{self, MAX_WORD_BYTES};
 use super::input::Input;
 use super::opening::Opening;
 use super::options::{Format, Problem, Progress, ReadOptions, ReadReport};
@@ -11,18 +12,15 @@ use super::text::{self, Fault, quoted};
 use super::vocabulary::Vocabulary;
 use crate::error::Result;
 
-/// A word of a binary file has at most as many bytes: without a bound, a damaged file would be one word.
-const MAX_WORD_BYTES: usize = 64 << 10;
-
 /// The callback is called when so many bytes more have come from the file.
 const PROGRESS_BYTES: u64 = 1 << 20;
 
 /// Reads a file of word vectors, one after another: text or binary, plain or gzip.
 ///
-/// The file is never in memory as a whole. The reader holds a window of the file (256 KiB, more only for a line that is
-/// longer), one vector, and the words that have come, by which it knows duplicates: about 60 MB for 2 million.
-/// A line has fewer than 16 MiB, a vector 1,048,576 numbers, a word in a binary file 64 KiB; what is beyond is an error. What a
-/// header claims allocates nothing but one vector.
+/// The file is never in memory as a whole. The reader holds a window of the file (256 KiB, more only for a line that
+/// is longer), one vector, and the words that have come, by which it knows duplicates: about 60 MB for 2 million. A
+/// line has fewer than 16 MiB, a vector 1,048,576 numbers, a word in a binary file 64 KiB; what is beyond is an
+/// error. What a header claims allocates nothing but one vector.
 ///
 /// ```
 /// use wgpu_embedding::vectors::{ReadOptions, VectorReader};
@@ -70,7 +68,8 @@ impl VectorReader<'static> {
     ///
     /// # Errors
     ///
-    /// [`Error::File`](crate::Error::File) if it cannot be opened or read; [`Error::Malformed`](crate::Error::Malformed) if the header is none, or the width cannot be told;
+    /// [`Error::File`](crate::Error::File) if it cannot be opened or read;
+    /// [`Error::Malformed`](crate::Error::Malformed) if the header is none, or the width cannot be told;
     /// [`Error::Shape`](crate::Error::Shape) if the header's width is not that of `options`.
     pub fn open(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Self> {
         Self::start(Input::open(path.as_ref())?, options)
@@ -142,9 +141,9 @@ impl<'a> VectorReader<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::Malformed`](crate::Error::Malformed) for a [`Problem`] that is not to be skipped, for damaged gzip and for what is too long, with the
-    /// line of a text file (from 1) or the byte of a binary one (from 0, of what is unpacked) where the vector begins;
-    /// [`Error::File`](crate::Error::File) if the file cannot be read.
+    /// [`Error::Malformed`](crate::Error::Malformed) for a [`Problem`] that is not to be skipped, for damaged gzip
+    /// and for what is too long, with the line of a text file (from 1) or the byte of a binary one (from 0, of what
+    /// is unpacked) where the vector begins; [`Error::File`](crate::Error::File) if the file cannot be read.
     pub fn next_vector(&mut self) -> Result<Option<(&str, &[f32])>> {
         if self.ended {
             return Ok(None);
@@ -214,7 +213,8 @@ impl<'a> VectorReader<'a> {
         while self.input.peek(1)? == b"\n" {
             self.input.take(1);
         }
-        let place = format!("byte {}", self.input.position());
+        let place = |position: u64| format!("byte {position}");
+        let position = self.input.position();
         let bytes = self.input.peek(MAX_WORD_BYTES + 1)?;
         let available = bytes.len();
         let Some(word_bytes) = memchr::memchr(b' ', bytes) else {
@@ -225,7 +225,7 @@ impl<'a> VectorReader<'a> {
                 return Ok(Next::CutOff("the file ends within a word".to_owned()));
             }
             let problem = format!("a word must end in a space within {MAX_WORD_BYTES} bytes, and this does not");
-            return Err(self.input.malformed(place, problem));
+            return Err(self.input.malformed(place(position), problem));
         };
         let record_bytes = word_bytes + 1 + self.values.len() * 4;
         let record = self.input.peek(record_bytes)?;
@@ -235,15 +235,13 @@ impl<'a> VectorReader<'a> {
                 format!("a vector has {} bytes, and the file ends after {given} of them", self.values.len() * 4);
             return Ok(Next::CutOff(message));
         }
-        for (value, bytes) in self.values.iter_mut().zip(record[word_bytes + 1..].as_chunks().0) {
-            *value = f32::from_le_bytes(*bytes);
-        }
-        let fault = match check_record(&record[..word_bytes], &self.values) {
+        let (word, bytes) = (&record[..word_bytes], &record[word_bytes + 1..]);
+        let fault = match binary::parse_record(word, bytes, &mut self.values) {
             Ok(word) => add_word(&mut self.words, word)?,
             Err(fault) => Some(fault),
         };
         self.input.take(record_bytes);
-        Ok(fault.map_or(Next::Vector, |fault| Next::Faulty { fault, place }))
+        Ok(fault.map_or(Next::Vector, |fault| Next::Faulty { fault, place: place(position) }))
     }
 
     /// After as many vectors as the header says: whether the file ends there, but for white space.
@@ -297,24 +295,6 @@ fn add_word(words: &mut Vocabulary, word: &str) -> Result<Option<Fault>> {
             format!("the word {} stood in the file before, as vector {}", quoted(word), u64::from(first) + 1);
         (Problem::DuplicateWord, problem)
     }))
-}
-
-fn check_record<'a>(word: &'a [u8], values: &[f32]) -> Result<&'a str, Fault> {
-    let word = std::str::from_utf8(word).map_err(|_| {
-        (Problem::InvalidUtf8, format!("a word must be UTF-8, and {} is not", quoted(&String::from_utf8_lossy(word))))
-    })?;
-    if word.is_empty() || word.contains('\n') {
-        let problem = format!("the word is {}, and must be neither empty nor hold a newline", quoted(word));
-        return Err((Problem::BadWord, problem));
-    }
-    match values.iter().position(|value| !value.is_finite()) {
-        Some(column) => {
-            let (value, width, word) = (values[column], values.len(), quoted(word));
-            let problem = format!("number {} of {width} of {word} is {value}, and must be finite", column + 1);
-            Err((Problem::NotFinite, problem))
-        }
-        None => Ok(word),
-    }
 }
 
 impl fmt::Debug for VectorReader<'_> {

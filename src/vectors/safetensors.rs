@@ -7,11 +7,12 @@ use crate::checkpoint::header;
 use crate::error::{Error, Result};
 use crate::file::WholeFile;
 
-/// Writes a table as one f32 tensor, `[row_count, width]`, of a safetensors file, for whoever reads those: Python's `safetensors`,
-/// PyTorch, Hugging Face. Which word stands in which row goes into a file beside it, by [`Vocabulary::save`].
+/// Writes a table as one f32 tensor, `[row_count, width]`, of a safetensors file, for whoever reads those: Python's
+/// `safetensors`, PyTorch, Hugging Face. Which word stands in which row goes into a file beside it, by
+/// [`Vocabulary::save`].
 ///
-/// As [`write_vectors`](super::write_vectors), it asks `rows` for some rows at a time, here all of `0..row_count`, and renames
-/// the file when it is whole. Values need not be finite.
+/// As [`write_vectors`](super::write_vectors), it asks `rows` for some rows at a time, here all of `0..row_count`,
+/// and renames the file when it is whole. Values need not be finite.
 ///
 /// ```
 /// use wgpu_embedding::vectors::{Vocabulary, write_safetensors};
@@ -27,8 +28,8 @@ use crate::file::WholeFile;
 ///
 /// # Errors
 ///
-/// [`Error::InvalidConfig`] if the width is 0, the tensor's name is `__metadata__`, or the sizes overflow; what `rows` returns;
-/// [`Error::Shape`] if it gives another number of floats; [`Error::File`].
+/// [`Error::InvalidConfig`] if the width is 0, the tensor's name is `__metadata__`, or the sizes overflow; what
+/// `rows` returns; [`Error::Shape`] if it gives another number of floats; [`Error::File`].
 ///
 /// [`Vocabulary::save`]: super::Vocabulary::save
 pub fn write_safetensors<V: AsRef<[f32]>>(

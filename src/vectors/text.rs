@@ -10,12 +10,13 @@ const WIDTH_LINES: usize = 32;
 
 /// Reads `values.len()` numbers from the line's end, and gives the word before them.
 ///
-/// As gensim does, it cuts white space of ASCII off the line's end (fastText ends its lines with a space) and splits at
-/// single spaces alone, for words with other white space in them exist, U+00A0 and U+0085 for instance. Other than gensim, it
-/// reads words with spaces.
+/// As gensim does, it cuts white space of ASCII off the line's end (fastText ends its lines with a space) and splits
+/// at single spaces alone, for words with other white space in them exist, U+00A0 and U+0085 for instance. Other than
+/// gensim, it reads words with spaces.
 ///
-/// Numbers are rounded once, to the nearest f32. Python's `np.float32("…")`, and so gensim, rounds to f64 and then to f32;
-/// where the f64 lies half-way between two f32 that can be the farther of the two, one unit in the last place off.
+/// Numbers are rounded once, to the nearest f32. Python's `np.float32("…")`, and so gensim, rounds to f64 and then to
+/// f32; where the f64 lies half-way between two f32 that can be the farther of the two, one unit in the last place
+/// off.
 pub(super) fn parse_line<'a>(line: &'a [u8], values: &mut [f32]) -> Result<&'a str, Fault> {
     let line = std::str::from_utf8(trim_end(line)).map_err(|error| {
         let problem = format!("a line must be UTF-8, and byte {} of this one is not", error.valid_up_to() + 1);
@@ -55,17 +56,16 @@ pub(super) fn parse_line<'a>(line: &'a [u8], values: &mut [f32]) -> Result<&'a s
 
 /// Whether a word with spaces in it can be told from the numbers behind it.
 pub(super) fn check_spaces(word: &str) -> Result<(), Fault> {
-    if word.split(' ').any(str::is_empty) && word.contains(' ') {
+    let Some((_, last)) = word.rsplit_once(' ') else { return Ok(()) };
+    if word.split(' ').any(str::is_empty) {
         let problem = format!("the word is {}, and must have single spaces between what is not empty", quoted(word));
         return Err((Problem::BadWord, problem));
     }
-    match word.rsplit_once(' ') {
-        Some((_, last)) if is_number(last) => {
-            let problem = format!("there are more numbers than the width: {} stands before them", quoted(last));
-            Err((Problem::WrongWidth, problem))
-        }
-        _ => Ok(()),
+    if is_number(last) {
+        let problem = format!("there are more numbers than the width: {} stands before them", quoted(last));
+        return Err((Problem::WrongWidth, problem));
     }
+    Ok(())
 }
 
 /// A header: two whole numbers, `count` and `width`, and nothing else.
@@ -78,8 +78,8 @@ pub(super) fn parse_header(line: &[u8]) -> Option<(u64, u64)> {
     fields.next().is_none().then_some(header)
 }
 
-/// The width that most of the first lines have: how many numbers stand at the line's end, but for the first field, which is
-/// the word. Of widths that are as frequent, the one that came first.
+/// The width that most of the first lines have: how many numbers stand at the line's end, but for the first field,
+/// which is the word. Of widths that are as frequent, the one that came first.
 pub(super) fn width_of<'a>(lines: impl Iterator<Item = &'a [u8]>) -> Option<usize> {
     // Widths and how often they came, in the order they came first.
     let mut widths: Vec<(usize, usize)> = Vec::new();

@@ -16,8 +16,8 @@ use crate::file::WholeFile;
 
 /// Which word stands in which row of a table.
 ///
-/// All words lie in one string, found by hash: a word takes its own bytes and about 20 more, so that 2 million words take
-/// about 60 MB. Words are compared byte by byte: neither case nor Unicode normalisation is changed.
+/// All words lie in one string, found by hash: a word takes its own bytes and about 20 more, so that 2 million words
+/// take about 60 MB. Words are compared byte by byte: neither case nor Unicode normalisation is changed.
 ///
 /// ```
 /// use wgpu_embedding::vectors::Vocabulary;
@@ -78,7 +78,8 @@ impl Vocabulary {
     ///
     /// # Errors
     ///
-    /// [`Error::Malformed`] if two words have the same row, with both words, or a row is beyond what a table can have.
+    /// [`Error::Malformed`] if two words have the same row, with both words, or a row is beyond what a table can
+    /// have.
     pub fn from_word_index(word_index: &IndexMap<String, u32>) -> Result<Self> {
         let mut words: Vec<(u32, &str)> = word_index.iter().map(|(word, &row)| (row, word.as_str())).collect();
         words.sort_unstable();
@@ -100,13 +101,14 @@ impl Vocabulary {
         Ok(vocabulary)
     }
 
-    /// Reads a file of words, one a line, plain or gzip: the word of line `n`, from 1, stands in row `n - 1`, and an empty line
-    /// is a row without a word. What [`save`](Self::save) writes. A line may end in a carriage return, too.
+    /// Reads a file of words, one a line, plain or gzip: the word of line `n`, from 1, stands in row `n - 1`, and an
+    /// empty line is a row without a word. What [`save`](Self::save) writes. A line may end in a carriage return,
+    /// too.
     ///
     /// # Errors
     ///
-    /// [`Error::Malformed`] with the line for a word that comes twice, one that is not UTF-8, and a line of 16 MiB or more;
-    /// [`Error::File`].
+    /// [`Error::Malformed`] with the line for a word that comes twice, one that is not UTF-8, and a line of 16 MiB or
+    /// more; [`Error::File`].
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         let mut input = Input::open(path.as_ref())?;
         let (mut vocabulary, mut rows) = (Self::default(), Vec::new());
@@ -136,13 +138,14 @@ impl Vocabulary {
         Ok(vocabulary)
     }
 
-    /// Writes a file of words, one a line, with empty lines for rows without one: beside a table in safetensors, say. Gzipped if
-    /// the path ends in `.gz`, and renamed when it is whole, as by [`write_vectors`](super::write_vectors).
+    /// Writes a file of words, one a line, with empty lines for rows without one: beside a table in safetensors, say.
+    /// Gzipped if the path ends in `.gz`, and renamed when it is whole, as by
+    /// [`write_vectors`](super::write_vectors).
     ///
     /// # Errors
     ///
-    /// [`Error::Malformed`] with the row of a word that is empty, holds a newline or ends in a carriage return, before
-    /// anything is written; [`Error::File`].
+    /// [`Error::Malformed`] with the row of a word that is empty, holds a newline or ends in a carriage return,
+    /// before anything is written; [`Error::File`].
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         for (row, word) in self.iter() {
             if word.is_empty() || word.contains('\n') || word.ends_with('\r') {
@@ -202,8 +205,8 @@ impl Vocabulary {
         })
     }
 
-    /// Adds a word in the next row and gives that row, or `Err` with the row where it stands already. Only for a vocabulary
-    /// whose words stand in rows 0, 1, and so on.
+    /// Adds a word in the next row and gives that row, or `Err` with the row where it stands already. Only for a
+    /// vocabulary whose words stand in rows 0, 1, and so on.
     pub(crate) fn push(&mut self, word: &str) -> Result<Result<u32, u32>> {
         let Self { text, ends, index, hasher, .. } = self;
         let entry = index.entry(

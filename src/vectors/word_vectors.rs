@@ -34,8 +34,8 @@ impl WordVectors {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidConfig`] if the width is 0; [`Error::Shape`] if the values are not whole rows, or fewer than the
-    /// vocabulary's [`row_count`](Vocabulary::row_count).
+    /// [`Error::InvalidConfig`] if the width is 0; [`Error::Shape`] if the values are not whole rows, or fewer than
+    /// the vocabulary's [`row_count`](Vocabulary::row_count).
     pub fn new(vocabulary: Vocabulary, values: Vec<f32>, width: usize) -> Result<Self> {
         if width == 0 {
             return Err(Error::InvalidConfig("the width must be at least 1, and is 0".to_owned()));
@@ -63,8 +63,8 @@ impl WordVectors {
 
     /// All vectors that the reader has still to give, from row 0 on, and what it met.
     ///
-    /// Memory follows what has been read, not what the header claims: while it grows there may be room for twice as many
-    /// floats, which is given back in the end.
+    /// Memory follows what has been read, not what the header claims: while it grows there may be room for twice as
+    /// many floats, which is given back in the end.
     ///
     /// # Errors
     ///

@@ -13,12 +13,12 @@ const PIECE_FLOATS: usize = 1 << 20;
 
 /// Writes a file of word vectors, in the order of the vocabulary's rows, gzipped if the path ends in `.gz`.
 ///
-/// `rows` is asked for the values of some rows at a time, `[rows.len(), width]`, at most about 4 MiB: so the rows of a
-/// [`GpuEmbedding`](crate::GpuEmbedding) stream out, and the table is never on the host as a whole. Text has the shortest
-/// decimal numbers that read back to the same f32.
+/// `rows` is asked for the values of some rows at a time, `[rows.len(), width]`, at most about 4 MiB: so the rows of
+/// a [`GpuEmbedding`](crate::GpuEmbedding) stream out, and the table is never on the host as a whole. Text has the
+/// shortest decimal numbers that read back to the same f32.
 ///
-/// The file is written under a temporary name beside its own, and renamed when it is whole: whoever opens it sees the old
-/// file or the new one, and an error leaves what was there.
+/// The file is written under a temporary name beside its own, and renamed when it is whole: whoever opens it sees the
+/// old file or the new one, and an error leaves what was there.
 ///
 /// ```
 /// use wgpu_embedding::vectors::{Format, Vocabulary, WordVectors, write_vectors};
@@ -35,12 +35,12 @@ const PIECE_FLOATS: usize = 1 << 20;
 ///
 /// # Errors
 ///
-/// Before anything is written: [`Error::Malformed`] with the row of a word that the format cannot carry: an empty word, one
-/// with a newline; in the word2vec formats one with a space; in GloVe's one with a space at either end, two in a row, or one
-/// before a number. [`Error::InvalidConfig`] if the width is 0.
+/// Before anything is written: [`Error::Malformed`] with the row of a word that the format cannot carry: an empty
+/// word, one with a newline; in the word2vec formats one with a space; in GloVe's one with a space at either end, two
+/// in a row, or one before a number. [`Error::InvalidConfig`] if the width is 0.
 ///
-/// Later: what `rows` returns; [`Error::Shape`] if it gives another number of floats; [`Error::Malformed`] if one is not
-/// finite; [`Error::File`].
+/// Later: what `rows` returns; [`Error::Shape`] if it gives another number of floats; [`Error::Malformed`] if one is
+/// not finite; [`Error::File`].
 pub fn write_vectors<V: AsRef<[f32]>>(
     path: impl AsRef<Path>,
     format: Format,

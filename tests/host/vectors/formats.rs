@@ -1,6 +1,49 @@
 //! What each format may look like, and how it is told.
 
+use proptest::prelude::*;
+
 use super::*;
+
+/// Words of what might be taken for something else: spaces and white space, digits, signs, quotes, characters of two to
+/// four bytes, zeros.
+fn words() -> impl Strategy<Value = Vec<String>> {
+    let word = "[ \\t\r\u{b}\u{0}0-9.eE+\\-naif\"'é\u{a0}\u{85}\u{2028}東🦀]{1,6}";
+    proptest::collection::hash_set(word, 1..40).prop_map(|words| words.into_iter().collect())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(300) })]
+
+    #[test]
+    fn words_that_are_not_refused_are_read_again(words in words(), width in 1usize..4, values in any::<[f32; 4]>()) {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("vectors");
+        for format in FORMATS {
+            let refused = |word: &str| match format {
+                Format::GloveText => word.split(' ').any(str::is_empty)
+                    || word.rsplit_once(' ').is_some_and(|(_, last)| last.parse::<f32>().is_ok()),
+                _ => word.contains(' '),
+            };
+            let kept: Vec<&String> = words.iter().filter(|word| !refused(word)).collect();
+            let finite = values.map(|value| if value.is_finite() { value } else { 0.5 });
+            let row = finite.iter().copied().cycle().take(kept.len() * width).collect();
+            let vectors = WordVectors::new(Vocabulary::from_words(&kept).unwrap(), row, width).unwrap();
+            if kept.is_empty() {
+                continue;
+            }
+            vectors.save(&path, format).unwrap();
+            // The bits of so few numbers may look like text, so the format is given.
+            let options = ReadOptions::default().with_format(format);
+            let (again, _) = WordVectors::read(VectorReader::open(&path, &options).unwrap()).unwrap();
+            prop_assert_eq!(again.vocabulary(), vectors.vocabulary(), "{:?}", format);
+            prop_assert_eq!(bits(again.values()), bits(vectors.values()));
+            for word in words.iter().filter(|word| refused(word)) {
+                let one = WordVectors::new(Vocabulary::from_words([word]).unwrap(), vec![0.5; width], width).unwrap();
+                prop_assert!(one.save(&path, format).is_err(), "{word:?} in {format:?}");
+            }
+        }
+    }
+}
 
 #[test]
 fn each_format_goes_round_bit_for_bit() {

@@ -9,8 +9,8 @@ use super::*;
 
 const MUTATIONS: u64 = 10_000;
 
-/// Beyond the window of 256 KiB, which may double once, and gzip's own 100 KiB: a vector of the widest that a header may ask
-/// for, of 4 MiB, and what an error quotes.
+/// Beyond the window of 256 KiB, which may double once, and gzip's own 100 KiB: a vector of the widest that a header
+/// may ask for, of 4 MiB, and what an error quotes.
 const MOST_BYTES: usize = 6 << 20;
 
 /// A file, changed in one to four places.
@@ -102,7 +102,9 @@ fn damage(format: Format, zipped: bool) {
             most = most.max(peak);
             assert!(peak < MOST_BYTES, "seed {seed}: {peak} bytes");
         }
-        read_damaged(&bytes, &ReadOptions::default());
+        if seed % 4 == 0 {
+            read_damaged(&bytes, &ReadOptions::default());
+        }
     }
     // Most damage shows, and less of it where problems may be skipped; but some only makes another number.
     assert!(refused > MUTATIONS / 2 && refused < MUTATIONS, "{refused}");

@@ -162,6 +162,15 @@ fn what_no_skip_can_mend() {
     let error = read(long.as_bytes(), &text).unwrap_err().to_string();
     assert!(error.ends_with("1\"…") && error.len() < 200, "{error}");
 
+    // What they come packed in, or beside.
+    for (start, message) in
+        [("PK\x03\x04", "this is a zip archive"), ("\u{ba}\x16\x4f\x2f", "this is a model of fastText's own")]
+    {
+        let file: Vec<u8> = start.chars().map(|byte| byte as u8).chain(std::iter::repeat_n(0, 10_000)).collect();
+        let error = read(&file, &everything).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("the input, byte 0: {message}")), "{error}");
+    }
+
     // Gzip: cut off at any byte, or with a wrong checksum, or followed by something else.
     let file = "2 2\na 1 2\nb 3 4\n".as_bytes();
     let packed = gzip(file);
