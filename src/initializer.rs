@@ -142,7 +142,11 @@ pub(crate) struct RowGenerator<'a> {
 
 enum Kind<'a> {
     Uniform(Uniform<f32>),
-    Normal { mean: f32, stddev: f32, truncated: bool },
+    Normal {
+        mean: f32,
+        stddev: f32,
+        truncated: bool,
+    },
     Constant(f32),
     Matrix(&'a [f32]),
     #[cfg(not(target_arch = "wasm32"))]

@@ -29,7 +29,10 @@ impl AtomicFile {
             return Err(failed(io::Error::new(io::ErrorKind::InvalidInput, "there is something that is not a file")));
         }
         let Some(name) = target.file_name() else {
-            return Err(failed(io::Error::new(io::ErrorKind::InvalidInput, "the path does not end in a file's name")));
+            return Err(failed(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "the path does not end in a file's name",
+            )));
         };
         let mut prefix = std::ffi::OsString::from(".");
         prefix.push(name);
@@ -66,7 +69,7 @@ impl AtomicFile {
             let file = file.into_inner().map_err(|error| ("writing", error.into_error()))?;
             file.as_file().sync_all().map_err(failed("writing"))?;
             file.persist(&target).map_err(|error| ("renaming", error.error))?;
-            sync_directory(directory_of(&target)).map_err(failed("renaming"))
+            sync_directory(directory_of(&target)).map_err(failed("syncing the folder of"))
         };
         finish().map_err(|(doing, error)| file_error(doing, &target, &error))
     }
@@ -80,10 +83,12 @@ fn directory_of(target: &Path) -> &Path {
     }
 }
 
-/// Brings the name to the disk too. Some file systems cannot, and have nothing to bring.
+/// Brings the name to the disk too, on file systems that can; others have no more to give than the rename.
 #[cfg(unix)]
 fn sync_directory(directory: &Path) -> io::Result<()> {
-    match fs::File::open(directory)?.sync_all() {
+    // Its own permission to be read is not asked for by anything else here.
+    let Ok(directory) = fs::File::open(directory) else { return Ok(()) };
+    match directory.sync_all() {
         Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => Ok(()),
         result => result,
     }

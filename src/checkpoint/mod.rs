@@ -55,7 +55,8 @@ impl<R: Read + Seek> Checkpoint<R> {
                 return Err(file.malformed_tensor(name, problem));
             }
             if tensor.shape != weight.shape {
-                let problem = format!("its shape must be {:?}, the weights', and is {:?}", weight.shape, tensor.shape);
+                let problem =
+                    format!("its shape must be {:?}, the weights', and is {:?}", weight.shape, tensor.shape);
                 return Err(file.malformed_tensor(name, problem));
             }
         }

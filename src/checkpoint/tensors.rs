@@ -11,8 +11,8 @@ use safetensors::tensor::{Metadata, TensorInfo};
 use super::file_error;
 use crate::error::{Error, Result};
 
-/// The longest header, of what the format allows a sixth: room for 100,000 tensors, and little to parse for one that is
-/// there to harm.
+/// The longest header, of what the format allows a sixth: room for 100,000 tensors. One that is there to harm takes 350 MB
+/// to parse.
 const MAX_HEADER_BYTES: u64 = 16 << 20;
 
 /// Characters of a name, or of a parser's complaint, in an error.
@@ -89,7 +89,9 @@ impl<R: Read + Seek> TensorFile<R> {
         let length = u64::from_le_bytes(length);
         let most = MAX_HEADER_BYTES.min(file_bytes - 8);
         if length > most {
-            return Err(in_header(format!("it claims {length} bytes, and may have {most} in this file of {file_bytes}")));
+            return Err(in_header(format!(
+                "it claims {length} bytes, and may have {most} in this file of {file_bytes}"
+            )));
         }
         let mut text = vec![0; length as usize];
         reader.read_exact(&mut text).map_err(failed)?;
@@ -133,7 +135,9 @@ impl<R: Read + Seek> TensorFile<R> {
             Dtype::F32 => Float::F32,
             Dtype::F64 => Float::F64,
             other => {
-                return Err(self.malformed_tensor(name, format!("it must be F32, F16, BF16 or F64, and is {other:?}")));
+                return Err(
+                    self.malformed_tensor(name, format!("it must be F32, F16, BF16 or F64, and is {other:?}"))
+                );
             }
         };
         let &[rows, columns] = &shape[..] else {
@@ -222,7 +226,8 @@ impl Float {
 ///
 /// [`Error::InvalidConfig`] for a name that cannot be, and where the file would be too large for this machine's usize.
 pub(crate) fn header(names: &[&str], shape: [u32; 2], metadata: Option<(&str, String)>) -> Result<Vec<u8>> {
-    let invalid = |problem: String| Error::InvalidConfig(format!("the safetensors file cannot be written: {problem}"));
+    let invalid =
+        |problem: String| Error::InvalidConfig(format!("the safetensors file cannot be written: {problem}"));
     if let Some(name) = names.iter().find(|&&name| name == "__metadata__") {
         return Err(invalid(format!("no tensor may be called {name}")));
     }

@@ -12,6 +12,7 @@ use wgpu_embedding::{Adam, EmbeddingConfig, GpuContext, GpuEmbedding, Moments};
 mod attack;
 #[path = "checkpoint/interrupted.rs"]
 mod interrupted;
+#[cfg(target_os = "linux")]
 #[path = "checkpoint/memory.rs"]
 mod memory;
 #[path = "checkpoint/mutations.rs"]
@@ -34,7 +35,8 @@ fn train(embedding: &mut GpuEmbedding, steps: std::ops::Range<u64>) {
     for step in steps {
         embedding.set_learning_rate(0.01 / (1.0 + step as f64)).unwrap();
         let indices: Vec<u64> = (0..12).map(|i| (step * 31 + i * i * 7) % rows).collect();
-        let gradient: Vec<f32> = (0..12 * width).map(|i| ((i as u64 * 37 + step * 11) % 19) as f32 / 8.0 - 1.0).collect();
+        let gradient: Vec<f32> =
+            (0..12 * width).map(|i| ((i as u64 * 37 + step * 11) % 19) as f32 / 8.0 - 1.0).collect();
         let batch = embedding.batch(&indices).unwrap();
         embedding.update(&batch, &gradient).unwrap();
     }
@@ -52,8 +54,7 @@ struct State {
 
 fn state(embedding: &GpuEmbedding) -> State {
     let bits = |values: Vec<f32>| values.into_iter().map(f32::to_bits).collect::<Vec<_>>();
-    let of_moments =
-        |Moments { first, second, largest }| [first, second, largest.unwrap_or_default()].map(bits);
+    let of_moments = |Moments { first, second, largest }| [first, second, largest.unwrap_or_default()].map(bits);
     State {
         weights: bits(embedding.weights().unwrap()),
         moments: embedding.moments().unwrap().map(of_moments),
@@ -129,10 +130,13 @@ const TASK: &str = "WGPU_EMBEDDING_TEST_TASK";
 
 /// A process that runs one test of this binary, which finds `task` in its environment and does that instead.
 ///
-/// `limits` is for a shell to do before.
+/// `limits` is for a shell to do before, where there is one.
 fn child(test: &str, task: impl AsRef<OsStr>, limits: &str) -> Command {
-    let mut command = Command::new("sh");
-    command.args(["-c", &format!("{limits} exec \"$0\" \"$@\"")]).arg(std::env::current_exe().unwrap());
+    let this = std::env::current_exe().unwrap();
+    let mut command = if cfg!(unix) { Command::new("sh") } else { Command::new(&this) };
+    if cfg!(unix) {
+        command.args(["-c", &format!("{limits} exec \"$0\" \"$@\"")]).arg(this);
+    }
     command.args(["--exact", &format!("checkpoint::{test}"), "--nocapture", "--test-threads=1"]).env(TASK, task);
     command
 }

@@ -132,7 +132,10 @@ fn offsets_and_shapes() {
             changed(|parts| {
                 let sixteenths = (0..16).map(|i| {
                     let (start, length) = (i << 60, (1u64 << 60) - i / 15);
-                    (format!("part{i:02}"), json!({"dtype": "U8", "shape": [length], "data_offsets": [start, start + length]}))
+                    (
+                        format!("part{i:02}"),
+                        json!({"dtype": "U8", "shape": [length], "data_offsets": [start, start + length]}),
+                    )
                 });
                 parts.header = Value::Object(sixteenths.collect());
             }),
@@ -241,12 +244,18 @@ fn settings() {
         (text("{}"), "missing field `version`"),
         (text("{\"version\":1}"), "missing field"),
         (text(&"[".repeat(1_000)), "invalid type: sequence"),
-        (with_setting("version", json!(2)), "it is version 2 of the format, and this version of wgpu-embedding reads"),
+        (
+            with_setting("version", json!(2)),
+            "it is version 2 of the format, and this version of wgpu-embedding reads",
+        ),
         (with_setting("version", json!(0)), "it is version 0"),
         (with_setting("version", json!("1")), "invalid type"),
         (with_setting("step", json!(-1)), "invalid value"),
         (with_setting("step", json!(1.5)), "invalid type"),
-        (with_setting("step", json!((1u64 << 53) + 1)), "step must be at most 9007199254740992, and is 9007199254740993"),
+        (
+            with_setting("step", json!((1u64 << 53) + 1)),
+            "step must be at most 9007199254740992, and is 9007199254740993",
+        ),
         (with_setting("step", json!(u64::MAX)), "step must be at most"),
         (with_setting("adam.learning_rate", Value::Null), "invalid type: null"),
         (with_setting("adam.learning_rate", json!("NaN")), "invalid type: string"),
@@ -273,7 +282,10 @@ fn settings() {
     ];
     for (object, fields) in [
         ("", &["step", "table", "adam"][..]),
-        ("/table", &["trainable", "mask_zero", "padding_idx", "input_length", "max_shard_bytes", "seed", "initializer"]),
+        (
+            "/table",
+            &["trainable", "mask_zero", "padding_idx", "input_length", "max_shard_bytes", "seed", "initializer"],
+        ),
         ("/adam", &["learning_rate", "beta_1", "beta_2", "epsilon", "epsilon_form", "weight_decay", "amsgrad"]),
         ("/adam", &["update", "clipping"]),
     ] {

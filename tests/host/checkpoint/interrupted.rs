@@ -77,7 +77,9 @@ fn a_killed_process_leaves_the_old_or_the_new_checkpoint() {
             fs::remove_file(leftover).unwrap();
         }
     }
-    println!("{KILLS} kills, {while_saving} of them before the rename, {while_writing} while writing; found {found:?}");
+    println!(
+        "{KILLS} kills, {while_saving} of them before the rename, {while_writing} while writing; found {found:?}"
+    );
     assert!(while_saving >= KILLS / 2, "only {while_saving} of {KILLS} kills were while saving");
     // How many depends on how long the disk takes for the rest.
     assert!(while_writing > 0);

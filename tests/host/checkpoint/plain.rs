@@ -105,7 +105,10 @@ fn a_tensor_that_is_no_table_of_this_size_is_named_and_changes_nothing() {
         assert_eq!(new.unwrap_err(), error);
     }
     assert_eq!(state(&run), before);
-    assert_eq!(run.load_weights(path, "missing"), Err(EmbeddingConfig::from_safetensors(path, "missing").unwrap_err()));
+    assert_eq!(
+        run.load_weights(path, "missing"),
+        Err(EmbeddingConfig::from_safetensors(path, "missing").unwrap_err())
+    );
 }
 
 #[test]
