@@ -103,7 +103,7 @@ fn damaged_files_are_tables_or_errors() {
             Ok(()) => {
                 restored += 1;
                 // What fits this table has been loaded too, and is the same.
-                assert_eq!(state(&run), state(&result.as_ref().unwrap()), "mutation {mutation}");
+                assert_eq!(state(&run), state(result.as_ref().unwrap()), "mutation {mutation}");
             }
             Err(_) => assert_eq!(state(&run), before, "mutation {mutation}"),
         }
