@@ -227,7 +227,7 @@ pub enum Error {
     /// A file could not be opened, read, written or renamed.
     #[error("{doing} {} failed: {reason}", .path.display())]
     File {
-        /// What was being done: "reading", "writing", "renaming".
+        /// What was being done: "reading", "writing", "renaming", "syncing the folder of".
         doing: &'static str,
         /// The file.
         path: std::path::PathBuf,

@@ -103,7 +103,7 @@ impl WholeFile {
         };
         let file = flush().map_err(|error: io::Error| file_error("writing", &target, &error))?;
         file.persist(&target).map_err(|error| file_error("renaming", &target, &error.error))?;
-        sync_directory(directory_of(&target)).map_err(|error| file_error("renaming", &target, &error))
+        sync_directory(directory_of(&target)).map_err(|error| file_error("syncing the folder of", &target, &error))
     }
 }
 
@@ -117,10 +117,12 @@ fn directory_of(target: &Path) -> &Path {
     target.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Brings the name to the disk too. Some file systems cannot, and have nothing to bring.
+/// Brings the name to the disk too, on file systems that can; others have no more to give than the rename.
 #[cfg(unix)]
 fn sync_directory(directory: &Path) -> io::Result<()> {
-    match fs::File::open(directory)?.sync_all() {
+    // Its own permission to be read is not asked for by anything else here.
+    let Ok(directory) = fs::File::open(directory) else { return Ok(()) };
+    match directory.sync_all() {
         Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => Ok(()),
         result => result,
     }

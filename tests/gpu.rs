@@ -86,6 +86,7 @@ fn main() {
             a_refused_restore_changes_nothing,
             a_restored_table_keeps_its_batches_and_buffers,
             plain_weights_go_out_and_in,
+            runs_go_on_at_any_step,
             after_too_many_dropped_steps_a_restore_goes_on,
         }
         clipping {

@@ -11,8 +11,8 @@ use safetensors::tensor::{Metadata, TensorInfo};
 use crate::error::{Error, Result};
 use crate::file::file_error;
 
-/// The longest header, of what the format allows a sixth: room for 100,000 tensors, and little to parse for one that is
-/// there to harm.
+/// The longest header, of what the format allows a sixth: room for 100,000 tensors. One that is there to harm takes 350 MB
+/// to parse.
 const MAX_HEADER_BYTES: u64 = 16 << 20;
 
 /// Characters of a name, or of a parser's complaint, in an error.

@@ -35,8 +35,8 @@ impl GpuEmbedding {
     /// # Errors
     ///
     /// [`Error::File`] says what could not be written; then the path holds what it held before, and the temporary file is
-    /// gone. [`Error::GpuIndicesOutOfRange`], [`Error::DroppedSteps`] and [`Error::Device`] as for
-    /// [`weights`](Self::weights).
+    /// gone, unless it was the folder's own sync that failed, after the rename. [`Error::GpuIndicesOutOfRange`],
+    /// [`Error::DroppedSteps`] and [`Error::Device`] as for [`weights`](Self::weights).
     ///
     /// ```
     /// # use wgpu_embedding::{Adam, EmbeddingConfig, Error, GpuContext, GpuEmbedding};

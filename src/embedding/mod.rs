@@ -80,6 +80,7 @@ pub struct GpuEmbedding {
 
 /// What a table was made with that no later call asks for; a checkpoint keeps it.
 #[derive(Debug, Clone)]
+#[cfg_attr(target_arch = "wasm32", expect(dead_code, reason = "there are no files"))]
 struct Origin {
     seed: u64,
     /// Its name.

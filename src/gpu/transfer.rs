@@ -15,6 +15,7 @@ pub(crate) enum Part {
     LargestMoment,
 }
 
+#[cfg(not(target_arch = "wasm32"))]
 impl Part {
     pub(crate) const ALL: [Self; 4] = [Self::Weights, Self::FirstMoment, Self::SecondMoment, Self::LargestMoment];
 }
@@ -93,7 +94,8 @@ impl GpuTable {
         Ok(())
     }
 
-    /// Takes over what another table of the same layout holds: those arrays that both keep.
+    /// For what is read from files: takes over what another table of the same layout holds: those arrays that both keep.
+    #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn copy_from(&mut self, gpu: &Gpu, other: &Self) -> Result<()> {
         debug_assert_eq!(self.layout, other.layout);
         let mut encoder = gpu.encoder("copy table");

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use safetensors::SafeTensors;
 use wgpu_embedding::{Adam, Clipping, EmbeddingConfig, Error, GpuContext, GpuEmbedding, Update};
 
 use crate::support::*;
@@ -181,6 +182,34 @@ pub fn plain_weights_go_out_and_in() {
             train(table, 20..40);
         }
         assert_same("trained on", &loaded, &set);
+    }
+}
+
+pub fn runs_go_on_at_any_step() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run.safetensors");
+    // Where u32 wraps, where powi ends, and the last step that a checkpoint may have.
+    for step in [(1u64 << 32) - 15, (1 << 31) - 15, 1 << 53] {
+        let [deferred, dense] = [Update::Deferred, Update::Dense].map(|update| {
+            let adam = Adam::pytorch().with_update(update).with_weight_decay(0.1);
+            let mut made = GpuEmbedding::new(&context(), configs()[1].clone(), adam).unwrap();
+            train(&mut made, 0..10);
+            made.save(&path).unwrap();
+            let bytes = fs::read(&path).unwrap();
+            let (length, _) = SafeTensors::read_metadata(&bytes).unwrap();
+            let header = std::str::from_utf8(&bytes[8..8 + length]).unwrap();
+            let later = header.replace(r#"\"step\":10"#, &format!(r#"\"step\":{step}"#));
+            assert_ne!(later, header);
+            let bytes = [&(later.len() as u64).to_le_bytes(), later.as_bytes(), &bytes[8 + length..]].concat();
+            fs::write(&path, bytes).unwrap();
+            let mut run = GpuEmbedding::load(&context(), &path).unwrap();
+            train(&mut run, 10..40);
+            assert_eq!(run.step_count(), step + 30);
+            run.weights().unwrap()
+        });
+        let largest = dense.iter().fold(0.0, |most: f32, weight| most.max(weight.abs()));
+        // 30 steps of f32's rounding, on either side.
+        assert_close(&format!("{step}"), &deferred, &dense, |_| 60.0 * f64::from(f32::EPSILON * largest));
     }
 }
 

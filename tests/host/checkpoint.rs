@@ -12,6 +12,7 @@ use wgpu_embedding::{Adam, EmbeddingConfig, GpuContext, GpuEmbedding, Moments};
 mod attack;
 #[path = "checkpoint/interrupted.rs"]
 mod interrupted;
+#[cfg(target_os = "linux")]
 #[path = "checkpoint/memory.rs"]
 mod memory;
 #[path = "checkpoint/mutations.rs"]
@@ -129,10 +130,13 @@ const TASK: &str = "WGPU_EMBEDDING_TEST_TASK";
 
 /// A process that runs one test of this binary, which finds `task` in its environment and does that instead.
 ///
-/// `limits` is for a shell to do before.
+/// `limits` is for a shell to do before, where there is one.
 fn child(test: &str, task: impl AsRef<OsStr>, limits: &str) -> Command {
-    let mut command = Command::new("sh");
-    command.args(["-c", &format!("{limits} exec \"$0\" \"$@\"")]).arg(std::env::current_exe().unwrap());
+    let this = std::env::current_exe().unwrap();
+    let mut command = if cfg!(unix) { Command::new("sh") } else { Command::new(&this) };
+    if cfg!(unix) {
+        command.args(["-c", &format!("{limits} exec \"$0\" \"$@\"")]).arg(this);
+    }
     command.args(["--exact", &format!("checkpoint::{test}"), "--nocapture", "--test-threads=1"]).env(TASK, task);
     command
 }

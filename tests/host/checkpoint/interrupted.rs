@@ -80,7 +80,8 @@ fn a_killed_process_leaves_the_old_or_the_new_checkpoint() {
     println!(
         "{KILLS} kills, {while_saving} of them before the rename, {while_writing} while writing; found {found:?}"
     );
-    assert!(while_saving >= KILLS / 2, "only {while_saving} of {KILLS} kills were while saving");
+    // The rest of the time the new name is being brought to the disk, or the child is between two saves.
+    assert!(while_saving >= KILLS / 4, "only {while_saving} of {KILLS} kills were while saving");
     // How many depends on how long the disk takes for the rest.
     assert!(while_writing > 0);
     assert!(found.iter().all(|&times| times > 0), "{found:?}");

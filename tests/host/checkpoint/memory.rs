@@ -22,7 +22,6 @@ fn peak() -> u64 {
 
 /// In processes of its own, for a process's peak is that of all its tests.
 #[test]
-#[cfg(target_os = "linux")]
 fn saving_and_loading_take_little_memory() {
     let path_of = |folder: &str| Path::new(folder).join("large.safetensors");
     if let Some(task) = std::env::var_os(TASK) {
