@@ -79,6 +79,7 @@ impl WholeFile {
     }
 
     /// Writes floats as safetensors has them, little-endian.
+    #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn write_floats(&mut self, values: &[f32]) -> Result<()> {
         let mut bytes = Vec::with_capacity(values.len().min(1 << 16) * 4);
         for values in values.chunks(1 << 16) {

@@ -51,5 +51,5 @@ elif [ "$(uname -s)" = Linux ] && ! has_vulkan_driver; then
 fi
 
 # shellcheck disable=SC2086 # no argument where it is empty
-cargo test --lib --tests --examples -- $adapter_tests
-cargo test --doc
+cargo test --workspace --lib --tests --examples -- $adapter_tests
+cargo test --workspace --doc

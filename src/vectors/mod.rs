@@ -32,6 +32,7 @@ mod opening;
 mod options;
 mod questions;
 mod reader;
+#[cfg(not(target_arch = "wasm32"))]
 mod safetensors;
 mod similar;
 mod text;
@@ -43,6 +44,7 @@ pub use matrix::{EmbeddingMatrix, MatrixOptions, VectorSource, embedding_matrix,
 pub use options::{Format, Problem, Progress, ReadOptions, ReadReport};
 pub use questions::{AnalogyOptions, AnalogyQuestions, SectionAccuracy};
 pub use reader::VectorReader;
+#[cfg(not(target_arch = "wasm32"))]
 pub use safetensors::write_safetensors;
 pub use similar::{SimilarWord, SimilarWords};
 pub use vocabulary::Vocabulary;
