@@ -3,10 +3,10 @@
 //! A block is up to [`TARGETS`] words that follow one another in the thinned text, over the ends of sentences too. Each is
 //! a target: the words of its window, which ends where its sentence does, are to predict it. In a batch all lookups come
 //! before the update, so a word that stands in the windows of six targets need be looked up once, not six times; and the
-//! whole block shares its negative samples. So a word costs somewhat more than two lookups, in place of the 42 that its
-//! six pairs with five negative samples each would take one by one. Sharing negatives within a window is Ji, Satish, Li
-//! and Dubey's (2016, "Parallelizing Word2Vec in Shared and Distributed Memory"); a block goes further by the same
-//! reasoning: the expectation of the gradient does not change.
+//! whole block shares its negative samples. With a window of 5 that is at most 2.8 lookups a word, in place of the 42 that
+//! its six pairs with five negative samples each would take one by one. To share negative samples within a window is from
+//! Ji, Satish, Li and Dubey (2016), "Parallelizing Word2Vec in Shared and Distributed Memory"; a block goes further on the
+//! same grounds: the expectation of the gradient does not change.
 
 use std::sync::Arc;
 
