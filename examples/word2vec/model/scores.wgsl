@@ -3,6 +3,7 @@
 // One workgroup a block and tile of its inputs; one thread four inputs by four outputs.
 
 const SCORE_THREADS: u32 = 32u;
+const_assert TILE / 4u * (OUTPUTS / 4u) <= SCORE_THREADS;
 
 // [blocks of all batches until they are read, INPUT_TILES]
 @group(2) @binding(0) var<storage, read_write> losses: array<f32>;
