@@ -62,7 +62,7 @@ fn input_tile(number: u32, block: Block, first: u32, piece: u32) {
     }
     let row = block.first_input + first;
     let count = min(block.input_count - first, TILE);
-    if 0u < count { store_input(row + 0u, piece, s0); }
+    store_input(row, piece, s0);
     if 1u < count { store_input(row + 1u, piece, s1); }
     if 2u < count { store_input(row + 2u, piece, s2); }
     if 3u < count { store_input(row + 3u, piece, s3); }
@@ -113,7 +113,7 @@ fn output_tile(number: u32, block: Block, first: u32, piece: u32) {
         s7 = add(s7, errors[place + 7u], x0, x1, x2, x3);
     }
     let row = output_row(block, first);
-    if 0u < count { store_output(row + 0u, piece, s0); }
+    store_output(row, piece, s0);
     if 1u < count { store_output(row + 1u, piece, s1); }
     if 2u < count { store_output(row + 2u, piece, s2); }
     if 3u < count { store_output(row + 3u, piece, s3); }

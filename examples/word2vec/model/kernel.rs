@@ -1,5 +1,4 @@
-//! The loss on the GPU: its buffers and pipeline, and how its pass is recorded. What it computes is in
-//! block.wgsl.
+//! The loss on the GPU: its buffers and pipelines, and how its passes are recorded. What they compute is in block.wgsl.
 
 use wgpu_embedding::wgpu;
 use wgpu_embedding::wgpu::util::{BufferInitDescriptor, DeviceExt};
