@@ -1,8 +1,8 @@
 //! Batches prepared ahead of the GPU, for both tables.
 //!
-//! Three threads work while the GPU computes: one draws the batches, and the two tables' streams check, sort and upload
-//! each its part. The parts travel through channels of their own and are put together again here, in order; each
-//! channel holds a few batches and then makes its sender wait, so that nothing piles up.
+//! Three threads work while the GPU computes: one draws the batches, and the two tables' streams check, sort and
+//! upload each its part. The parts travel through channels of their own and are put together again here, in order;
+//! each channel holds a few batches and then makes its sender wait, so that nothing piles up.
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{Builder, JoinHandle};

@@ -73,7 +73,7 @@ impl Report {
         let time: Duration = self.epochs.iter().map(|epoch| epoch.time).sum();
         writeln!(
             io::stdout(),
-            "\ntrained in {:.1} s: {raw:.0} words/s, {effective:.0} effective words/s (without rare and thinned-out ones)",
+            "\ntrained in {:.1} s: {raw:.0} words/s, {effective:.0} effective words/s (without rare and thinned ones)",
             time.as_secs_f64()
         )?;
         Ok(())

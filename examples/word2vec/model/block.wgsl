@@ -6,10 +6,10 @@
 //   loss = sum over the pairs of an input and a target of  -log(sigmoid(x.y)) - NEGATIVE_WEIGHT * sum over n of
 //          log(sigmoid(-x.n))
 //
-// where a negative sample that is the target's own word is left out. A block (see blocks.rs) is a product of matrices,
-// its inputs by its outputs, of which the pairs of words too far from each other count for nothing. Both shaders work in
-// tiles of its rows, so that what is loaded is used several times. Every sum has a fixed order, so the same inputs give
-// the same bits.
+// where a negative sample that is the target's own word is left out. A block (see blocks.rs) is a product of
+// matrices, its inputs by its outputs, of which the pairs of words too far from each other count for nothing. Both
+// shaders work in tiles of its rows, so that what is loaded is used several times. Every sum has a fixed order, so
+// the same inputs give the same bits.
 
 // Pieces in a row, see vec4.wgsl and scalar.wgsl.
 override PIECES: u32;
@@ -51,7 +51,8 @@ struct Batch {
 @group(1) @binding(0) var<storage, read> batch: Batch;
 // [inputs]: bit t is set where the input is in the window of its block's target t
 @group(1) @binding(1) var<storage, read> windows: array<u32>;
-// [outputs]: the targets that an output stands for, a bit each: a target itself, a negative sample all but its own word
+// [outputs]: the targets that an output stands for, a bit each: a target itself, a negative sample all but its own
+// word
 @group(1) @binding(2) var<storage, read> targets: array<u32>;
 
 // Where a block's output is among the lookups; past its last target, the last one again.

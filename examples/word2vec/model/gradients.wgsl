@@ -1,7 +1,7 @@
 // Every row's gradient, of the `errors` that scores.wgsl has left; see block.wgsl.
 //
-// One workgroup a block and as many tiles, of its inputs and then of its outputs, as its threads make COLUMNS. One thread
-// eight rows by two pieces, and on to the pieces that are left.
+// One workgroup a block and as many tiles, of its inputs and then of its outputs, as its threads make COLUMNS. One
+// thread eight rows by two pieces, and on to the pieces that are left.
 
 const GRADIENT_THREADS: u32 = 32u;
 const COLUMNS: u32 = 16u;

@@ -1,4 +1,5 @@
-//! The loss on the GPU: its buffers and pipelines, and how its passes are recorded. What they compute is in block.wgsl.
+//! The loss on the GPU: its buffers and pipelines, and how its passes are recorded. What they compute is in
+//! block.wgsl.
 
 use wgpu_embedding::wgpu;
 use wgpu_embedding::wgpu::util::{BufferInitDescriptor, DeviceExt};
@@ -144,8 +145,8 @@ impl Kernel {
         }
     }
 
-    /// Uploads how a batch's lookups belong together, and binds it. Into new buffers: ones that are written again for each
-    /// batch, through the queue, would be wrong as soon as two batches are recorded before a submission.
+    /// Uploads how a batch's lookups belong together, and binds it. Into new buffers: ones that are written again for
+    /// each batch, through the queue, would be wrong as soon as two batches are recorded before a submission.
     pub fn bind(&self, device: &wgpu::Device, layout: &Layout, first_loss: u32) -> wgpu::BindGroup {
         let upload = |label, contents: &[u8]| {
             let usage = wgpu::BufferUsages::STORAGE;

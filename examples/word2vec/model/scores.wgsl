@@ -17,7 +17,8 @@ fn scores(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation
     let first_output = thread / (TILE / 4u) * 4u;
     var loss = 0.0;
     if first_output < OUTPUTS {
-        loss = score_tile(block, first_input, first_output, error_place(workgroup.x, first_input / 4u) + first_output);
+        let place = error_place(workgroup.x, first_input / 4u) + first_output;
+        loss = score_tile(block, first_input, first_output, place);
     }
 
     partial_losses[thread] = loss;
@@ -52,7 +53,8 @@ fn score_tile(block: Block, first_input: u32, first_output: u32, place: u32) -> 
     let stands_for = select(
         vec4<u32>(),
         vec4<u32>(targets[outputs.x], targets[outputs.y], targets[outputs.z], targets[outputs.w]),
-        (vec4<u32>(0u, 1u, 2u, 3u) + first_output < vec4<u32>(block.target_count)) | vec4<bool>(first_output >= TARGETS),
+        (vec4<u32>(0u, 1u, 2u, 3u) + first_output < vec4<u32>(block.target_count))
+            | vec4<bool>(first_output >= TARGETS),
     );
     let any_window = in_window.x | in_window.y | in_window.z | in_window.w;
     if (any_window & (stands_for.x | stands_for.y | stands_for.z | stands_for.w)) == 0u {
