@@ -21,9 +21,9 @@ Usage: cargo run --release --example word2vec -- [FILE] [OPTIONS]
   --min-count N        words met less often are left out [5]
   --sample R           words of a share above R of the text are thinned out; 0 keeps all [0.001]
   --epochs N           passes over the text [5]
-  --batch N            words a training step, 32 to 1048576 [1024]
+  --batch N            words a training step, 32 to 1048576; a large text stands, and a large GPU needs, more [1024]
   --learning-rate R    Adam's at the start; it falls to 0 in a straight line [0.02]
-  --update U           deferred: all rows move at every step, as dense Adam's do; lazy: the batch's rows alone [deferred]
+  --update U           deferred: as dense Adam, all rows move at every step; lazy: the batch's rows alone [deferred]
   --seed N             seeds the first vectors and every draw; the same seed gives the same bits [1]
   --reference          train on the CPU reference, even if there is a GPU
   --help               print this

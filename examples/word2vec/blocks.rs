@@ -1,12 +1,12 @@
 //! Training batches: blocks of neighbouring words with the negative samples that they share.
 //!
-//! A block is up to [`TARGETS`] words that follow one another in the thinned text, over the ends of sentences too. Each is
-//! a target: the words of its window, which ends where its sentence does, are to predict it. In a batch all lookups come
-//! before the update, so a word that stands in the windows of six targets need be looked up once, not six times; and the
-//! whole block shares its negative samples. So a word costs somewhat more than two lookups, in place of the 42 that its
-//! six pairs with five negative samples each would take one by one. Sharing negatives within a window is Ji, Satish, Li
-//! and Dubey's (2016, "Parallelizing Word2Vec in Shared and Distributed Memory"); a block goes further by the same
-//! reasoning: the expectation of the gradient does not change.
+//! A block is up to [`TARGETS`] words that follow one another in the thinned text, over the ends of sentences too.
+//! Each is a target: the words of its window, which ends where its sentence does, are to predict it. In a batch all
+//! lookups come before the update, so a word that stands in the windows of six targets need be looked up once, not
+//! six times; and the whole block shares its negative samples. With a window of 5 that is fewer than three lookups a word,
+//! in place of the 42 that its six pairs with five negative samples each would take one by one. To share negative
+//! samples within a window is from Ji, Satish, Li and Dubey (2016), "Parallelizing Word2Vec in Shared and Distributed
+//! Memory"; a block goes further on the same grounds: the expectation of the gradient does not change.
 
 use std::sync::Arc;
 
@@ -38,8 +38,8 @@ pub struct Layout {
     pub blocks: Vec<Block>,
     /// Of each input lookup, the targets of its block in whose window it is, a bit each.
     pub windows: Vec<u32>,
-    /// Of each output lookup, the targets of its block that it stands for, a bit each: a target for itself, a negative
-    /// sample for all but those that are the same word.
+    /// Of each output lookup, the targets of its block that it stands for, a bit each: a target for itself, a
+    /// negative sample for all but those that are the same word.
     pub targets: Vec<u32>,
     /// Targets in all blocks.
     pub words: u64,

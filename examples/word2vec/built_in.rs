@@ -1,7 +1,7 @@
 //! A made-up text, so that the example needs no file.
 //!
-//! Its sentences come of a few patterns with gaps, and each gap takes words of one kind. So words of a kind are met in the
-//! same company, and should come out as neighbours: cats with dogs, bread with soup.
+//! Its sentences come of a few patterns with gaps, and each gap takes words of one kind. So words of a kind are met
+//! in the same company, and should come out as neighbours: cats with dogs, bread with soup.
 
 use rand::rngs::ChaCha8Rng;
 use rand::seq::IndexedRandom;

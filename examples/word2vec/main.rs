@@ -1,8 +1,8 @@
 //! Trains word vectors: skip-gram with negative sampling.
 //!
-//! This is how two tables train in one submission with a shader of your own between them: start with `model/gpu.rs`,
-//! then `model/pairs.wgsl` and `blocks.rs`, which makes the batches for it, and `pipeline.rs`, which prepares them ahead
-//! of the GPU.
+//! This is how two tables train in one submission, with shaders of your own between them: start with `model/gpu.rs`,
+//! where a training step is put together, then see `blocks.rs` for what a batch is, `model/block.wgsl` for what is
+//! computed of it, and `pipeline.rs` for how batches are prepared ahead of the GPU.
 //!
 //! `cargo run --release --example word2vec -- --help` lists the options.
 

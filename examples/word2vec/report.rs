@@ -19,7 +19,13 @@ const SHOWN_WORDS: usize = 10;
 const SHOWN_NEAREST: usize = 6;
 
 /// The most frequent words are "the", "of" and the like, whose neighbours say little.
-const SKIPPED_WORDS: usize = 50;
+const SKIPPED_WORDS: usize = 100;
+
+/// Of the words after them, every so many-th is shown.
+const SHOWN_EVERY: usize = 20;
+
+/// A word met less often was not trained enough to be shown as anybody's neighbour.
+const SHOWN_COUNT: u64 = 15;
 
 /// Progress, and the table.
 pub struct Report {
@@ -67,7 +73,7 @@ impl Report {
         let time: Duration = self.epochs.iter().map(|epoch| epoch.time).sum();
         writeln!(
             io::stdout(),
-            "\ntrained in {:.1} s: {raw:.0} words/s, {effective:.0} effective words/s (without rare and thinned-out ones)",
+            "\ntrained in {:.1} s: {raw:.0} words/s, {effective:.0} effective words/s (without rare and thinned ones)",
             time.as_secs_f64()
         )?;
         Ok(())
@@ -89,19 +95,22 @@ struct Speed {
     effective: f64,
 }
 
-/// The words to show: some of the most frequent ones, but those that are too frequent to say anything.
+/// The words to show: some of the frequent ones, but not the most frequent.
 pub fn frequent_words(corpus: &Corpus) -> Vec<usize> {
     let words = corpus.words.len();
-    let first = if words >= SKIPPED_WORDS + SHOWN_WORDS { SKIPPED_WORDS } else { 0 };
-    (first..words).take(SHOWN_WORDS).collect()
+    let (first, every) = if words >= SKIPPED_WORDS + SHOWN_WORDS { (SKIPPED_WORDS, SHOWN_EVERY) } else { (0, 1) };
+    (first..words).step_by(every).take(SHOWN_WORDS).collect()
 }
 
 /// Prints the nearest words of each of these, with their cosines.
 pub fn nearest_words(corpus: &Corpus, vectors: &[f32], dim: usize, shown: &[usize]) -> Result<()> {
     let mut out = io::stdout();
+    // They come by falling count. In a text that has no frequent ones, all will do.
+    let frequent = corpus.counts.partition_point(|&count| count >= SHOWN_COUNT);
+    let known = if shown.iter().all(|&word| word < frequent) { frequent } else { corpus.words.len() };
     writeln!(out, "\nnearest words, with the cosine of the two vectors:")?;
     for &word in shown {
-        let found = nearest(vectors, dim, word, SHOWN_NEAREST);
+        let found = nearest(&vectors[..known * dim], dim, word, SHOWN_NEAREST);
         let named = |&(other, cosine): &(usize, f32)| format!("{} {cosine:.2}", shortened(&corpus.words[other]));
         let found: Vec<_> = found.iter().map(named).collect();
         writeln!(out, "  {:<14} {}", shortened(&corpus.words[word]), found.join("  "))?;

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use crate::Result;
 
-/// Writes a line with the number of words and `dim`, then each word with its vector: in binary if the file's name ends
-/// in .bin, else as text.
+/// Writes a line with the number of words and `dim`, then each word with its vector: in binary if the file's name
+/// ends in .bin, else as text.
 pub fn save(path: &Path, words: &[String], vectors: &[f32], dim: usize) -> Result<()> {
     let binary = path.extension().is_some_and(|extension| extension == "bin");
     let write = || -> std::io::Result<()> {

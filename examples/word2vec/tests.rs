@@ -76,6 +76,8 @@ fn a_file_is_trained_on_and_its_vectors_are_written() {
     // What cannot be read or written is said before anything is trained.
     let missing = Arguments { file: Some(PathBuf::from("no/such")), output: None, ..arguments.clone() };
     assert!(run(&missing).unwrap_err().to_string().starts_with("no/such: cannot be opened"));
-    let nowhere = Arguments { output: Some(PathBuf::from("no/such/vectors.txt")), ..arguments };
+    let nowhere = Arguments { output: Some(PathBuf::from("no/such/vectors.txt")), ..arguments.clone() };
     assert!(run(&nowhere).unwrap_err().to_string().starts_with("no/such/vectors.txt: cannot be written"));
+    let diverging = Arguments { file: None, output: None, learning_rate: 1e30, epochs: 1, ..arguments };
+    assert!(run(&diverging).unwrap_err().to_string().starts_with("the loss is NaN"));
 }

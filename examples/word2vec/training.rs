@@ -55,6 +55,11 @@ impl Training {
         let loss = model.take_loss()?;
         // A small text may be thinned out whole, for once.
         let mean_loss = if pairs == 0 { 0.0 } else { loss / pairs as f64 };
+        if !mean_loss.is_finite() {
+            return Err(
+                format!("the loss is {mean_loss}, so training has failed; try a smaller --learning-rate").into()
+            );
+        }
         Ok(Epoch { mean_loss, effective_words, time: start.elapsed() })
     }
 

@@ -1,15 +1,24 @@
-//! The loss on the GPU: its buffers and pipeline, and how its pass is recorded. What it computes is in pairs.wgsl.
+//! The loss on the GPU: its buffers and pipelines, and how its passes are recorded. What they compute is in
+//! block.wgsl.
 
 use wgpu_embedding::wgpu;
 use wgpu_embedding::wgpu::util::{BufferInitDescriptor, DeviceExt};
 
 use crate::blocks::{Layout, NEGATIVES, TARGETS};
 
+macro_rules! source {
+    ($pieces:literal) => {
+        concat!(
+            include_str!($pieces),
+            include_str!("block.wgsl"),
+            include_str!("scores.wgsl"),
+            include_str!("gradients.wgsl")
+        )
+    };
+}
+
 /// For rows in pieces of four floats, and of one.
-const SOURCES: [&str; 2] = [
-    concat!(include_str!("vec4.wgsl"), include_str!("pairs.wgsl")),
-    concat!(include_str!("scalar.wgsl"), include_str!("pairs.wgsl")),
-];
+const SOURCES: [&str; 2] = [source!("vec4.wgsl"), source!("scalar.wgsl")];
 
 /// How large the batches are, and what the loss depends on.
 #[derive(Debug, Clone, Copy)]
@@ -22,10 +31,10 @@ pub struct Shape {
     pub blocks: usize,
 }
 
-/// Rows in a tile, as in pairs.wgsl.
+/// Rows in a tile, as in block.wgsl.
 const TILE: usize = 8;
 
-/// Tiles whose gradients a workgroup makes, as in pairs.wgsl: GRADIENT_THREADS / COLUMNS.
+/// Tiles whose gradients a workgroup makes, as in gradients.wgsl: GRADIENT_THREADS / COLUMNS.
 const TILES_A_GROUP: usize = 2;
 
 /// Blocks whose losses fit, at least; a batch may be larger.
@@ -136,8 +145,8 @@ impl Kernel {
         }
     }
 
-    /// Uploads how a batch's lookups belong together, and binds it. Into new buffers: ones that are written again for each
-    /// batch, through the queue, would be wrong as soon as two batches are recorded before a submission.
+    /// Uploads how a batch's lookups belong together, and binds it. Into new buffers: ones that are written again for
+    /// each batch, through the queue, would be wrong as soon as two batches are recorded before a submission.
     pub fn bind(&self, device: &wgpu::Device, layout: &Layout, first_loss: u32) -> wgpu::BindGroup {
         let upload = |label, contents: &[u8]| {
             let usage = wgpu::BufferUsages::STORAGE;

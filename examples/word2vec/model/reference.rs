@@ -61,7 +61,7 @@ pub struct Gradients {
     pub outputs: Vec<f32>,
 }
 
-/// The twin of pairs.wgsl's entry points.
+/// The twin of scores.wgsl and gradients.wgsl.
 pub fn pairs(rows: &Rows<'_>, layout: &Layout, negative: u32) -> Gradients {
     let mut gradients = Gradients {
         losses: vec![0.0; layout.blocks.len()],

@@ -38,7 +38,8 @@ fn gradients_are_the_slopes_of_the_loss() {
 
 #[test]
 fn the_loss_is_that_of_its_pairs() {
-    // All scores are 0, so a pair costs ln 2, and so does each of its 5 negative samples, those with its own word less.
+    // All scores are 0, so a pair costs ln 2, and so does each of its 5 negative samples, those with its own word
+    // less.
     let layout = layout();
     let rows = Rows { dim: 1, inputs: &[0.0; 3], outputs: &[1.0; 2 + NEGATIVES] };
     let loss = pairs(&rows, &layout, 5).losses[0] / std::f32::consts::LN_2;
