@@ -11,7 +11,6 @@ mod blocks;
 mod built_in;
 mod corpus;
 mod model;
-mod nearest;
 mod pipeline;
 mod report;
 mod sampling;
@@ -69,14 +68,14 @@ fn run(arguments: &Arguments) -> Result<()> {
     }
 
     let (corpus, model) = train(arguments, &context, corpus)?;
-    let vectors = model.tables().input.weights()?;
+    let table = &model.tables().input;
     let shown = match arguments.file {
         Some(_) => report::frequent_words(&corpus),
         None => built_in::KINDS.iter().filter_map(|(_, words)| corpus.number(words[0])).collect(),
     };
-    report::nearest_words(&corpus, &vectors, arguments.dim as usize, &shown)?;
+    report::nearest_words(&corpus, table, &shown)?;
     if let Some(path) = &arguments.output {
-        save::save(path, &corpus.words, &vectors, arguments.dim as usize)?;
+        save::save(path, &corpus.words, table)?;
         writeln!(out, "\n{} vectors written to {}", corpus.words.len(), path.display())?;
     }
     Ok(())

@@ -6,10 +6,10 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use wgpu_embedding::{GpuEmbedding, Neighbour, Search};
 
 use crate::Result;
 use crate::corpus::Corpus;
-use crate::nearest::nearest;
 use crate::training::Epoch;
 
 /// Words shown with their nearest.
@@ -103,15 +103,20 @@ pub fn frequent_words(corpus: &Corpus) -> Vec<usize> {
 }
 
 /// Prints the nearest words of each of these, with their cosines.
-pub fn nearest_words(corpus: &Corpus, vectors: &[f32], dim: usize, shown: &[usize]) -> Result<()> {
+pub fn nearest_words(corpus: &Corpus, table: &GpuEmbedding, shown: &[usize]) -> Result<()> {
     let mut out = io::stdout();
     // They come by falling count. In a text that has no frequent ones, all will do.
     let frequent = corpus.counts.partition_point(|&count| count >= SHOWN_COUNT);
     let known = if shown.iter().all(|&word| word < frequent) { frequent } else { corpus.words.len() };
     writeln!(out, "\nnearest words, with the cosine of the two vectors:")?;
-    for &word in shown {
-        let found = nearest(&vectors[..known * dim], dim, word, SHOWN_NEAREST);
-        let named = |&(other, cosine): &(usize, f32)| format!("{} {cosine:.2}", shortened(&corpus.words[other]));
+    let rows: Vec<u32> = shown.iter().map(|&word| word as u32).collect();
+    let search = Search::new(SHOWN_NEAREST)
+        .with_rows(0..known as u32)
+        .with_left_out_of_each(rows.iter().map(|&row| vec![row]).collect());
+    let found = table.nearest(&table.rows(&rows)?, &search)?;
+    for (&word, found) in shown.iter().zip(found) {
+        let named =
+            |found: &Neighbour| format!("{} {:.2}", shortened(&corpus.words[found.row as usize]), found.score);
         let found: Vec<_> = found.iter().map(named).collect();
         writeln!(out, "  {:<14} {}", shortened(&corpus.words[word]), found.join("  "))?;
     }

@@ -1,31 +1,22 @@
-//! Vectors in word2vec's own format.
+//! Where the vectors go.
 
+use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{BufWriter, Write};
 use std::path::Path;
+
+use wgpu_embedding::GpuEmbedding;
+use wgpu_embedding::vectors::{Format, Vocabulary, write_vectors};
 
 use crate::Result;
 
-/// Writes a line with the number of words and `dim`, then each word with its vector: in binary if the file's name
-/// ends in .bin, else as text.
-pub fn save(path: &Path, words: &[String], vectors: &[f32], dim: usize) -> Result<()> {
-    let binary = path.extension().is_some_and(|extension| extension == "bin");
-    let write = || -> std::io::Result<()> {
-        let mut file = BufWriter::new(File::create(path)?);
-        writeln!(file, "{} {dim}", words.len())?;
-        for (word, vector) in words.iter().zip(vectors.chunks_exact(dim)) {
-            write!(file, "{word}")?;
-            if binary {
-                file.write_all(b" ")?;
-                vector.iter().try_for_each(|value| file.write_all(&value.to_le_bytes()))?;
-            } else {
-                vector.iter().try_for_each(|value| write!(file, " {value}"))?;
-            }
-            writeln!(file)?;
-        }
-        file.flush()
-    };
-    write().map_err(|error| format!("{}: cannot be written: {error}", path.display()).into())
+/// Writes the table's rows for these words in word2vec's own format: in binary if the file's name ends in .bin, else as
+/// text; gzipped if it ends in .gz too.
+pub fn save(path: &Path, words: &[String], table: &GpuEmbedding) -> Result<()> {
+    let unpacked = if path.extension() == Some(OsStr::new("gz")) { path.with_extension("") } else { path.to_owned() };
+    let binary = unpacked.extension() == Some(OsStr::new("bin"));
+    let format = if binary { Format::Word2vecBinary } else { Format::Word2vecText };
+    let vocabulary = Vocabulary::from_words(words)?;
+    Ok(write_vectors(path, format, &vocabulary, table.output_dim() as usize, |rows| table.rows(rows))?)
 }
 
 /// Makes the file, unless it is there, and changes nothing in it.

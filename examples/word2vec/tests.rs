@@ -1,23 +1,24 @@
 use std::path::PathBuf;
 
+use wgpu_embedding::Search;
+
 use super::*;
 
-/// The vectors after training on the built-in text.
-fn trained(context: &GpuContext, arguments: &Arguments) -> (Arc<Corpus>, Vec<f32>) {
-    let corpus = read_corpus(arguments).unwrap();
-    let (corpus, model) = train(arguments, context, corpus).unwrap();
-    let vectors = model.tables().input.weights().unwrap();
-    (corpus, vectors)
+/// The tables after training on the built-in text.
+fn trained(context: &GpuContext, arguments: &Arguments) -> (Arc<Corpus>, Box<dyn Model>) {
+    train(arguments, context, read_corpus(arguments).unwrap()).unwrap()
 }
 
 /// The share of words whose nearest ones, as many as their kind has others, are of their kind.
-fn share_of_own_kind(corpus: &Corpus, vectors: &[f32], dim: usize) -> f64 {
+fn share_of_own_kind(corpus: &Corpus, model: &dyn Model) -> f64 {
+    let table = &model.tables().input;
     let mut shares = Vec::new();
     for (_, words) in built_in::KINDS {
         for word in words {
-            let number = corpus.number(word).unwrap();
-            let found = nearest::nearest(vectors, dim, number, words.len() - 1);
-            let own = found.iter().filter(|&&(other, _)| words.contains(&corpus.words[other].as_str()));
+            let row = corpus.number(word).unwrap() as u32;
+            let search = Search::new(words.len() - 1).with_left_out(&[row]);
+            let found = table.nearest(&table.rows(&[row]).unwrap(), &search).unwrap().remove(0);
+            let own = found.iter().filter(|found| words.contains(&corpus.words[found.row as usize].as_str()));
             shares.push(own.count() as f64 / found.len() as f64);
         }
     }
@@ -27,13 +28,13 @@ fn share_of_own_kind(corpus: &Corpus, vectors: &[f32], dim: usize) -> f64 {
 #[test]
 fn words_of_a_kind_come_out_as_neighbours() {
     let arguments = Arguments { dim: 32, ..Arguments::default() };
-    let (corpus, vectors) = trained(&GpuContext::reference(), &arguments);
-    let share = share_of_own_kind(&corpus, &vectors, 32);
+    let (corpus, model) = trained(&GpuContext::reference(), &arguments);
+    let share = share_of_own_kind(&corpus, &*model);
     assert!(share > 0.9, "{share}");
     // Which the first vectors say nothing of.
     let untrained = Arguments { learning_rate: 1e-30, epochs: 1, ..arguments };
-    let (corpus, vectors) = trained(&GpuContext::reference(), &untrained);
-    let share = share_of_own_kind(&corpus, &vectors, 32);
+    let (corpus, model) = trained(&GpuContext::reference(), &untrained);
+    let share = share_of_own_kind(&corpus, &*model);
     assert!(share < 0.2, "{share}");
 }
 
@@ -43,10 +44,10 @@ fn the_same_seed_gives_the_same_bits() {
     let context = GpuContext::gpu().unwrap_or_else(|error| panic!("{error}"));
     let bits = |seed| -> Vec<u32> {
         let arguments = Arguments { dim: 20, epochs: 2, seed, ..Arguments::default() };
-        let (corpus, vectors) = trained(&context, &arguments);
-        let share = share_of_own_kind(&corpus, &vectors, 20);
+        let (corpus, model) = trained(&context, &arguments);
+        let share = share_of_own_kind(&corpus, &*model);
         assert!(share > 0.5, "{share}");
-        vectors.iter().map(|value| value.to_bits()).collect()
+        model.tables().input.weights().unwrap().iter().map(|value| value.to_bits()).collect()
     };
     assert_eq!(bits(1), bits(1));
     assert_ne!(bits(1), bits(2));
