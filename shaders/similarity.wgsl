@@ -3,9 +3,9 @@
 // queries [query_count, QUADS * 4], for the cosine of length 1, unused elements zero; keys [query_count, row_count]. A
 // row without length has cosine 0.
 //
-// A thread takes one row and 4 queries, so that a row is read once for 4 of them, or a single one where QUERIES is 1; and
-// neighbouring threads take neighbouring rows: all of them read the same part of the queries at once, and what they write
-// lies side by side. The elements are added four by four in order, the four sums at the end, so that equal rows have
+// A thread takes 4 rows and 4 queries, or a single one where QUERIES is 1, so that each number it reads serves several
+// times. Its rows are a quarter of the piece apart: neighbouring threads take neighbouring rows, read the same part of the
+// queries at once, and what they write lies side by side. All rows are summed in the same order, so that equal rows have
 // equal bits.
 //
 // Parts: grid, piece, score_key.
@@ -18,10 +18,6 @@ override QUERIES: u32;
 @group(0) @binding(2) var<storage, read> queries: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> keys: array<u32>;
 
-fn total(sums: vec4<f32>) -> f32 {
-    return (sums.x + sums.y) + (sums.z + sums.w);
-}
-
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn similarity(
     @builtin(workgroup_id) workgroup: vec3<u32>,
@@ -29,38 +25,54 @@ fn similarity(
     @builtin(local_invocation_index) local: u32,
 ) {
     let thread = thread_number(workgroup, grid, local);
-    let row = thread % piece.row_count;
-    let query = thread / piece.row_count * QUERIES;
+    let quarter = (piece.row_count + 3u) / 4u;
+    let query = thread / quarter * QUERIES;
     if query >= piece.query_count {
         return;
     }
-    let row_quads = (piece.first_of_shard + row) * QUADS;
+    let rows = thread % quarter + quarter * vec4(0u, 1u, 2u, 3u);
+    // The last quarter may overhang: it reads another row then, and does not write.
+    let places = (piece.first_of_shard + min(rows, vec4(piece.row_count - 1u))) * QUADS;
     let query_quads = query * QUADS;
+    // Of each query, the scores of the 4 rows.
     var first = vec4<f32>();
     var second = vec4<f32>();
     var third = vec4<f32>();
     var fourth = vec4<f32>();
     var squares = vec4<f32>();
     for (var quad = 0u; quad < QUADS; quad++) {
-        let values = weights[row_quads + quad];
-        squares += values * values;
-        first += values * queries[query_quads + quad];
+        let x = weights[places.x + quad];
+        let y = weights[places.y + quad];
+        let z = weights[places.z + quad];
+        let w = weights[places.w + quad];
+        squares += vec4(dot(x, x), dot(y, y), dot(z, z), dot(w, w));
+        // A vector times a matrix is the vector's products with the columns.
+        let columns = mat4x4(x, y, z, w);
+        first += queries[query_quads + quad] * columns;
         if QUERIES == 4u {
-            second += values * queries[query_quads + QUADS + quad];
-            third += values * queries[query_quads + 2u * QUADS + quad];
-            fourth += values * queries[query_quads + 3u * QUADS + quad];
+            second += queries[query_quads + QUADS + quad] * columns;
+            third += queries[query_quads + 2u * QUADS + quad] * columns;
+            fourth += queries[query_quads + 3u * QUADS + quad] * columns;
         }
     }
-    var scores = vec4(total(first), total(second), total(third), total(fourth));
-    if COSINE == 1u {
-        let length = sqrt(total(squares));
-        scores = select(scores / length, vec4<f32>(), length == 0.0);
-    }
-    let place = query * piece.row_count + row;
-    keys[place] = score_key(scores.x);
+    let lengths = sqrt(squares);
+    store(query, rows, first, lengths);
     if QUERIES == 4u {
-        keys[place + piece.row_count] = score_key(scores.y);
-        keys[place + 2u * piece.row_count] = score_key(scores.z);
-        keys[place + 3u * piece.row_count] = score_key(scores.w);
+        store(query + 1u, rows, second, lengths);
+        store(query + 2u, rows, third, lengths);
+        store(query + 3u, rows, fourth, lengths);
+    }
+}
+
+fn store(query: u32, rows: vec4<u32>, products: vec4<f32>, lengths: vec4<f32>) {
+    var scores = products;
+    if COSINE == 1u {
+        scores = select(products / lengths, vec4<f32>(), lengths == vec4(0.0));
+    }
+    let start = query * piece.row_count;
+    for (var i = 0u; i < 4u; i++) {
+        if rows[i] < piece.row_count {
+            keys[start + rows[i]] = score_key(scores[i]);
+        }
     }
 }

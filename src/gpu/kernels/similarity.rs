@@ -26,6 +26,9 @@ pub static KERNEL: Kernel = Kernel {
 /// Queries that a thread takes, where there is more than one.
 pub(crate) const QUERIES: u32 = 4;
 
+/// Rows that a thread takes.
+const ROWS: u32 = 4;
+
 /// How many queries there must be for so many, with what fills them up.
 pub(crate) fn padded(query_count: u32) -> u32 {
     if query_count == 1 { 1 } else { query_count.next_multiple_of(QUERIES) }
@@ -41,6 +44,6 @@ pub(crate) fn dispatch(
 ) -> Result<Dispatch> {
     let queries = query_count.min(QUERIES);
     let pipeline = gpu.pipeline(&KERNEL, &[quads, u32::from(cosine), queries].map(f64::from))?;
-    let threads = u64::from(row_count) * u64::from(query_count / queries);
+    let threads = u64::from(row_count.div_ceil(ROWS)) * u64::from(query_count / queries);
     gpu.dispatch_alone(&pipeline, resources, threads.div_ceil(WORKGROUP_SIZE.into()))
 }
