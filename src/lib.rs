@@ -18,7 +18,7 @@ mod tensor;
 pub mod text;
 pub mod vectors;
 
-pub use batch::{HostIndices, Index, IndexBatch};
+pub use batch::{BatchMaker, HostIndices, Index, IndexBatch};
 pub use config::{EmbeddingConfig, MAX_INPUT_DIM};
 pub use context::{Backend, GpuContext};
 pub use embedding::{GpuEmbedding, Moments, Neighbour, RowGradient, Search, Similarity, WeightShard};

@@ -3,10 +3,12 @@
 use crate::batch::{BatchMaker, HostIndices, IndexBatch};
 use crate::error::Result;
 
-/// An iterator over prepared batches, made by [`GpuEmbedding::stream`](crate::GpuEmbedding::stream).
+/// An iterator over batches that a worker thread prepares ahead: made by
+/// [`GpuEmbedding::stream`](crate::GpuEmbedding::stream), or, for batches of several tables and for what goes with them, by
+/// [`prepare`](Self::prepare).
 ///
-/// A worker thread takes host batches from the caller's iterator, validates, sorts and uploads them, while the caller
-/// and the GPU work on earlier ones:
+/// The worker takes host batches from the caller's iterator, validates, sorts and uploads them, while the caller and the
+/// GPU work on earlier ones:
 ///
 /// 1. Batches come in the order of the source, each exactly once.
 /// 2. At most `depth` batches are prepared and not yet taken; then the worker waits. GPU buffers of batches that were
@@ -18,35 +20,62 @@ use crate::error::Result;
 ///
 /// In a browser there are no threads: there each batch is prepared when it is asked for.
 #[derive(Debug)]
-pub struct IndexStream {
+pub struct IndexStream<T = IndexBatch> {
     #[cfg(not(target_arch = "wasm32"))]
-    worker: worker::Worker,
+    worker: worker::Worker<T>,
     #[cfg(target_arch = "wasm32")]
-    prepared: inline::Inline,
+    prepared: inline::Inline<T>,
 }
 
 impl IndexStream {
-    #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn new<I>(maker: BatchMaker, batches: I, depth: usize) -> Self
     where
         I: Iterator + Send + 'static,
         I::Item: HostIndices,
     {
-        Self { worker: worker::Worker::start(batches.map(move |indices| maker.make(&indices)), depth) }
-    }
-
-    #[cfg(target_arch = "wasm32")]
-    pub(crate) fn new<I>(maker: BatchMaker, batches: I, _depth: usize) -> Self
-    where
-        I: Iterator + Send + 'static,
-        I::Item: HostIndices,
-    {
-        Self { prepared: inline::Inline(Box::new(batches.map(move |indices| maker.make(&indices)))) }
+        Self::prepare(batches.map(move |indices| maker.batch(&indices)), depth)
     }
 }
 
-impl Iterator for IndexStream {
-    type Item = Result<IndexBatch>;
+impl<T: Send + 'static> IndexStream<T> {
+    /// Runs an iterator of the caller's own on the worker, at most `depth` items ahead: 1 to 1,024, and what is outside
+    /// counts as the nearer of them. Batches are made in it by a [`BatchMaker`] of each table.
+    ///
+    /// ```
+    /// # use wgpu_embedding::{Adam, EmbeddingConfig, Error, GpuContext, GpuEmbedding, IndexStream};
+    /// # let context = GpuContext::auto()?;
+    /// # let mut users = GpuEmbedding::new(&context, EmbeddingConfig::new(10, 4), Adam::default())?;
+    /// # let mut items = GpuEmbedding::new(&context, EmbeddingConfig::new(20, 4), Adam::default())?;
+    /// let ratings = vec![([1, 2], [7, 19], [4.0, 0.5]), ([3, 1], [7, 8], [1.0, 5.0])];
+    /// let (of_users, of_items) = (users.batch_maker(), items.batch_maker());
+    /// let prepared = ratings
+    ///     .into_iter()
+    ///     .map(move |(user, item, rating)| Ok((of_users.batch(&user)?, of_items.batch(&item)?, rating)));
+    /// for batch in IndexStream::prepare(prepared, 2) {
+    ///     let (user, item, rating) = batch?;
+    ///     assert_eq!(users.lookup(&user)?.shape(), items.lookup(&item)?.shape());
+    ///     assert_eq!(rating.len(), 2);
+    /// }
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn prepare<I>(batches: I, depth: usize) -> Self
+    where
+        I: IntoIterator<Item = Result<T>>,
+        I::IntoIter: Send + 'static,
+    {
+        #[cfg(not(target_arch = "wasm32"))]
+        return Self { worker: worker::Worker::start(batches.into_iter(), depth) };
+        #[cfg(target_arch = "wasm32")]
+        {
+            // Prepared when asked for, never ahead.
+            let _ = depth;
+            Self { prepared: inline::Inline(Box::new(batches.into_iter())) }
+        }
+    }
+}
+
+impl<T> Iterator for IndexStream<T> {
+    type Item = Result<T>;
 
     /// The next batch; waits until the worker has it.
     fn next(&mut self) -> Option<Self::Item> {
@@ -59,11 +88,11 @@ impl Iterator for IndexStream {
 
 #[cfg(target_arch = "wasm32")]
 mod inline {
-    use super::{IndexBatch, Result};
+    use super::Result;
 
-    pub(super) struct Inline(pub Box<dyn Iterator<Item = Result<IndexBatch>>>);
+    pub(super) struct Inline<T>(pub Box<dyn Iterator<Item = Result<T>>>);
 
-    impl std::fmt::Debug for Inline {
+    impl<T> std::fmt::Debug for Inline<T> {
         fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
             f.write_str("Inline")
         }
@@ -75,25 +104,25 @@ mod worker {
     use std::sync::mpsc::{Receiver, sync_channel};
     use std::thread::{Builder, JoinHandle};
 
-    use super::{IndexBatch, Result};
+    use super::Result;
     use crate::error::Error;
 
     /// More batches than this are never prepared ahead.
     const MAX_DEPTH: usize = 1_024;
 
     #[derive(Debug)]
-    pub(super) struct Worker {
-        prepared: Receiver<Result<IndexBatch>>,
+    pub(super) struct Worker<T> {
+        prepared: Receiver<Result<T>>,
         /// Taken when the stream has ended; dropped unjoined if it has not.
         thread: Option<JoinHandle<()>>,
         not_started: Option<Error>,
     }
 
-    impl Worker {
-        pub(super) fn start(
-            prepare: impl Iterator<Item = Result<IndexBatch>> + Send + 'static,
-            depth: usize,
-        ) -> Self {
+    impl<T> Worker<T> {
+        pub(super) fn start(prepare: impl Iterator<Item = Result<T>> + Send + 'static, depth: usize) -> Self
+        where
+            T: Send + 'static,
+        {
             // The batch in the worker's hand counts too, so the channel holds one fewer.
             let (sender, prepared) = sync_channel(depth.clamp(1, MAX_DEPTH) - 1);
             let work = move || {
@@ -113,7 +142,7 @@ mod worker {
             }
         }
 
-        pub(super) fn next(&mut self) -> Option<Result<IndexBatch>> {
+        pub(super) fn next(&mut self) -> Option<Result<T>> {
             if let Some(error) = self.not_started.take() {
                 return Some(Err(error));
             }

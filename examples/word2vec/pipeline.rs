@@ -1,22 +1,16 @@
-//! Batches prepared ahead of the GPU, for both tables.
-//!
-//! Three threads work while the GPU computes: one draws the batches, and the two tables' streams check, sort and
-//! upload each its part. The parts travel through channels of their own and are put together again here, in order;
-//! each channel holds a few batches and then makes its sender wait, so that nothing piles up.
-
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread::{Builder, JoinHandle};
+//! Batches prepared ahead of the GPU, for both tables: a worker thread draws them, and checks, sorts and uploads their
+//! indices, while the GPU computes.
 
 use wgpu_embedding::{IndexBatch, IndexStream};
 
-use crate::Result;
 use crate::blocks::{Batch, Layout};
 use crate::model::Tables;
 
-/// Batches in a channel.
-const DEPTH: usize = 2;
+/// Batches that are prepared ahead.
+const DEPTH: usize = 3;
 
 /// A batch that is ready for both tables.
+#[derive(Debug)]
 pub struct Prepared {
     pub inputs: IndexBatch,
     pub outputs: IndexBatch,
@@ -24,64 +18,13 @@ pub struct Prepared {
 }
 
 /// The batches in the order in which they are drawn.
-pub struct Pipeline {
-    inputs: IndexStream,
-    outputs: IndexStream,
-    layouts: Receiver<Layout>,
-    /// Taken when the batches have ended; dropped unjoined if they have not.
-    drawing: Option<JoinHandle<()>>,
-}
-
-impl Pipeline {
-    pub fn start(batches: impl Iterator<Item = Batch> + Send + 'static, tables: &Tables) -> Result<Self> {
-        let (inputs, for_inputs) = sync_channel(DEPTH);
-        let (outputs, for_outputs) = sync_channel(DEPTH);
-        let (layouts, for_layouts) = sync_channel(DEPTH);
-        let draw = move || {
-            for batch in batches {
-                if !send(batch, &inputs, &outputs, &layouts) {
-                    break;
-                }
-            }
-        };
-        let drawing = Builder::new().name("word2vec batches".to_owned()).spawn(draw)?;
-        Ok(Self {
-            inputs: tables.input.stream(for_inputs),
-            outputs: tables.output.stream(for_outputs),
-            layouts: for_layouts,
-            drawing: Some(drawing),
-        })
-    }
-}
-
-/// Whether somebody still wants the batch.
-fn send(
-    batch: Batch,
-    inputs: &SyncSender<Vec<u32>>,
-    outputs: &SyncSender<Vec<u32>>,
-    layouts: &SyncSender<Layout>,
-) -> bool {
-    inputs.send(batch.inputs).is_ok() && outputs.send(batch.outputs).is_ok() && layouts.send(batch.layout).is_ok()
-}
-
-impl Iterator for Pipeline {
-    type Item = Result<Prepared>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if let (Some(inputs), Some(outputs), Ok(layout)) =
-            (self.inputs.next(), self.outputs.next(), self.layouts.recv())
-        {
-            let prepared = |inputs, outputs| Prepared { inputs, outputs, layout };
-            return Some(inputs.and_then(|inputs| Ok(prepared(inputs, outputs?))).map_err(Into::into));
-        }
-        // The end, unless the thread ended before its time.
-        if let Some(drawing) = self.drawing.take()
-            && let Err(panic) = drawing.join()
-        {
-            std::panic::resume_unwind(panic);
-        }
-        None
-    }
+pub fn prepare(batches: impl Iterator<Item = Batch> + Send + 'static, tables: &Tables) -> IndexStream<Prepared> {
+    let (inputs, outputs) = (tables.input.batch_maker(), tables.output.batch_maker());
+    let prepared = batches.map(move |batch| {
+        let (inputs, outputs) = (inputs.batch(&batch.inputs)?, outputs.batch(&batch.outputs)?);
+        Ok(Prepared { inputs, outputs, layout: batch.layout })
+    });
+    IndexStream::prepare(prepared, DEPTH)
 }
 
 #[cfg(test)]
@@ -105,7 +48,7 @@ mod tests {
     #[test]
     fn batches_come_in_order_and_whole() {
         let mut next = 0;
-        for prepared in Pipeline::start((0..40).map(batch), &tables()).unwrap() {
+        for prepared in prepare((0..40).map(batch), &tables()) {
             let prepared = prepared.unwrap();
             assert_eq!((prepared.inputs.len(), prepared.outputs.len()), (next, next + 1));
             assert_eq!(prepared.layout.words_read as usize, next);
@@ -118,7 +61,7 @@ mod tests {
     #[test]
     fn an_error_is_that_of_its_batch() {
         let bad = Batch { inputs: vec![10], ..batch(1) };
-        let mut pipeline = Pipeline::start([batch(0), bad, batch(2)].into_iter(), &tables()).unwrap();
+        let mut pipeline = prepare([batch(0), bad, batch(2)].into_iter(), &tables());
         assert!(pipeline.next().unwrap().is_ok());
         let error = pipeline.next().unwrap().err().unwrap().to_string();
         assert!(error.starts_with("index 10 at position 0"), "{error}");
@@ -128,12 +71,12 @@ mod tests {
 
     #[test]
     fn drawing_stops_when_nobody_wants_more() {
-        let (drawn, count) = sync_channel(1_000);
+        let (drawn, count) = std::sync::mpsc::channel();
         let endless = (0..).map(move |number| {
             drawn.send(()).unwrap();
             batch(number % 5)
         });
-        let mut pipeline = Pipeline::start(endless, &tables()).unwrap();
+        let mut pipeline = prepare(endless, &tables());
         pipeline.next().unwrap().unwrap();
         drop(pipeline);
         // The sender is dropped with the iterator, so this ends when drawing has.
@@ -144,7 +87,7 @@ mod tests {
     #[should_panic(expected = "the text is cursed")]
     fn a_panic_while_drawing_is_raised_again() {
         let batches = (0..3).map(|number| if number < 2 { batch(number) } else { panic!("the text is cursed") });
-        let count = Pipeline::start(batches, &tables()).unwrap().count();
+        let count = prepare(batches, &tables()).count();
         unreachable!("{count}");
     }
 }

@@ -7,7 +7,7 @@ use crate::Result;
 use crate::blocks::{Batches, Settings};
 use crate::corpus::Corpus;
 use crate::model::Model;
-use crate::pipeline::Pipeline;
+use crate::pipeline::prepare;
 use crate::sampling::Sampling;
 
 /// The learning rate ends at this share of what it began with.
@@ -40,7 +40,7 @@ impl Training {
         let batches = Batches::new(self.corpus.clone(), self.sampling.clone(), self.settings, number);
         let (mut pairs, mut effective_words) = (0, 0);
         let mut words_read = 0;
-        for batch in Pipeline::start(batches, model.tables())? {
+        for batch in prepare(batches, model.tables()) {
             let batch = batch?;
             let rate = self.rate(number, words_read);
             let tables = model.tables_mut();

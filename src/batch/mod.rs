@@ -120,19 +120,26 @@ impl IndexBatch {
     }
 }
 
-/// All that making a batch needs to know of its table; the stream's worker has one of its own.
+/// Makes batches for one table, on any thread: for workers of the caller's own, and for
+/// [`IndexStream::prepare`](crate::IndexStream::prepare). Made by
+/// [`GpuEmbedding::batch_maker`](crate::GpuEmbedding::batch_maker), which it does not borrow; clones are cheap, and share the
+/// buffers that batches leave behind.
 #[derive(Debug, Clone)]
-pub(crate) struct BatchMaker {
-    pub context: GpuContext,
-    pub layout: TableLayout,
-    pub padding_idx: Option<u32>,
-    pub input_length: Option<usize>,
-    pub pool: Arc<BatchPool>,
+pub struct BatchMaker {
+    pub(crate) context: GpuContext,
+    pub(crate) layout: TableLayout,
+    pub(crate) padding_idx: Option<u32>,
+    pub(crate) input_length: Option<usize>,
+    pub(crate) pool: Arc<BatchPool>,
 }
 
 impl BatchMaker {
-    /// Validates, sorts and uploads.
-    pub(crate) fn make<T: HostIndices + ?Sized>(&self, indices: &T) -> Result<IndexBatch> {
+    /// As [`GpuEmbedding::batch`](crate::GpuEmbedding::batch): validates, sorts and uploads.
+    ///
+    /// # Errors
+    ///
+    /// As [`GpuEmbedding::batch`](crate::GpuEmbedding::batch).
+    pub fn batch<T: HostIndices + ?Sized>(&self, indices: &T) -> Result<IndexBatch> {
         let (indices, shape) = indices::validate(indices, self.layout.input_dim, self.input_length)?;
         let plan = self.sort(&indices)?;
         let data = match self.context.inner() {

@@ -242,7 +242,12 @@ impl GpuEmbedding {
     /// # Ok::<(), Error>(())
     /// ```
     pub fn batch<T: HostIndices + ?Sized>(&self, indices: &T) -> Result<IndexBatch> {
-        self.maker.make(indices)
+        self.maker.batch(indices)
+    }
+
+    /// What makes batches for this table on other threads, without borrowing it.
+    pub fn batch_maker(&self) -> BatchMaker {
+        self.maker.clone()
     }
 
     /// Takes indices that another kernel writes: u32, row-major, `shape`'s product of them from the region's start.

@@ -172,7 +172,7 @@ impl GpuEmbedding {
     pub(crate) async fn rows_with<I: Index>(&self, rows: &[I], waiting: Waiting) -> Result<Vec<f32>> {
         self.check_with(waiting).await?;
         // Rows are not a batch of the model's, so its input_length does not apply.
-        let batch = BatchMaker { input_length: None, ..self.maker.clone() }.make(rows)?;
+        let batch = BatchMaker { input_length: None, ..self.maker.clone() }.batch(rows)?;
         self.lookup(&batch)?.read_with(waiting).await
     }
 
