@@ -65,8 +65,11 @@ impl GpuContext {
     /// The async form of [`auto`](Self::auto).
     pub async fn auto_async() -> Result<Self> {
         match Self::gpu_async().await {
-            Err(error @ Error::NoAdapter { .. }) => {
-                log::warn!("computing on the CPU reference: {error}");
+            Err(Error::NoAdapter { reason }) => {
+                log::warn!(
+                    "computing on the CPU reference, for no GPU adapter was found ({reason}); install your GPU's Vulkan, \
+                     Metal or DX12 driver, or on Linux the software adapter (Debian and Ubuntu: mesa-vulkan-drivers)"
+                );
                 Ok(Self::reference())
             }
             result => result,

@@ -13,10 +13,14 @@ use crate::error::{Error, Result};
 
 const BUFFER_BYTES: usize = 1 << 20;
 
+/// The longest name that is part of the temporary one.
+const MAX_NAME_BYTES: usize = 200;
+
 /// A file being written under a temporary name beside its own.
 ///
 /// [`finish`](Self::finish) renames it; dropped before, it is removed. Only a killed process leaves one, which is called
-/// `.NAME.XXXXXX.partial`, NAME being the file's own.
+/// `.NAME.XXXXXX.partial`, NAME being the file's own unless that is very long. It has the permissions of the file that it takes
+/// the place of.
 #[derive(Debug)]
 pub(crate) struct WholeFile {
     target: PathBuf,
@@ -46,10 +50,11 @@ impl WholeFile {
 
     fn start(path: &Path) -> Result<(BufWriter<NamedTempFile>, PathBuf)> {
         let failed = |error: io::Error| file_error("writing", path, &error);
-        // Through a link, which a rename would take the place of.
+        // Through a link to a file, which a rename would take the place of.
         let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let old = fs::metadata(&target).ok();
         // A rename puts a file in the place of a device or a pipe, too.
-        if fs::metadata(&target).is_ok_and(|metadata| !metadata.is_file()) {
+        if old.as_ref().is_some_and(|old| !old.is_file()) {
             return Err(failed(io::Error::new(io::ErrorKind::InvalidInput, "there is something that is not a file")));
         }
         let Some(name) = target.file_name() else {
@@ -59,14 +64,21 @@ impl WholeFile {
             )));
         };
         let mut prefix = OsString::from(".");
-        prefix.push(name);
-        prefix.push(".");
+        // A file's name may have 255 bytes on most systems.
+        if name.len() <= MAX_NAME_BYTES {
+            prefix.push(name);
+            prefix.push(".");
+        }
         let mut builder = tempfile::Builder::new();
         builder.prefix(&prefix).suffix(".partial");
         // A temporary file is its owner's alone; this will be one like others, less what the umask takes.
         #[cfg(unix)]
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
         let file = builder.tempfile_in(directory_of(&target)).map_err(failed)?;
+        // Whoever made the old file private did not mean the new one to be read by all.
+        if let Some(old) = old {
+            file.as_file().set_permissions(old.permissions()).map_err(failed)?;
+        }
         Ok((BufWriter::with_capacity(BUFFER_BYTES, file), target))
     }
 

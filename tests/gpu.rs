@@ -117,6 +117,7 @@ fn main() {
             more_than_65_536_steps,
             no_accepted_betas_give_nan,
             moved_as_far_as_dense_whatever_epsilon_is,
+            sums_of_thousands_of_terms,
         }
         determinism {
             deferred_gives_the_same_bits_everywhere,
@@ -207,6 +208,8 @@ fn main() {
             odd_numbers_have_their_places,
             it_sees_what_dense_adam_would_have,
             bad_searches_are_named,
+            many_queries_of_a_table_of_many_shards,
+            rows_wider_than_a_loop_are_refused,
         }
         stream {
             batches_come_in_order_and_train_like_single_ones,

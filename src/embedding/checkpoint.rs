@@ -35,7 +35,8 @@ impl GpuEmbedding {
     /// # Errors
     ///
     /// [`Error::File`] says what could not be written; then the path holds what it held before, and the temporary file is
-    /// gone, unless it was the folder's own sync that failed, after the rename. [`Error::GpuIndicesOutOfRange`],
+    /// gone, unless it was the folder's own sync that failed, after the rename; the rows were brought up to date all the
+    /// same. [`Error::GpuIndicesOutOfRange`],
     /// [`Error::DroppedSteps`] and [`Error::Device`] as for [`weights`](Self::weights).
     ///
     /// ```

@@ -11,7 +11,7 @@ use crate::reference;
 /// How near a row is to a query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Similarity {
-    /// The cosine of the angle between them, -1 to 1; 0 where one of them has no length.
+    /// The cosine of the angle between them, -1 to 1 but for rounding; 0 where one of them has no length.
     #[default]
     Cosine,
     /// The sum of the products of their elements.
@@ -88,8 +88,9 @@ impl GpuEmbedding {
     ///
     /// # Errors
     ///
-    /// [`Error::Shape`] if the queries' length is no multiple of `output_dim`, or there are not as many lists of rows to
-    /// leave out as queries; [`Error::NotFinite`] for a query that is not; [`Error::IndexOutOfRange`] for a row to leave out
+    /// [`Error::Shape`] if the queries' length is no multiple of `output_dim`, there are not as many lists of rows to leave
+    /// out as queries, or rows on the GPU have more than 240,000 floats; [`Error::TooLarge`] for more rows to leave out,
+    /// and found, than a binding holds; [`Error::NotFinite`] for a query that is not; [`Error::IndexOutOfRange`] for a row to leave out
     /// that the table does not have; [`Error::InvalidConfig`] for rows to look among that it does not have;
     /// [`Error::OutOfMemory`] and [`Error::Device`]; and as [`weights`](Self::weights).
     ///

@@ -135,7 +135,8 @@ impl GpuEmbedding {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidConfig`] for a setting out of range, or one that must stay; then nothing has changed.
+    /// [`Error::InvalidConfig`] for a setting out of range, or one that must stay; and on a software adapter for betas so near
+    /// to each other that a table must be made with them. Then nothing has changed.
     pub fn set_optimizer(&mut self, optimizer: Adam) -> Result<()> {
         optimizer.validate()?;
         let kept = |adam: &Adam| (adam.update, adam.amsgrad);

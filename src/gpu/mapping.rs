@@ -15,6 +15,10 @@ use crate::error::Result;
 const MOVED_QUADS_PER_THREAD: u32 = 4;
 const MOVED_QUADS_PER_THREAD_ON_A_CPU: u32 = 16;
 
+/// Rounds that the loops of one thread may take together on a software adapter: Mesa's leaves them after 65,535 without
+/// a word, and what is not in this is for loops that are never long.
+pub(crate) const MAX_ROUNDS_ON_A_CPU: u32 = 60_000;
+
 /// Quads of a row that one thread sums, at most; on every adapter, for few chunks must occupy it (scatter-add at 64
 /// floats on a software adapter: 14.2 ms with 4, 16.0 ms with 16).
 const SUMMED_QUADS_PER_THREAD: u32 = 4;
@@ -27,10 +31,10 @@ pub(crate) struct RowMapping {
 }
 
 impl RowMapping {
-    /// For kernels that copy or update rows.
-    pub(crate) fn moved(gpu: &Gpu, layout: TableLayout) -> Self {
+    /// For kernels that copy or update rows, in a loop of at most `rounds` for a quad.
+    pub(crate) fn moved(gpu: &Gpu, layout: TableLayout, rounds: u32) -> Self {
         let quads_per_thread = match gpu.info.device_type {
-            wgpu::DeviceType::Cpu => MOVED_QUADS_PER_THREAD_ON_A_CPU,
+            wgpu::DeviceType::Cpu => MOVED_QUADS_PER_THREAD_ON_A_CPU.min(MAX_ROUNDS_ON_A_CPU / rounds.max(1)).max(1),
             _ => MOVED_QUADS_PER_THREAD,
         };
         Self { layout, threads: layout.quads().div_ceil(quads_per_thread) }
@@ -39,6 +43,12 @@ impl RowMapping {
     /// For kernels that sum rows.
     pub(crate) fn summed(layout: TableLayout) -> Self {
         Self { layout, threads: layout.quads().div_ceil(SUMMED_QUADS_PER_THREAD) }
+    }
+
+    /// Whether a loop of so many rounds for each quad of a thread is one that this adapter runs to its end.
+    pub(crate) fn runs_to_the_end(&self, gpu: &Gpu, rounds: u32) -> bool {
+        let quads = u64::from(self.layout.quads().div_ceil(self.threads));
+        gpu.info.device_type != wgpu::DeviceType::Cpu || quads * u64::from(rounds) <= MAX_ROUNDS_ON_A_CPU.into()
     }
 
     /// A kernel compiled for these rows; `own` are its constants after DIM, QUADS and THREADS.

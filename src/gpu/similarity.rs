@@ -13,10 +13,11 @@ use super::kernels::similarity::{QUERIES, padded};
 use super::kernels::top_k::{self, GROUP, Selection, Source, TILE};
 use super::kernels::{Pair, Piece, group_best, similarity};
 use super::layout::QUAD_BYTES;
+use super::mapping::MAX_ROUNDS_ON_A_CPU;
 use super::readback::{PIECE_BYTES, Waiting};
 use super::region::check_binding_size;
 use super::table::{GpuTable, Shard};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// The most rows that one round finds for a query: a tile of candidates must be halved at least, or no level of `top_k`
 /// would get on.
@@ -50,6 +51,13 @@ impl GpuTable {
     /// The nearest rows of each query, from tables that are up to date.
     pub(crate) async fn nearest(&self, gpu: &Gpu, request: &Request<'_>, waiting: Waiting) -> Result<Vec<Found>> {
         let width = self.layout.output_dim as usize;
+        if self.layout.quads() > MAX_ROUNDS_ON_A_CPU {
+            return Err(Error::Shape {
+                what: "the table to look in",
+                required: format!("of rows of at most {} floats", MAX_ROUNDS_ON_A_CPU * 4),
+                given: format!("of rows of {width} floats"),
+            });
+        }
         let pieces = self.pieces(gpu, request.rows.clone());
         let query_count = request.queries.len() / width;
         let mut found = vec![Found::new(); query_count];
@@ -115,7 +123,8 @@ fn max_keys(gpu: &Gpu) -> u64 {
 /// Queries that are answered at once: a multiple of what a thread takes.
 fn queries_at_once(gpu: &Gpu, pieces: &[(&Shard, Range<u32>)], kept: u32) -> usize {
     let rows = pieces.iter().map(|(_, rows)| rows.len() as u64).max().unwrap_or(1);
-    let candidates = rows.max(u64::from(kept * GROUP));
+    // Keys, candidates of a piece, and what all pieces give, in pairs.
+    let candidates = rows.max(u64::from(kept * GROUP)).max(2 * pieces.len() as u64 * u64::from(kept));
     (max_keys(gpu) / candidates).clamp(1, 1024).next_multiple_of(QUERIES.into()) as usize
 }
 
@@ -136,6 +145,16 @@ fn left_out_pairs(request: &Request<'_>, queries: Range<usize>, found: &[Found])
         pairs.append(&mut own);
     }
     pairs
+}
+
+/// Checks that the pairs fit a binding.
+fn check_left_out(gpu: &Gpu, pairs: &[LeftOut]) -> Result<()> {
+    let (required, available) = (size_of_val(pairs) as u64, gpu.limits.max_storage_buffer_binding_size);
+    if required <= available {
+        return Ok(());
+    }
+    let (what, limit) = ("the rows to leave out and those found so far", "max_storage_buffer_binding_size");
+    Err(Error::TooLarge { what, required, limit, available, remedy: "ask for fewer queries at once" })
 }
 
 /// One search for at most [`MAX_KEPT`] rows.
@@ -163,7 +182,7 @@ impl Round<'_> {
         let pairs = if left_out.is_empty() {
             None
         } else {
-            check_binding_size("the rows to leave out", size_of_val(left_out) as u64, &gpu.limits)?;
+            check_left_out(gpu, left_out)?;
             Some(gpu.allocate_with("rows to leave out", bytemuck::cast_slice(left_out), STORAGE)?)
         };
         let list_pairs = pieces.len() as u32 * self.kept;

@@ -14,7 +14,7 @@ use super::report::IndexReport;
 use super::scratch::Scratch;
 use crate::error::{Error, Result};
 use crate::memory::check_room_for;
-use crate::optimizer::{Adam, History, Update};
+use crate::optimizer::{Adam, History, Update, horizon};
 
 const TABLE_USAGE: wgpu::BufferUsages =
     wgpu::BufferUsages::STORAGE.union(wgpu::BufferUsages::COPY_SRC).union(wgpu::BufferUsages::COPY_DST);
@@ -130,9 +130,10 @@ impl GpuTable {
     ///
     /// [`Error::OutOfMemory`], on a software adapter before anything is allocated.
     pub(crate) fn new(gpu: &Gpu, layout: TableLayout, adam: Option<&Adam>) -> Result<Self> {
-        let mapping = RowMapping::moved(gpu, layout);
         let amsgrad = adam.is_some_and(|adam| adam.amsgrad);
-        let is_deferred = adam.is_some_and(|adam| adam.update == Update::Deferred);
+        let deferred = adam.filter(|adam| adam.update == Update::Deferred);
+        let is_deferred = deferred.is_some();
+        let mapping = RowMapping::moved(gpu, layout, deferred.map_or(1, horizon));
         let arrays = 1 + 2 * u64::from(adam.is_some()) + u64::from(amsgrad);
         let steps = if is_deferred { u64::from(mapping.threads()) * 4 } else { 0 };
         let bytes = u64::from(layout.input_dim).saturating_mul(layout.row_bytes() * arrays + steps);
@@ -199,6 +200,15 @@ impl GpuTable {
     pub(crate) fn prepare_restart(&self, gpu: &Gpu, adam: &Adam, step: u64) -> Result<Option<Restart>> {
         if self.deferred().is_none() {
             return Ok(None);
+        }
+        if !self.mapping.runs_to_the_end(gpu, horizon(adam)) {
+            return Err(Error::InvalidConfig(format!(
+                "on a software adapter a table that was made with other betas cannot go on with beta_1 {} and beta_2 {}, \
+                 under which what a row has missed takes {} terms; make the table with them",
+                adam.beta_1,
+                adam.beta_2,
+                horizon(adam)
+            )));
         }
         // Into a buffer of its own: the history may be longer now, and what is recorded still reads the old one.
         let update = UpdateKind::Deferred(Deferred::new(gpu, self.layout, adam, step)?);

@@ -340,7 +340,7 @@ impl History {
 }
 
 /// Terms after which nothing is left; more than [`MAX_HORIZON`] where they do not fall, or hardly.
-fn horizon(adam: &Adam) -> u32 {
+pub(crate) fn horizon(adam: &Adam) -> u32 {
     let [beta_1, beta_2] = adam.kernel_betas();
     let ratio = beta_1 / if adam.amsgrad { 1.0 } else { beta_2.sqrt() };
     if ratio >= 1.0 || ratio.is_nan() {

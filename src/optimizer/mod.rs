@@ -4,4 +4,4 @@ mod adam;
 mod history;
 
 pub use adam::{Adam, Clipping, EpsilonForm, Update};
-pub(crate) use history::{History, Scaled, Step};
+pub(crate) use history::{History, Scaled, Step, horizon};

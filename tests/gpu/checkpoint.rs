@@ -170,6 +170,18 @@ pub fn plain_weights_go_out_and_in() {
         let made = GpuEmbedding::new(&context(), from_file.with_trainable(false), Adam::default()).unwrap();
         assert_same_bits("made of it", &made.weights().unwrap(), &weights);
 
+        // Of rows that have missed steps, what they are by now.
+        let [stale, read] = [(); 2].map(|()| {
+            let mut table = new(Update::Deferred);
+            train(&mut table, 0..20);
+            table
+        });
+        let stale_path = folder.path().join("stale.safetensors");
+        stale.save_weights(&stale_path, "weight").unwrap();
+        let from_file = EmbeddingConfig::from_safetensors(&stale_path, "weight").unwrap();
+        let made = GpuEmbedding::new(&GpuContext::reference(), from_file, Adam::default()).unwrap();
+        assert_same_bits("rows that have missed steps", &made.weights().unwrap(), &read.weights().unwrap());
+
         // With rows that have missed steps, which are of the weights before.
         let [mut loaded, mut set] = [(); 2].map(|()| new(Update::Deferred));
         for table in [&mut loaded, &mut set] {

@@ -1,7 +1,9 @@
 //! Deferred Adam against dense Adam in f64, beside dense Adam in f32.
 
 use wgpu_embedding::reference::{AdamState, RowSums, adam_dense};
-use wgpu_embedding::{Adam, EmbeddingConfig, EpsilonForm, GpuEmbedding, IndexBatch, Initializer, Update, wgpu};
+use wgpu_embedding::{
+    Adam, EmbeddingConfig, EpsilonForm, Error, GpuEmbedding, IndexBatch, Initializer, Update, wgpu,
+};
 
 use crate::exact::*;
 use crate::support::*;
@@ -446,5 +448,36 @@ pub fn no_accepted_betas_give_nan() {
             }
         }
         near("flushed", long.flushed_errors());
+    }
+}
+
+/// Betas so near to each other that a sum has thousands of terms, in rows of as many quads as a thread may have: more
+/// rounds than a software adapter's loops may take if nobody takes care.
+pub fn sums_of_thousands_of_terms() {
+    let width = 64;
+    let adam = Adam::default().with_betas(0.998, 0.999);
+    let config = EmbeddingConfig::new(4, width).with_initializer(Initializer::Zeros);
+    let [missed, expected] = pair(&config, &adam).map(|mut table| {
+        // So small beside epsilon that no rule covers them.
+        let batch = table.batch(&[1, 2]).unwrap();
+        table.update(&batch, &vec![1e-9; 2 * width as usize]).unwrap();
+        let other = table.batch(&[0]).unwrap();
+        for _ in 0..4_300 {
+            table.update(&other, &vec![1e-9; width as usize]).unwrap();
+        }
+        [table.rows(&[1, 2]).unwrap(), table.weights().unwrap()[width as usize..][..2 * width as usize].to_vec()]
+    });
+    assert!(expected[0].iter().all(|&weight| weight < -1e-6), "{:?}", expected[0][0]);
+    for missed in &missed {
+        assert_close("thousands of terms", missed, &expected[0], |at| 1e-3 * f64::from(expected[0][at].abs()));
+    }
+
+    // A table that was made for few terms is not trusted with so many.
+    let mut table = GpuEmbedding::new(&context(), config, Adam::default()).unwrap();
+    let changed = table.set_optimizer(adam);
+    if context().adapter_info().is_some_and(|info| info.device_type == wgpu::DeviceType::Cpu) {
+        assert!(matches!(changed, Err(Error::InvalidConfig(_))), "{changed:?}");
+    } else {
+        changed.unwrap();
     }
 }

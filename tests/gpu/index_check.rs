@@ -1,4 +1,4 @@
-use wgpu_embedding::{Adam, EmbeddingConfig, Error, GpuContext, GpuEmbedding, IndexBatch, reference, wgpu};
+use wgpu_embedding::{Adam, EmbeddingConfig, Error, GpuContext, GpuEmbedding, IndexBatch, Search, reference, wgpu};
 
 use crate::support::*;
 
@@ -97,9 +97,22 @@ pub fn any_readback_reports_and_clears() {
     lookup();
     assert_eq!(embedding.rows(&[1]).unwrap_err(), report);
     embedding.rows(&[1]).unwrap();
+    let search = Search::new(1);
+    lookup();
+    assert_eq!(embedding.nearest(&[1.0; WIDTH], &search).unwrap_err(), report);
+    embedding.nearest(&[1.0; WIDTH], &search).unwrap();
+    let mut embedding = embedding;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("table.safetensors");
+    embedding.lookup(&batch).unwrap();
+    assert_eq!(embedding.save(&path).unwrap_err(), report);
+    embedding.lookup(&batch).unwrap();
+    assert_eq!(embedding.save_weights(&path, "weight").unwrap_err(), report);
+    assert!(!path.exists());
+    embedding.save(&path).unwrap();
 
     // Two lookups before a report: both are counted, and the lowest position is kept.
-    lookup();
+    embedding.lookup(&batch).unwrap();
     embedding.lookup(&resident(&embedding, &[1, INPUT_DIM])).unwrap();
     assert_eq!(embedding.check(), out_of_range(2, 1));
 }

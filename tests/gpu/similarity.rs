@@ -171,6 +171,10 @@ pub fn odd_numbers_have_their_places() {
     };
     assert_eq!(rows([0.0, 0.0]), [0, 1, 2, 3]);
     assert_eq!(rows([0.0, 5.0]), [3, 0, 2, 1]);
+    // A cosine of -0, from what is too small for f32, is that of +0.
+    let small = table(vec![1e10, -1e-37, 0.0, 0.0], 2);
+    let found = &same(&small, &[0.0, 1.0], &Search::new(2))[0];
+    assert_eq!(found.iter().map(|best| best.row).collect::<Vec<_>>(), [0, 1]);
 }
 
 pub fn it_sees_what_dense_adam_would_have() {
@@ -205,4 +209,24 @@ pub fn bad_searches_are_named() {
         let reversed = Search::new(1).with_rows(3..2);
         assert!(matches!(error(&[1.0; 3], reversed), Error::InvalidConfig(_)));
     }
+}
+
+pub fn many_queries_of_a_table_of_many_shards() {
+    let config = table(whole_numbers(5_000 * 6, 13), 6);
+    let queries = whole_numbers(512 * 6, 14);
+    let whole = GpuEmbedding::new(&context(), config.clone(), Adam::default()).unwrap();
+    let split = GpuEmbedding::new(&context(), config.with_max_shard_bytes(64 * 32), Adam::default()).unwrap();
+    assert!(split.shard_count() > 64);
+    let [whole, split] = [whole, split].map(|embedding| bits(&embedding.nearest(&queries, &dot(512)).unwrap()));
+    assert_eq!(whole, split);
+}
+
+pub fn rows_wider_than_a_loop_are_refused() {
+    let width = 240_004;
+    let [gpu, reference] = pair(&table(vec![1.0; 2 * width], width), &Adam::default());
+    let query = vec![1.0; width];
+    assert!(matches!(gpu.nearest(&query, &dot(1)), Err(Error::Shape { what: "the table to look in", .. })));
+    assert_eq!(reference.nearest(&query, &dot(1)).unwrap()[0][0].row, 0);
+    let widest = GpuEmbedding::new(&context(), table(vec![1.0; 2 * 240_000], 240_000), Adam::default()).unwrap();
+    assert_eq!(widest.nearest(&query[..240_000], &dot(1)).unwrap()[0][0].score, 240_000.0);
 }
