@@ -145,3 +145,38 @@ fn sync_directory(directory: &Path) -> io::Result<()> {
 fn sync_directory(_: &Path) -> io::Result<()> {
     Ok(())
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn save(path: &Path, text: &str) {
+        let mut file = WholeFile::create(path).unwrap();
+        file.write(text.as_bytes()).unwrap();
+        file.finish().unwrap();
+        assert_eq!(fs::read_to_string(path).unwrap(), text);
+    }
+
+    #[test]
+    fn a_private_file_stays_private() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("table");
+        save(&path, "old");
+        for mode in [0o600, 0o640, 0o604] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            save(&path, "new");
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, mode);
+        }
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn names_may_be_as_long_as_the_system_allows() {
+        let folder = tempfile::tempdir().unwrap();
+        for length in [200, 201, 240, 255] {
+            save(&folder.path().join("n".repeat(length)), "text");
+        }
+    }
+}
