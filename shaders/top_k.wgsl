@@ -47,7 +47,7 @@ fn candidate(query: u32, number: u32) -> vec2<u32> {
     }
     let best = pairs[query * (selection.count / GROUP) + number / GROUP];
     let row = best.y % piece.group_count + (number % GROUP) * piece.group_count;
-    if best.x == NO_CANDIDATE || row >= piece.row_count {
+    if row >= piece.row_count {
         return none;
     }
     return vec2(keys[query * piece.row_count + row], row);

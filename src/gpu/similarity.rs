@@ -61,7 +61,7 @@ impl GpuTable {
         let pieces = self.pieces(gpu, request.rows.clone());
         let query_count = request.queries.len() / width;
         let mut found = vec![Found::new(); query_count];
-        if request.k == 0 || pieces.is_empty() {
+        if pieces.is_empty() {
             return Ok(found);
         }
         let kept = request.k.min(MAX_KEPT as usize) as u32;
