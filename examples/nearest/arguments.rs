@@ -20,6 +20,7 @@ Usage: cargo run --release --example nearest -- VECTORS WORD...
 
   --k N                how many words to show [10]
   --format F           glove, text or binary; guessed unless given
+  --width N            numbers a vector; told by the file unless given
   --limit N            read the first N vectors alone
   --skip-bad           leave out vectors that something is wrong with, and count them
   --restrict-vocab N   questions and their answers are of the first N words [300000]
@@ -34,6 +35,7 @@ pub struct Arguments {
     pub asked: Asked,
     pub k: usize,
     pub format: Option<Format>,
+    pub width: Option<usize>,
     pub limit: Option<u64>,
     pub skip_bad: bool,
     pub restrict_vocab: u32,
@@ -59,7 +61,7 @@ pub enum Command {
 pub fn parse(mut parser: lexopt::Parser) -> Result<Command, lexopt::Error> {
     let (mut vectors, mut words) = (None, Vec::new());
     let (mut analogy, mut questions) = (None, None);
-    let (mut k, mut format, mut limit, mut restrict_vocab) = (10, None, None, 300_000);
+    let (mut k, mut format, mut width, mut limit, mut restrict_vocab) = (10, None, None, None, 300_000);
     let (mut skip_bad, mut case_sensitive, mut reference) = (false, false, false);
     while let Some(argument) = parser.next()? {
         match argument {
@@ -70,7 +72,7 @@ pub fn parse(mut parser: lexopt::Parser) -> Result<Command, lexopt::Error> {
                 analogy = Some([word()?, word()?, word()?]);
             }
             Long("questions") => questions = Some(PathBuf::from(parser.value()?)),
-            Long("k") | Short('k') => k = parser.value()?.parse()?,
+            Long("k") | Short('k') => k = whole_number(&mut parser, "--k", 1)?,
             Long("format") => {
                 format = Some(match parser.value()?.string()?.as_str() {
                     "glove" => Format::GloveText,
@@ -79,9 +81,10 @@ pub fn parse(mut parser: lexopt::Parser) -> Result<Command, lexopt::Error> {
                     other => return Err(format!("--format must be glove, text or binary, and is {other:?}").into()),
                 });
             }
-            Long("limit") => limit = Some(parser.value()?.parse()?),
+            Long("width") => width = Some(whole_number(&mut parser, "--width", 1)?),
+            Long("limit") => limit = Some(whole_number(&mut parser, "--limit", 0)?),
             Long("skip-bad") => skip_bad = true,
-            Long("restrict-vocab") => restrict_vocab = parser.value()?.parse()?,
+            Long("restrict-vocab") => restrict_vocab = whole_number(&mut parser, "--restrict-vocab", 0)?,
             Long("case-sensitive") => case_sensitive = true,
             Long("reference") => reference = true,
             Long("help") | Short('h') => return Ok(Command::Help),
@@ -101,12 +104,23 @@ pub fn parse(mut parser: lexopt::Parser) -> Result<Command, lexopt::Error> {
         asked,
         k,
         format,
+        width,
         limit,
         skip_bad,
         restrict_vocab,
         case_sensitive,
         reference,
     }))
+}
+
+/// The option's value, if it is such a number.
+fn whole_number<T>(parser: &mut lexopt::Parser, option: &str, least: T) -> Result<T, lexopt::Error>
+where
+    T: std::str::FromStr + PartialOrd + std::fmt::Display,
+{
+    let value = parser.value()?.to_string_lossy().into_owned();
+    let number = value.parse().ok().filter(|number| *number >= least);
+    number.ok_or_else(|| format!("{option} must be a whole number from {least}, and is {value:?}").into())
 }
 
 #[cfg(test)]
@@ -137,11 +151,26 @@ mod tests {
             &["v.txt"],
             &["v.txt", "king", "--analogy", "a", "b", "c"],
             &["v.txt", "--analogy", "a", "b"],
-            &["v.txt", "king", "--k", "many"],
             &["v.txt", "king", "--format", "csv"],
             &["v.txt", "king", "--nearest"],
         ] {
             asked(wrong).unwrap_err();
         }
+    }
+
+    #[test]
+    fn a_bad_number_is_named_with_its_option() {
+        for (option, value, least) in [
+            ("--k", "-1", 1),
+            ("--k", "many", 1),
+            ("--k", "0", 1),
+            ("--width", "0", 1),
+            ("--limit", "-1", 0),
+            ("--restrict-vocab", "4294967296", 0),
+        ] {
+            let error = asked(&["v.txt", "king", option, value]).unwrap_err();
+            assert_eq!(error, format!("{option} must be a whole number from {least}, and is {value:?}"));
+        }
+        assert!(asked(&["v.txt", "king", "-k", "-1"]).unwrap_err().starts_with("--k must be"));
     }
 }

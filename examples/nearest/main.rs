@@ -7,12 +7,13 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use arguments::{Arguments, Asked, Command};
+use indexmap::IndexSet;
 use indicatif::{ProgressBar, ProgressStyle};
 use wgpu_embedding::vectors::{
     AnalogyOptions, AnalogyQuestions, Problem, ReadOptions, SectionAccuracy, SimilarWord, SimilarWords, VectorReader,
-    WordVectors,
+    Vocabulary, WordVectors,
 };
-use wgpu_embedding::{Adam, EmbeddingConfig, GpuContext, GpuEmbedding, Initializer};
+use wgpu_embedding::{Adam, EmbeddingConfig, Error, GpuContext, GpuEmbedding, Initializer};
 
 /// Whatever goes wrong ends the program with one line, so one type for all of it will do.
 type Result<T, E = Box<dyn std::error::Error>> = std::result::Result<T, E>;
@@ -28,14 +29,14 @@ fn main() -> ExitCode {
         }
         Err(error) => return fail(&format!("{error}; see --help"), 2),
     };
-    match run(&arguments) {
+    match run(&arguments, &mut io::stdout().lock()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if is_broken_pipe(&*error) => ExitCode::SUCCESS,
         Err(error) => fail(&error.to_string(), 1),
     }
 }
 
-fn run(arguments: &Arguments) -> Result<()> {
+fn run(arguments: &Arguments, out: &mut impl Write) -> Result<()> {
     let context = if arguments.reference { GpuContext::reference() } else { GpuContext::auto()? };
     // Before the vectors: reading them takes longer.
     let questions = match &arguments.asked {
@@ -43,6 +44,10 @@ fn run(arguments: &Arguments) -> Result<()> {
         _ => None,
     };
     let vectors = load(arguments)?;
+    if vectors.is_empty() {
+        return Err(no_vectors(arguments).into());
+    }
+    check_words(arguments, vectors.vocabulary())?;
     let (rows, width) = (vectors.len(), vectors.width());
     let (vocabulary, values) = vectors.into_parts();
     let config = EmbeddingConfig::new(rows.try_into()?, width.try_into()?)
@@ -52,41 +57,83 @@ fn run(arguments: &Arguments) -> Result<()> {
     eprintln!("{rows} words of {width} numbers, on {context}");
 
     let words = SimilarWords::new(&embedding, &vocabulary)?;
-    let mut out = io::stdout().lock();
     match (&arguments.asked, &questions) {
         (Asked::Words(asked), _) => {
             for word in asked {
                 writeln!(out, "most similar to {word}:")?;
-                print_found(&mut out, &words.most_similar(word, arguments.k)?)?;
+                print_found(out, &words.most_similar(word, arguments.k)?)?;
             }
         }
         (Asked::Analogy([a, b, c]), _) => {
             writeln!(out, "{a} - {b} + {c}:")?;
-            print_found(&mut out, &words.analogy(a, b, c, arguments.k)?)?;
+            print_found(out, &words.analogy(a, b, c, arguments.k)?)?;
         }
         (Asked::Questions(_), questions) => {
-            answer(&mut out, arguments, &words, questions.as_ref().expect("loaded above"))?;
+            answer(out, arguments, &words, questions.as_ref().expect("loaded above"))?;
         }
     }
     Ok(())
 }
 
+/// Refuses words that have no vector, all of them at once.
+fn check_words(arguments: &Arguments, vocabulary: &Vocabulary) -> Result<()> {
+    let asked = match &arguments.asked {
+        Asked::Words(words) => &words[..],
+        Asked::Analogy(words) => words,
+        Asked::Questions(_) => return Ok(()),
+    };
+    let unknown: IndexSet<_> = asked.iter().filter(|word| vocabulary.row(word).is_none()).collect();
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    let file = arguments.vectors.display();
+    let unknown = unknown.iter().map(|word| format!("{word:?}")).collect::<Vec<_>>().join(", ");
+    Err(format!("{file} has no vector of {unknown}; words are compared letter by letter, case included").into())
+}
+
+fn no_vectors(arguments: &Arguments) -> String {
+    let file = arguments.vectors.display();
+    match arguments.limit {
+        Some(0) => format!("{file} has no vectors: --limit 0 leaves all of them out"),
+        _ if arguments.skip_bad => format!("{file} has no vectors that --skip-bad leaves"),
+        _ => format!("{file} has no vectors"),
+    }
+}
+
+/// Where an error names calls of the crate to mend it by, names the options that make them here.
+fn with_options(error: Error) -> String {
+    let mut message = error.to_string();
+    if matches!(error, Error::Malformed { .. }) {
+        for (call, option) in [("ReadOptions::with_width", "--width N"), ("ReadOptions::with_skip", "--skip-bad")] {
+            if message.contains(call) {
+                message.push_str(&format!(" (here: {option})"));
+            }
+        }
+    }
+    message
+}
+
 fn load(arguments: &Arguments) -> Result<WordVectors> {
+    // An empty file does not say of what width the vectors are that it does not have.
+    if std::fs::metadata(&arguments.vectors).is_ok_and(|metadata| metadata.is_file() && metadata.len() == 0) {
+        return Err(no_vectors(arguments).into());
+    }
     let mut options = ReadOptions::default();
-    (options.format, options.limit) = (arguments.format, arguments.limit);
+    (options.format, options.width, options.limit) = (arguments.format, arguments.width, arguments.limit);
     if arguments.skip_bad {
         options = Problem::ALL.into_iter().fold(options, ReadOptions::with_skip);
     }
     let bar = ProgressBar::no_length()
         .with_style(ProgressStyle::with_template("reading {wide_bar} {binary_bytes}/{binary_total_bytes}")?);
     let shown = bar.clone();
-    let reader = VectorReader::open(&arguments.vectors, &options)?.with_progress(move |progress| {
-        shown.set_position(progress.bytes);
-        shown.set_length(progress.total_bytes.unwrap_or(progress.bytes));
-    });
+    let reader =
+        VectorReader::open(&arguments.vectors, &options).map_err(with_options)?.with_progress(move |progress| {
+            shown.set_position(progress.bytes);
+            shown.set_length(progress.total_bytes.unwrap_or(progress.bytes));
+        });
     let read = WordVectors::read(reader);
     bar.finish_and_clear();
-    let (vectors, report) = read?;
+    let (vectors, report) = read.map_err(with_options)?;
     if arguments.skip_bad {
         eprintln!("{report}");
     }
@@ -130,3 +177,7 @@ fn fail(message: &str, code: u8) -> ExitCode {
     let _ = writeln!(io::stderr(), "error: {message}");
     ExitCode::from(code)
 }
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

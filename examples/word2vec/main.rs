@@ -11,6 +11,7 @@ mod blocks;
 mod built_in;
 mod corpus;
 mod model;
+mod output;
 mod pipeline;
 mod report;
 mod sampling;
@@ -25,6 +26,7 @@ use arguments::{Arguments, Command};
 use blocks::{Settings, TARGETS};
 use corpus::Corpus;
 use model::{GpuModel, Model, ReferenceModel, Shape, Tables};
+use output::Output;
 use report::Report;
 use sampling::Sampling;
 use training::Training;
@@ -44,20 +46,22 @@ fn main() -> ExitCode {
         }
         Err(error) => return fail(&format!("{error}; see --help"), 2),
     };
-    match run(&arguments) {
+    match run(&arguments, io::stdout()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if is_broken_pipe(&*error) => ExitCode::SUCCESS,
         Err(error) => fail(&error.to_string(), 1),
     }
 }
 
-fn run(arguments: &Arguments) -> Result<()> {
+/// `out` is where the report goes: standard output.
+fn run(arguments: &Arguments, out: impl Write) -> Result<()> {
     if let Some(path) = &arguments.output {
         // Now, and not after hours of training.
-        save::check_writable(path)?;
+        save::check(path, arguments.file.as_deref())?;
     }
+    // Vectors that are to be written are wanted, even if nobody reads of them any more.
+    let mut out = Output { to: out, outlives_reader: arguments.output.is_some() };
     let corpus = read_corpus(arguments)?;
-    let mut out = io::stdout();
     let (words, kept) = (corpus.raw_words, corpus.len());
     writeln!(out, "{words} words, {kept} of them in a vocabulary of {}", corpus.words.len())?;
     let context = if arguments.reference { GpuContext::reference() } else { GpuContext::auto()? };
@@ -67,13 +71,13 @@ fn run(arguments: &Arguments) -> Result<()> {
         writeln!(out, "no GPU adapter was found, so the CPU computes everything; to use one, {install}")?;
     }
 
-    let (corpus, model) = train(arguments, &context, corpus)?;
+    let (corpus, model) = train(arguments, &context, corpus, &mut out)?;
     let table = &model.tables().input;
     let shown = match arguments.file {
         Some(_) => report::frequent_words(&corpus),
         None => built_in::KINDS.iter().filter_map(|(_, words)| corpus.number(words[0])).collect(),
     };
-    report::nearest_words(&corpus, table, &shown)?;
+    report::nearest_words(&corpus, table, &shown, &mut out)?;
     if let Some(path) = &arguments.output {
         save::save(path, &corpus.words, table)?;
         writeln!(out, "\n{} vectors written to {}", corpus.words.len(), path.display())?;
@@ -90,7 +94,12 @@ fn read_corpus(arguments: &Arguments) -> Result<Corpus> {
     }
 }
 
-fn train(arguments: &Arguments, context: &GpuContext, corpus: Corpus) -> Result<(Arc<Corpus>, Box<dyn Model>)> {
+fn train(
+    arguments: &Arguments,
+    context: &GpuContext,
+    corpus: Corpus,
+    out: &mut dyn Write,
+) -> Result<(Arc<Corpus>, Box<dyn Model>)> {
     let corpus = Arc::new(corpus);
     let training = Training {
         corpus: corpus.clone(),
@@ -104,10 +113,21 @@ fn train(arguments: &Arguments, context: &GpuContext, corpus: Corpus) -> Result<
         learning_rate: arguments.learning_rate,
     };
     let mut model = new_model(arguments, context, &training)?;
-    let mut report = Report::new(arguments.epochs, &corpus)?;
+    let mut report = Report::new(arguments.epochs, &corpus, out)?;
+    let mut pairs = 0;
     for number in 0..arguments.epochs {
         let epoch = training.epoch(&mut *model, number, &|words_read| report.batch_done(words_read))?;
+        pairs += epoch.pairs;
         report.epoch_done(epoch)?;
+    }
+    if pairs == 0 {
+        // The text itself has pairs: that was checked as it was read.
+        let sample = arguments.sample;
+        return Err(format!(
+            "nothing was trained: --sample {sample} thinned the text out until no word had a neighbour; \
+             give a larger one, or 0 to keep all words"
+        )
+        .into());
     }
     report.finish()?;
     Ok((corpus, model))

@@ -2,7 +2,7 @@
 //!
 //! Written with `writeln!` and not `println!`, which panics where the reader has gone, as in `| head`.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -28,7 +28,8 @@ const SHOWN_EVERY: usize = 20;
 const SHOWN_COUNT: u64 = 15;
 
 /// Progress, and the table.
-pub struct Report {
+pub struct Report<'a> {
+    out: &'a mut dyn Write,
     /// On a terminal only: indicatif hides it elsewhere.
     bar: ProgressBar,
     /// Words of the vocabulary in an epoch.
@@ -38,14 +39,14 @@ pub struct Report {
     epochs: Vec<Epoch>,
 }
 
-impl Report {
+impl<'a> Report<'a> {
     /// Prints the table's head.
-    pub fn new(epochs: u32, corpus: &Corpus) -> Result<Self> {
+    pub fn new(epochs: u32, corpus: &Corpus, out: &'a mut dyn Write) -> Result<Self> {
         let corpus_words = corpus.len() as u64;
         let bar = ProgressBar::new(u64::from(epochs) * corpus_words);
         bar.set_style(ProgressStyle::with_template("{bar:40} {percent:>3}%  {per_sec} words, {eta} left")?);
-        writeln!(io::stdout(), "\nepoch     loss  seconds   words/s  effective words/s")?;
-        Ok(Self { bar, corpus_words, raw_words: corpus.raw_words, epochs: Vec::new() })
+        writeln!(out, "\nepoch     loss  seconds   words/s  effective words/s")?;
+        Ok(Self { out, bar, corpus_words, raw_words: corpus.raw_words, epochs: Vec::new() })
     }
 
     /// Moves the bar to so many words of the epoch.
@@ -57,11 +58,12 @@ impl Report {
     pub fn epoch_done(&mut self, epoch: Epoch) -> Result<()> {
         self.epochs.push(epoch);
         let number = self.epochs.len();
+        let Speed { raw, effective } = self.speed(&self.epochs[number - 1..]);
+        let Epoch { mean_loss, time, .. } = epoch;
+        let seconds = time.as_secs_f64();
+        let out = &mut self.out;
         self.bar.suspend(|| {
-            let Speed { raw, effective } = self.speed(&self.epochs[number - 1..]);
-            let Epoch { mean_loss, time, .. } = epoch;
-            let seconds = time.as_secs_f64();
-            writeln!(io::stdout(), "{number:>5}  {mean_loss:>7.4}  {seconds:>7.2}  {raw:>8.0}  {effective:>17.0}")
+            writeln!(out, "{number:>5}  {mean_loss:>7.4}  {seconds:>7.2}  {raw:>8.0}  {effective:>17.0}")
         })?;
         Ok(())
     }
@@ -72,7 +74,7 @@ impl Report {
         let Speed { raw, effective } = self.speed(&self.epochs);
         let time: Duration = self.epochs.iter().map(|epoch| epoch.time).sum();
         writeln!(
-            io::stdout(),
+            self.out,
             "\ntrained in {:.1} s: {raw:.0} words/s, {effective:.0} effective words/s (without rare and thinned ones)",
             time.as_secs_f64()
         )?;
@@ -103,8 +105,7 @@ pub fn frequent_words(corpus: &Corpus) -> Vec<usize> {
 }
 
 /// Prints the nearest words of each of these, with their cosines.
-pub fn nearest_words(corpus: &Corpus, table: &GpuEmbedding, shown: &[usize]) -> Result<()> {
-    let mut out = io::stdout();
+pub fn nearest_words(corpus: &Corpus, table: &GpuEmbedding, shown: &[usize], out: &mut dyn Write) -> Result<()> {
     // They come by falling count. In a text that has no frequent ones, all will do.
     let frequent = corpus.counts.partition_point(|&count| count >= SHOWN_COUNT);
     let known = if shown.iter().all(|&word| word < frequent) { frequent } else { corpus.words.len() };

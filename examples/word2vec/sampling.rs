@@ -21,7 +21,8 @@ impl Sampling {
                 return 1.0;
             }
             // word2vec.c's form. Mikolov et al. 2013 have sqrt(t / f) alone.
-            let share = count as f64 / threshold;
+            // A tiny threshold must not make it infinite, of which the next line would make NaN.
+            let share = (count as f64 / threshold).min(f64::MAX);
             ((share.sqrt() + 1.0) / share).min(1.0)
         };
         let mut sum = 0.0;

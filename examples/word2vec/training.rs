@@ -25,6 +25,8 @@ pub struct Training {
 /// An epoch, in numbers.
 #[derive(Debug, Clone, Copy)]
 pub struct Epoch {
+    /// Pairs of words that were trained on.
+    pub pairs: u64,
     /// Over all pairs, of each batch before its step.
     pub mean_loss: f64,
     /// Words that were not thinned out.
@@ -60,7 +62,7 @@ impl Training {
                 format!("the loss is {mean_loss}, so training has failed; try a smaller --learning-rate").into()
             );
         }
-        Ok(Epoch { mean_loss, effective_words, time: start.elapsed() })
+        Ok(Epoch { pairs, mean_loss, effective_words, time: start.elapsed() })
     }
 
     /// The learning rate once so many words of the epoch were read.
@@ -69,3 +71,7 @@ impl Training {
         self.learning_rate * (1.0 - done).max(LAST_RATE)
     }
 }
+
+#[cfg(test)]
+#[path = "training_tests.rs"]
+mod tests;
