@@ -218,7 +218,8 @@ impl Tokenizer {
 
     /// The rows that a table needs for the ids it gives and for padding, which is 0: one more than its largest id.
     ///
-    /// For an [`EmbeddingConfig`](crate::EmbeddingConfig); no more than `num_words`, where that is set.
+    /// For an [`EmbeddingConfig`](crate::EmbeddingConfig); no more than `num_words`, where that is set and not 0, but for one case:
+    /// the out-of-vocabulary token's id, 1, is always given, so with `num_words` of 1 and such a token it is 2.
     pub fn input_dim(&self) -> u32 {
         let largest = self.word_index.values().copied().filter(|&id| self.keeps(id)).chain(self.oov_id()).max();
         largest.unwrap_or(0).saturating_add(1)

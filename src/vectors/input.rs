@@ -1,13 +1,12 @@
 //! The bytes of a file, unpacked, through one window that lines and pieces are cut from without a copy.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, BufReader, Read};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use flate2::read::MultiGzDecoder;
-
+use super::gzip::Members;
 use crate::error::{Error, Result};
 use crate::file::file_error;
 
@@ -19,6 +18,9 @@ pub(super) const MAX_LINE_BYTES: usize = 16 << 20;
 
 /// The first bytes of gzip; no text begins so, for the second is no UTF-8.
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+
+/// What some programs put before a text in UTF-8; it is no part of it.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 pub(super) struct Input<'a> {
     name: String,
@@ -58,9 +60,9 @@ impl<'a> Input<'a> {
         let gzip = magic == GZIP_MAGIC;
         let stream = io::Cursor::new(magic).chain(stream);
         let stream: Box<dyn Read + Send + 'a> =
-            if gzip { Box::new(MultiGzDecoder::new(stream)) } else { Box::new(stream) };
+            if gzip { Box::new(Members::new(BufReader::new(stream))) } else { Box::new(stream) };
         let buffer = vec![0; BLOCK_BYTES];
-        Ok(Self {
+        let mut input = Self {
             name,
             stream,
             gzip,
@@ -72,7 +74,11 @@ impl<'a> Input<'a> {
             line: 0,
             bytes,
             total_bytes,
-        })
+        };
+        if input.peek(BYTE_ORDER_MARK.len())? == BYTE_ORDER_MARK {
+            input.take(BYTE_ORDER_MARK.len());
+        }
+        Ok(input)
     }
 
     pub(super) fn bytes(&self) -> u64 {
@@ -88,17 +94,20 @@ impl<'a> Input<'a> {
         self.position
     }
 
-    /// The file's start, not taken: at least one line, and what else fits the window. And whether that is all of it.
+    /// The file's start after a byte-order mark, not taken: at least one line, and what else fits the window. And whether that is all of it.
     pub(super) fn sample(&mut self) -> Result<(&[u8], bool)> {
-        let mut newline = false;
-        while self.end < BLOCK_BYTES || !newline && self.end < MAX_LINE_BYTES {
-            let searched = self.end;
-            if !self.fill()? {
+        let (mut newline, mut searched) = (false, 0);
+        loop {
+            // Counted from `start`, for filling moves it.
+            let length = self.end - self.start;
+            newline |= memchr::memchr(b'\n', &self.buffer[self.start + searched..self.end]).is_some();
+            searched = length;
+            let enough = length >= BLOCK_BYTES && newline || length >= MAX_LINE_BYTES;
+            if enough || !self.fill()? {
                 break;
             }
-            newline |= memchr::memchr(b'\n', &self.buffer[searched..self.end]).is_some();
         }
-        if !newline && self.end >= MAX_LINE_BYTES {
+        if !newline && searched >= MAX_LINE_BYTES {
             return Err(self.too_long("line 1".to_owned()));
         }
         Ok((&self.buffer[self.start..self.end], self.ended))

@@ -201,8 +201,10 @@ pub fn embedding_matrix_with(
     let config =
         EmbeddingConfig::new(rows, output_dim).with_initializer(options.initializer.clone()).with_seed(options.seed);
     config.validate()?;
+    // Four bytes a value, and one a row.
+    let required = config.element_count().saturating_mul(4).saturating_add(u64::from(rows));
+    check_room_for("the embedding matrix", required)?;
     let mut states = row_states(word_index, rows)?;
-    check_room_for("the embedding matrix", config.element_count().saturating_mul(4))?;
     let mut values = vec![0.0; rows as usize * width];
     let mut found = 0;
     vectors.for_each_vector(|word, vector| {
@@ -245,7 +247,6 @@ enum RowState {
 }
 
 fn row_states(word_index: &IndexMap<String, u32>, rows: u32) -> Result<Vec<RowState>> {
-    check_room_for("the embedding matrix", u64::from(rows))?;
     let mut states = vec![RowState::NoWord; rows as usize];
     for (word, &row) in word_index.iter().filter(|&(_, &row)| row < rows) {
         if states[row as usize] != RowState::NoWord {

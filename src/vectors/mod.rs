@@ -23,9 +23,11 @@
 //! | a word that comes again | an error, or a counted skip; the first stays | skipped with a warning; the first stays |
 //! | NaN, infinity, numbers beyond f32 | an error, or a counted skip | taken |
 //! | more vectors than the header says | an error, or a counted skip | not read |
+//! | a UTF-8 byte-order mark at the start | left out | part of the first word; before a header, an error |
 //! | decimal numbers | the nearest f32 | the f32 nearest to the nearest f64: rarely, one unit in the last place off |
 
 mod binary;
+mod gzip;
 mod input;
 mod matrix;
 mod opening;

@@ -86,7 +86,7 @@ impl SectionAccuracy {
 }
 
 impl AnalogyQuestions {
-    /// Reads a file, plain or gzip. Empty lines are skipped.
+    /// Reads a file, plain or gzip, with or without a UTF-8 byte-order mark. Empty lines are skipped.
     ///
     /// # Errors
     ///
@@ -216,12 +216,12 @@ impl SimilarWords<'_> {
         let own = asked.iter().map(|question| question[..3].to_vec()).collect();
         let search = self.search(CANDIDATES).with_rows(0..known.row_count).with_left_out_of_each(own);
         let found = self.embedding().nearest_with(&queries, &search, waiting).await?;
-        let is_correct = |(question, found): (&[u32; 4], Vec<crate::Neighbour>)| {
+        let is_correct = |(question, found): &(&[u32; 4], Vec<crate::Neighbour>)| {
             let [a, b, c, expected] = question.map(|row| known.spelling(row));
             let answer = found.iter().map(|best| known.spelling(best.row)).find(|word| ![&a, &b, &c].contains(&word));
             answer == Some(expected)
         };
-        Ok(asked.iter().zip(found).filter(|pair| is_correct((pair.0, pair.1.clone()))).count())
+        Ok(asked.iter().zip(found).filter(is_correct).count())
     }
 }
 

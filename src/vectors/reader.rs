@@ -15,7 +15,8 @@ use crate::error::Result;
 /// The callback is called when so many bytes more have come from the file.
 const PROGRESS_BYTES: u64 = 1 << 20;
 
-/// Reads a file of word vectors, one after another: text or binary, plain or gzip.
+/// Reads a file of word vectors, one after another: text or binary, plain or gzip. A UTF-8 byte-order mark at the start
+/// is left out.
 ///
 /// The file is never in memory as a whole. The reader holds a window of the file (256 KiB, more only for a line that
 /// is longer), one vector, and the words that have come, by which it knows duplicates: about 60 MB for 2 million. A

@@ -50,13 +50,16 @@ impl<'a> SimilarWords<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::Shape`] if a word's row is not in the table.
+    /// [`Error::Shape`] if a word's row is not in the table: for a `word_index` of which only the first `num_words` ids are
+    /// in use, [`Vocabulary::truncated`] leaves out the other words.
     pub fn new(embedding: &'a GpuEmbedding, vocabulary: &'a Vocabulary) -> Result<Self> {
         let rows = vocabulary.row_count();
         if rows > embedding.input_dim() {
             return Err(Error::Shape {
                 what: "the table",
-                required: format!("of at least {rows} rows, for the vocabulary's words"),
+                required: format!(
+                    "of at least {rows} rows, for the vocabulary's words (Vocabulary::truncated leaves out those past num_words)"
+                ),
                 given: format!("of {}", embedding.input_dim()),
             });
         }
@@ -103,9 +106,12 @@ impl<'a> SimilarWords<'a> {
     /// The words most similar to the sum of the `positive` words' vectors less the `negative` ones', each first brought to
     /// length 1, as gensim's `most_similar` does; none of these words among them.
     ///
+    /// Where the sum is zero, as of a word less itself, all scores are 0, and the lowest rows come first.
+    ///
     /// # Errors
     ///
-    /// As [`most_similar`](Self::most_similar); [`Error::NotFinite`] if a word's vector is not.
+    /// As [`most_similar`](Self::most_similar); [`Error::Shape`] if no word is given; [`Error::NotFinite`] if a word's vector
+    /// is not.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn most_similar_to(&self, positive: &[&str], negative: &[&str], k: usize) -> Result<Vec<SimilarWord<'a>>> {
         crate::gpu::readback::block_on(|waiting| self.most_similar_with(positive, negative, k, waiting))
@@ -128,6 +134,10 @@ impl<'a> SimilarWords<'a> {
         k: usize,
         waiting: Waiting,
     ) -> Result<Vec<SimilarWord<'a>>> {
+        if positive.is_empty() && negative.is_empty() {
+            let (required, given) = ("at least one, positive or negative".to_owned(), "none".to_owned());
+            return Err(Error::Shape { what: "the words to be similar to", required, given });
+        }
         let row = |word: &&str| {
             self.vocabulary.row(word).ok_or_else(|| Error::UnknownWord { word: word.chars().take(100).collect() })
         };

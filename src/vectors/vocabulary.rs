@@ -101,9 +101,42 @@ impl Vocabulary {
         Ok(vocabulary)
     }
 
+    /// Only the words in rows below `rows`.
+    ///
+    /// A Keras `Tokenizer` with `num_words` has all words in its `word_index`, and gives only the ids below `num_words`: a
+    /// table for these has fewer rows than there are words.
+    ///
+    /// ```
+    /// use indexmap::IndexMap;
+    /// use wgpu_embedding::vectors::Vocabulary;
+    ///
+    /// let word_index: IndexMap<String, u32> = ["the", "dog", "cat"].map(str::to_owned).into_iter().zip(1..).collect();
+    /// let num_words = 3;
+    /// let vocabulary = Vocabulary::from_word_index(&word_index)?.truncated(num_words);
+    /// assert_eq!((vocabulary.len(), vocabulary.row_count()), (2, 3));
+    /// assert_eq!((vocabulary.row("dog"), vocabulary.row("cat")), (Some(2), None));
+    /// # Ok::<(), wgpu_embedding::Error>(())
+    /// ```
+    pub fn truncated(mut self, rows: u32) -> Self {
+        let count = match &self.rows {
+            None => self.ends.len().min(rows as usize),
+            Some(all) => all.partition_point(|&row| row < rows),
+        };
+        self.ends.truncate(count);
+        self.text.truncate(self.ends.last().copied().unwrap_or(0));
+        self.index.retain(|&mut position| (position as usize) < count);
+        self.rows = self.rows.take().and_then(|mut all| {
+            all.truncate(count);
+            // Rows 0, 1 and so on are not listed.
+            all.last().is_some_and(|&last| last as usize >= count).then_some(all)
+        });
+        self.shrink_to_fit();
+        self
+    }
+
     /// Reads a file of words, one a line, plain or gzip: the word of line `n`, from 1, stands in row `n - 1`, and an
     /// empty line is a row without a word. What [`save`](Self::save) writes. A line may end in a carriage return,
-    /// too.
+    /// too, and a UTF-8 byte-order mark may come first.
     ///
     /// # Errors
     ///
@@ -144,13 +177,20 @@ impl Vocabulary {
     ///
     /// # Errors
     ///
-    /// [`Error::Malformed`] with the row of a word that is empty, holds a newline or ends in a carriage return,
-    /// before anything is written; [`Error::File`].
+    /// [`Error::Malformed`] with the row of a word that is empty, holds a newline or ends in a carriage return, or
+    /// stands in row 0 and begins with a byte-order mark (U+FEFF), before anything is written; [`Error::File`].
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         for (row, word) in self.iter() {
             if word.is_empty() || word.contains('\n') || word.ends_with('\r') {
                 let needed = "must be neither empty nor hold a newline nor end in a carriage return";
                 return Err(malformed(row, format!("a word of a file {needed}, and this is {}", quoted(word))));
+            }
+            if row == 0 && word.starts_with('\u{feff}') {
+                let needed = "must not begin with U+FEFF, which is taken for a byte-order mark there";
+                return Err(malformed(
+                    row,
+                    format!("the first word of a file {needed}, and this is {}", quoted(word)),
+                ));
             }
         }
         let mut file = WholeFile::create_by_extension(path.as_ref())?;

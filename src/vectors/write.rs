@@ -37,7 +37,8 @@ const PIECE_FLOATS: usize = 1 << 20;
 ///
 /// Before anything is written: [`Error::Malformed`] with the row of a word that the format cannot carry: an empty
 /// word, one with a newline; in the word2vec formats one with a space; in GloVe's one with a space at either end, two
-/// in a row, or one before a number. [`Error::InvalidConfig`] if the width is 0.
+/// in a row, or one before a number, and a first word that begins with a byte-order mark (U+FEFF).
+/// [`Error::InvalidConfig`] if the width is 0.
 ///
 /// Later: what `rows` returns; [`Error::Shape`] if it gives another number of floats; [`Error::Malformed`] if one is
 /// not finite; [`Error::File`].
@@ -54,6 +55,13 @@ pub fn write_vectors<V: AsRef<[f32]>>(
     }
     for (row, word) in vocabulary.iter() {
         check_word(format, word).map_err(|problem| malformed(path, row, problem))?;
+    }
+    if let Some((row, word)) = vocabulary.iter().next()
+        && format == Format::GloveText
+        && word.starts_with('\u{feff}')
+    {
+        let needed = "must not begin with U+FEFF, which is taken for a byte-order mark there";
+        return Err(malformed(path, row, format!("the first word {needed}, and is {}", quoted(word))));
     }
     let mut file = WholeFile::create_by_extension(path)?;
     if format != Format::GloveText {

@@ -32,7 +32,25 @@ fn words_and_rows_without_one() {
     assert_eq!(found.iter().map(|found| (found.word, found.row)).collect::<Vec<_>>(), [("three", 3)]);
     assert_eq!(words.most_similar("two", 1).unwrap_err(), Error::UnknownWord { word: "two".to_owned() });
     let small = table(&[[1.0, 0.0, 0.0]; 3]);
-    assert!(matches!(SimilarWords::new(&small, &vocabulary), Err(Error::Shape { what: "the table", .. })));
+    let error = SimilarWords::new(&small, &vocabulary).unwrap_err();
+    assert!(matches!(error, Error::Shape { what: "the table", .. }), "{error}");
+    assert!(error.to_string().contains("Vocabulary::truncated"), "{error}");
+    let fewer = vocabulary.truncated(3);
+    assert!(SimilarWords::new(&small, &fewer).unwrap().most_similar("one", 10).unwrap().is_empty());
+}
+
+#[test]
+fn words_that_cancel_out_and_no_words() {
+    let (embedding, vocabulary) = (table(&ROWS), Vocabulary::from_words(WORDS).unwrap());
+    let words = SimilarWords::new(&embedding, &vocabulary).unwrap();
+    let found = words.most_similar_to(&["king"], &["king"], 3).unwrap();
+    let found: Vec<_> = found.iter().map(|found| (found.word, found.score)).collect();
+    assert_eq!(found, [("man", 0.0), ("woman", 0.0), ("queen", 0.0)]);
+    let error = words.most_similar_to(&[], &[], 3).unwrap_err();
+    let message = "the words to be similar to must be at least one, positive or negative, and is none";
+    assert_eq!(error.to_string(), message);
+    assert_eq!(pollster::block_on(words.most_similar_to_async(&[], &[], 3)).unwrap_err(), error);
+    assert_eq!(words.most_similar_to(&[], &["apple"], 1).unwrap()[0].word, "Queen");
 }
 
 #[test]
@@ -90,6 +108,49 @@ fn a_word_of_the_question_in_another_case_is_no_answer() {
     assert_eq!(words.accuracy(&questions, &AnalogyOptions::default(), |_| ()).unwrap()[0].correct, 1);
     let exact = AnalogyOptions::default().with_case_insensitive(false);
     assert_eq!(words.accuracy(&questions, &exact, |_| ()).unwrap()[0].correct, 0);
+}
+
+#[test]
+fn answers_too_are_among_the_first_words_only() {
+    // "better" has the very direction asked for.
+    let rows = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [0.0, 1.0, 1.0], [-1.0, 1.0, 1.0]];
+    let vocabulary = Vocabulary::from_words(["man", "king", "woman", "queen", "better"]).unwrap();
+    let embedding = table(&rows);
+    let words = SimilarWords::new(&embedding, &vocabulary).unwrap();
+    let questions = questions(": s\nman king woman queen").unwrap();
+    for (restrict_vocab, correct) in [(4, 1), (5, 0)] {
+        let options = AnalogyOptions::default().with_restrict_vocab(restrict_vocab);
+        assert_eq!(words.accuracy(&questions, &options, |_| ()).unwrap()[0].correct, correct, "{restrict_vocab}");
+    }
+}
+
+#[test]
+fn of_words_equal_but_for_case_the_first_row_counts() {
+    // With the last, the answer would be "apple".
+    let rows =
+        [[1.0, 0.0, 0.0], [1.0, 1.0, 0.0], [0.0, 0.0, 1.0], [0.0, 1.0, 1.0], [-1.0, -1.0, -1.0], [-1.0, 0.0, 0.0]];
+    let vocabulary = Vocabulary::from_words(["man", "king", "woman", "queen", "KING", "apple"]).unwrap();
+    let embedding = table(&rows);
+    let words = SimilarWords::new(&embedding, &vocabulary).unwrap();
+    let questions = questions(": s\nman king woman queen\nMan King Woman Queen").unwrap();
+    assert_eq!(words.accuracy(&questions, &AnalogyOptions::default(), |_| ()).unwrap()[0].correct, 2);
+}
+
+#[test]
+fn four_words_of_the_question_in_other_cases_may_come_before_the_answer() {
+    let near = [1.001, 1.002, 1.003, 1.004].map(|y| [1.0, y, 0.0]);
+    let rows = [&[[1.0, 0.0, 0.0], [1.0, 1.0, 0.0]], &near[..], &[[1.0, 0.5, 0.0]]].concat();
+    let vocabulary = Vocabulary::from_words(["man", "king", "King", "KING", "kING", "kiNG", "emperor"]).unwrap();
+    let embedding = table(&rows);
+    let words = SimilarWords::new(&embedding, &vocabulary).unwrap();
+    let questions = questions(": s\nman king king emperor").unwrap();
+    assert_eq!(words.accuracy(&questions, &AnalogyOptions::default(), |_| ()).unwrap()[0].correct, 1);
+}
+
+#[test]
+fn questions_may_begin_with_a_byte_order_mark() {
+    let text = ": s\na b c d\n";
+    assert_eq!(questions(&format!("\u{feff}{text}")).unwrap(), questions(text).unwrap());
 }
 
 #[test]

@@ -84,6 +84,43 @@ fn the_file_is_a_plain_safetensors_file_with_pytorchs_names() {
 }
 
 #[test]
+fn data_starts_at_a_multiple_of_8() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("weights.safetensors");
+    let run = table(EmbeddingConfig::new(3, 2), Adam::default());
+    // Names of eight lengths: whatever the header's, one of them is right by chance.
+    for length in 1..=8 {
+        run.save_weights(&path, &"n".repeat(length)).unwrap();
+        let bytes = fs::read(&path).unwrap();
+        let header = u64::from_le_bytes(bytes[..8].try_into().unwrap());
+        assert_eq!((8 + header) % 8, 0, "a name of {length}");
+        assert_eq!(bytes.len() as u64, 8 + header + 3 * 2 * 4);
+    }
+}
+
+#[test]
+fn a_restored_table_keeps_its_own_max_shard_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run.safetensors");
+    let config = EmbeddingConfig::new(50, 4);
+    let max_shard_bytes = || Parts::of(&fs::read(&path).unwrap()).settings()["table"]["max_shard_bytes"].clone();
+    let mut unsplit = table(config.clone(), Adam::default());
+    train(&mut unsplit, 0..3);
+    unsplit.save(&path).unwrap();
+    assert_eq!(max_shard_bytes(), serde_json::Value::Null);
+
+    let mut split = table(config.with_max_shard_bytes(256), Adam::default());
+    split.restore(&path).unwrap();
+    assert_eq!(state(&split), state(&unsplit));
+    split.save(&path).unwrap();
+    assert_eq!(max_shard_bytes(), 256);
+    // And on from there.
+    let mut loaded = load(&path).unwrap();
+    loaded.save(&path).unwrap();
+    assert_eq!((max_shard_bytes(), state(&loaded)), (256.into(), state(&unsplit)));
+}
+
+#[test]
 fn a_checkpoint_that_another_program_wrote_again_loads() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("run.safetensors");

@@ -136,6 +136,58 @@ fn line_ends_and_trailing_space_do_not_count() {
 }
 
 #[test]
+fn newlines_between_binary_vectors_and_white_space_after_the_last_do_not_count() {
+    let (expected, _) = read(b"2 1\na \0\0\x80\x3fb \0\0\0\x40", &ReadOptions::default()).unwrap();
+    assert!(expected.iter().eq([("a", &[1.0][..]), ("b", &[2.0])]));
+    for file in [
+        &b"2 1\n\n\na \0\0\x80\x3f\n\n\nb \0\0\0\x40\n\n"[..],
+        b"2 1\na \0\0\x80\x3fb \0\0\0\x40\r",
+        b"2 1\na \0\0\x80\x3f\nb \0\0\0\x40\r\n \r\n",
+    ] {
+        let options = ReadOptions::default().with_format(Format::Word2vecBinary);
+        assert_eq!(read(file, &options).unwrap().0, expected, "{file:?}");
+    }
+}
+
+#[test]
+fn a_byte_order_mark_is_no_part_of_the_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("vectors");
+    let vectors = sample(50, 4);
+    for format in FORMATS {
+        vectors.save(&path, format).unwrap();
+        let marked = [&b"\xef\xbb\xbf"[..], &std::fs::read(&path).unwrap()].concat();
+        for bytes in [&marked, &gzip(&marked)] {
+            let reader = VectorReader::new(Trickle(bytes, false), &ReadOptions::default()).unwrap();
+            assert_eq!(reader.format(), format);
+            assert_eq!(WordVectors::read(reader).unwrap().0, vectors);
+        }
+    }
+    // One only, and only at the start; a part of one is none.
+    let (vectors, _) = read("\u{feff}\u{feff}a 1\n\u{feff}b 2\n".as_bytes(), &ReadOptions::default()).unwrap();
+    assert!(vectors.vocabulary().iter().map(|(_, word)| word).eq(["\u{feff}a", "\u{feff}b"]));
+    assert!(read(b"\xef\xbba 1\n", &ReadOptions::default()).is_err());
+    // The first lines are still sampled where one is longer than the window.
+    let long = format!("\u{feff}word{}\n", " 0.25".repeat(100_000));
+    assert_eq!(VectorReader::new(long.as_bytes(), &ReadOptions::default()).unwrap().width(), 100_000);
+}
+
+#[test]
+fn zeros_may_fill_up_gzip() {
+    // As Python's gzip has it: after any member, any number of them.
+    for zeros in [1, 512, 100_000] {
+        let zeros = vec![0; zeros];
+        let packed = [&gzip(b"a 1\n")[..], &zeros, &gzip(b"b 2\n"), &zeros].concat();
+        for options in [ReadOptions::default(), ReadOptions::default().with_width(1)] {
+            let (vectors, _) = read(&packed, &options).unwrap();
+            assert!(vectors.iter().eq([("a", &[1.0][..]), ("b", &[2.0])]));
+            let trickled = VectorReader::new(Trickle(&packed, false), &options).unwrap();
+            assert_eq!(WordVectors::read(trickled).unwrap().0, vectors);
+        }
+    }
+}
+
+#[test]
 fn words_with_spaces_are_the_fields_before_the_numbers() {
     // As they stand in GloVe 840B; the first line too may have one.
     let text = ". . . 0.5 -1\nat name@domain.com 1 2\n2016 3 4\nthe 5 6\n1 2 3 4 and 7 8\n";
@@ -209,6 +261,10 @@ fn vectors_come_one_after_another() {
     let (rest, report) = WordVectors::read(reader).unwrap();
     assert!(rest.iter().eq([("c", &[3.0][..]), ("d", &[4.0][..])]));
     assert_eq!((rest.vocabulary().row("c"), report.vectors), (Some(0), 4));
+    let mut reader = VectorReader::new(text.as_bytes(), &ReadOptions::default()).unwrap();
+    reader.next_vector().unwrap();
+    let (rest, _) = WordVectors::read(reader).unwrap();
+    assert!(rest.iter().eq([("b", &[2.0][..]), ("c", &[3.0]), ("d", &[4.0])]));
     let mut reader = VectorReader::new(text.as_bytes(), &ReadOptions::default()).unwrap();
     while reader.next_vector().unwrap().is_some() {}
     assert_eq!(reader.next_vector().unwrap(), None);

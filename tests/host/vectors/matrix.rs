@@ -4,6 +4,7 @@ use indexmap::IndexMap;
 use wgpu_embedding::vectors::{EmbeddingMatrix, MatrixOptions, embedding_matrix, embedding_matrix_with};
 use wgpu_embedding::{Adam, EmbeddingConfig, GpuContext, GpuEmbedding, Initializer};
 
+use super::allocation::peak_bytes;
 use super::*;
 
 const FILE: &str = "the 1 2\nof 3 4\ncat 5 6\nThe 7 8\n";
@@ -81,7 +82,11 @@ fn bad_word_indices_and_files() {
     let wide = format!("a{}\n", " 1".repeat(600_000));
     let reader = VectorReader::new(wide.as_bytes(), &ReadOptions::default()).unwrap();
     if cfg!(target_os = "linux") {
-        let error = embedding_matrix(&word_index(&[("the", u32::MAX - 2)]), reader).unwrap_err();
+        let words = word_index(&[("the", 4_000_000_000)]);
+        let (result, peak) = peak_bytes(|| embedding_matrix(&words, reader));
+        // Not even a byte a row was taken.
+        assert!(peak < 1 << 20, "{peak} bytes");
+        let error = result.unwrap_err();
         assert!(matches!(error, Error::OutOfMemory { what: "the embedding matrix", .. }), "{error}");
     }
     let too_wide = WordVectors::new(Vocabulary::default(), Vec::new(), usize::MAX).unwrap();

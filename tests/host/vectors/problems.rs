@@ -181,7 +181,7 @@ fn what_no_skip_can_mend() {
     let mut wrong = packed.clone();
     let checksum = wrong.len() - 6;
     wrong[checksum] ^= 1;
-    for damaged in [wrong, [&packed[..], b"more"].concat()] {
+    for damaged in [wrong, [&packed[..], b"more"].concat(), [&packed[..], b"\0\0more"].concat()] {
         let error = read(&damaged, &everything).unwrap_err().to_string();
         assert!(error.starts_with("the input, byte 16 of what it unpacks to: the gzip data is damaged"), "{error}");
     }
@@ -218,4 +218,29 @@ fn files_that_cannot_be_read_are_named() {
     let reader = VectorReader::new(std::io::Read::chain(&b"1000 1\na 1\n"[..], Broken), &ReadOptions::default());
     let error = reader.unwrap_err();
     assert_eq!(error.to_string(), "reading the input failed: unplugged");
+}
+
+#[test]
+fn a_binary_word_has_an_end_within_its_bound() {
+    let bound = 64 << 10;
+    let file = |length: usize, rest: &[u8]| [b"2 1\n", &vec![b'w'; length][..], rest].concat();
+    let options = ReadOptions::default().with_format(Format::Word2vecBinary).with_skip(Problem::WrongCount);
+    let (vectors, _) = read(&file(bound, b" \0\0\x80\x3f"), &options).unwrap();
+    assert_eq!(vectors.get(&"w".repeat(bound)), Some(&[1.0][..]));
+    // Cut off within a word that might have ended, and one that is too long already.
+    assert_eq!(read(&file(bound, b""), &options).unwrap().1.skipped(Problem::WrongCount), 1);
+    for rest in [&b" \0\0\x80\x3f"[..], b""] {
+        let error = read(&file(bound + 1, rest), &options).unwrap_err().to_string();
+        let message = "the input, byte 4: a word must end in a space within 65536 bytes, and this does not";
+        assert_eq!(error, message);
+    }
+}
+
+#[test]
+fn places_count_a_byte_order_mark() {
+    let error = |file: &str| read(file.as_bytes(), &ReadOptions::default()).unwrap_err().to_string();
+    let place = |file: &str| error(file).split(": ").next().unwrap().to_owned();
+    // As in the file: a text's lines and a binary file's bytes.
+    assert_eq!(place("\u{feff}a 1\nb x\n"), "the input, line 2");
+    assert_eq!(place("\u{feff}2 1\na \0\0\0\0a \0\0\0\0"), "the input, byte 13");
 }

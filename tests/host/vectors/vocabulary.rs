@@ -61,3 +61,22 @@ fn a_word_index_may_leave_rows_out() {
     let error = Vocabulary::from_word_index(&word_index(&[("last", u32::MAX)])).unwrap_err();
     assert!(error.to_string().contains("row 4294967295: \"last\" must stand in a row below 4294967294"), "{error}");
 }
+
+#[test]
+fn a_truncated_vocabulary_is_that_of_its_words() {
+    let all = [("a", 0), ("b", 1), ("c", 4), ("東京", 5), ("e", 9)];
+    let vocabulary = Vocabulary::from_word_index(&word_index(&all)).unwrap();
+    for rows in [0, 1, 2, 3, 4, 5, 6, 9, 10, u32::MAX] {
+        let kept: Vec<_> = all.into_iter().filter(|&(_, row)| row < rows).collect();
+        let truncated = vocabulary.clone().truncated(rows);
+        assert_eq!(truncated, Vocabulary::from_word_index(&word_index(&kept)).unwrap(), "{rows}");
+        for (word, row) in all {
+            assert_eq!(truncated.row(word), (row < rows).then_some(row));
+            assert_eq!(truncated.word(row), (row < rows).then_some(word));
+        }
+    }
+    let words = (0..1_000).map(|number| format!("w{number}"));
+    let truncated = Vocabulary::from_words(words.clone()).unwrap().truncated(10);
+    assert_eq!(truncated, Vocabulary::from_words(words.take(10)).unwrap());
+    assert_eq!((truncated.row("w9"), truncated.row("w10"), truncated.row_count()), (Some(9), None, 10));
+}

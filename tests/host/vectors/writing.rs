@@ -48,6 +48,11 @@ fn the_bytes_are_those_of_the_format() {
         assert_eq!(fs::read(&path).unwrap(), bytes, "{format:?}");
     }
     assert_eq!(names_in(directory.path()), ["vectors"]);
+    // The extension counts in any case.
+    let packed = directory.path().join("VECTORS.TXT.GZ");
+    write_vectors(&packed, Format::GloveText, vectors.vocabulary(), 2, |_| Ok([0.1, -0.0, 1e-7, 3e38])).unwrap();
+    assert!(fs::read(&packed).unwrap().starts_with(&[0x1f, 0x8b]));
+    assert_eq!(WordVectors::load(&packed).unwrap(), vectors);
 }
 
 #[test]
@@ -74,6 +79,15 @@ fn words_that_could_not_be_read_again_are_refused_before_anything_is_written() {
             assert!(!asked && fs::read(&path).unwrap() == b"what was there", "{word:?}");
         }
     }
+    let marked = vocabulary(&["\u{feff}a", "\u{feff}b"]);
+    let write = |path: &Path, format| write_vectors(path, format, &marked, 1, |rows| Ok(vec![0.5; rows.len()]));
+    for error in [write(&path, Format::GloveText).unwrap_err(), marked.save(&path).unwrap_err()] {
+        assert!(error.to_string().contains("must not begin with U+FEFF"), "{error}");
+        assert!(fs::read(&path).unwrap() == b"what was there");
+    }
+    // Behind a header it may.
+    write(&path, Format::Word2vecText).unwrap();
+    assert_eq!(*WordVectors::load(&path).unwrap().vocabulary(), marked);
     // These can be read again.
     let words = ["a b", ". . .", "5", "nan", "\u{a0}", "a\tb", "a\r", "\u{feff}a", "5 a"];
     let kept = WordVectors::new(vocabulary(&words), vec![0.5; words.len()], 1).unwrap();
@@ -206,8 +220,22 @@ fn words_files() {
         let error = Vocabulary::load(&path).unwrap_err().to_string();
         assert_eq!(error, format!("{}, {message}", path.display()));
     }
-    fs::write(&path, "a b\r\nc").unwrap();
-    assert_eq!(Vocabulary::load(&path).unwrap(), vocabulary(&["a b", "c"]));
+    for file in ["a b\r\nc", "\u{feff}a b\nc\n"] {
+        fs::write(&path, file).unwrap();
+        assert_eq!(Vocabulary::load(&path).unwrap(), vocabulary(&["a b", "c"]));
+    }
+    // A single row without a word, at the start or within.
+    for (file, row) in [("\na\n", 1), ("a\n\nb\n", 2), ("a\nb\nc\n\nd\n", 4)] {
+        fs::write(&path, file).unwrap();
+        let words = Vocabulary::load(&path).unwrap();
+        let last = file.trim_end().rsplit('\n').next().unwrap();
+        assert_eq!(
+            (words.row(last), words.word(row), words.row_count()),
+            (Some(row), Some(last), row + 1),
+            "{file:?}"
+        );
+        assert_eq!(words.word(row - 1), None, "{file:?}");
+    }
 }
 
 #[test]
