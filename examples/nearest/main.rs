@@ -2,6 +2,8 @@
 //! `cargo run --release --example nearest -- --help` says how.
 
 mod arguments;
+#[path = "../shared/program.rs"]
+mod program;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -9,30 +11,19 @@ use std::process::ExitCode;
 use arguments::{Arguments, Asked, Command};
 use indexmap::IndexSet;
 use indicatif::{ProgressBar, ProgressStyle};
+use program::Result;
 use wgpu_embedding::vectors::{
     AnalogyOptions, AnalogyQuestions, Problem, ReadOptions, SectionAccuracy, SimilarWord, SimilarWords, VectorReader,
     Vocabulary, WordVectors,
 };
 use wgpu_embedding::{Adam, EmbeddingConfig, Error, GpuContext, GpuEmbedding, Initializer};
 
-/// Whatever goes wrong ends the program with one line, so one type for all of it will do.
-type Result<T, E = Box<dyn std::error::Error>> = std::result::Result<T, E>;
-
 fn main() -> ExitCode {
     env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("warn")).init();
-    let arguments = match arguments::parse(lexopt::Parser::from_env()) {
-        Ok(Command::Find(arguments)) => arguments,
-        Ok(Command::Help) => {
-            // Nobody left to read it is no failure.
-            let _ = io::stdout().write_all(arguments::HELP.as_bytes());
-            return ExitCode::SUCCESS;
-        }
-        Err(error) => return fail(&format!("{error}; see --help"), 2),
-    };
-    match run(&arguments, &mut io::stdout().lock()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) if is_broken_pipe(&*error) => ExitCode::SUCCESS,
-        Err(error) => fail(&error.to_string(), 1),
+    match arguments::parse(lexopt::Parser::from_env()) {
+        Ok(Command::Find(arguments)) => program::finish(run(&arguments, &mut io::stdout().lock())),
+        Ok(Command::Help) => program::help(arguments::HELP),
+        Err(error) => program::misused(&error),
     }
 }
 
@@ -167,15 +158,6 @@ fn answer(
         writeln!(out, "{section:width$}  {accuracy:>8}  {correct:>7}  {asked:>6}  {unknown:>7}")?;
     }
     Ok(())
-}
-
-fn is_broken_pipe(error: &(dyn std::error::Error + 'static)) -> bool {
-    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
-}
-
-fn fail(message: &str, code: u8) -> ExitCode {
-    let _ = writeln!(io::stderr(), "error: {message}");
-    ExitCode::from(code)
 }
 
 #[cfg(test)]

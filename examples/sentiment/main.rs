@@ -8,6 +8,8 @@
 mod arguments;
 mod classifier;
 mod corpus;
+#[path = "../shared/program.rs"]
+mod program;
 mod report;
 mod training;
 
@@ -17,15 +19,13 @@ use std::process::ExitCode;
 use arguments::{Arguments, Command};
 use classifier::{Classifier, GpuClassifier, ReferenceClassifier};
 use corpus::{Corpus, Sentence};
+use program::Result;
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
 use report::Report;
 use training::{BATCH_SIZE, PADDING, Set};
 use wgpu_embedding::text::Tokenizer;
 use wgpu_embedding::{Adam, EmbeddingConfig, GpuContext, GpuEmbedding};
-
-/// Whatever goes wrong ends the program with one line, so one type for all of it will do.
-type Result<T, E = Box<dyn std::error::Error>> = std::result::Result<T, E>;
 
 /// What the classifier trained on the built-in reviews is shown; none of these is in the files.
 const UNSEEN: [&str; 6] = [
@@ -42,19 +42,10 @@ const SHOWN_OF_FILE: usize = 3;
 
 fn main() -> ExitCode {
     env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("warn")).init();
-    let arguments = match arguments::parse(lexopt::Parser::from_env()) {
-        Ok(Command::Train(arguments)) => arguments,
-        Ok(Command::Help) => {
-            // Nobody left to read it is no failure.
-            let _ = io::stdout().write_all(arguments::HELP.as_bytes());
-            return ExitCode::SUCCESS;
-        }
-        Err(error) => return fail(&format!("{error}; see --help"), 2),
-    };
-    match run(&arguments) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) if is_broken_pipe(&*error) => ExitCode::SUCCESS,
-        Err(error) => fail(&error.to_string(), 1),
+    match arguments::parse(lexopt::Parser::from_env()) {
+        Ok(Command::Train(arguments)) => program::finish(run(&arguments)),
+        Ok(Command::Help) => program::help(arguments::HELP),
+        Err(error) => program::misused(&error),
     }
 }
 
@@ -137,19 +128,6 @@ fn unseen(arguments: &Arguments, corpus: &Corpus) -> Vec<Sentence> {
     }
     let of_file = |positive| corpus.test.iter().filter(move |sentence| sentence.positive == positive);
     of_file(true).take(SHOWN_OF_FILE).chain(of_file(false).take(SHOWN_OF_FILE)).cloned().collect()
-}
-
-/// One line on standard error.
-fn fail(message: &str, code: u8) -> ExitCode {
-    let line = message.lines().map(str::trim).collect::<Vec<_>>().join(" ");
-    // If nobody reads it, the exit code still tells.
-    let _ = writeln!(io::stderr(), "error: {line}");
-    ExitCode::from(code)
-}
-
-/// Whether the reader of our output has gone, as in `| head`.
-fn is_broken_pipe(error: &(dyn std::error::Error + 'static)) -> bool {
-    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
 #[cfg(test)]

@@ -3,17 +3,17 @@
 //! `cargo run --release --example tokenize -- --help` lists the options, which are Keras's arguments.
 
 mod arguments;
+#[path = "../shared/program.rs"]
+mod program;
 
 use std::fs;
 use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
 
 use arguments::{Arguments, Command};
+use program::Result;
 use serde::Serialize;
 use wgpu_embedding::text::{IndexMap, pad_sequences};
-
-/// Whatever goes wrong ends the program with one line, so one type for all of it will do.
-type Result<T, E = Box<dyn std::error::Error>> = std::result::Result<T, E>;
 
 #[derive(Serialize)]
 struct Output<'a> {
@@ -24,19 +24,10 @@ struct Output<'a> {
 }
 
 fn main() -> ExitCode {
-    let arguments = match arguments::parse(lexopt::Parser::from_env()) {
-        Ok(Command::Tokenize(arguments)) => arguments,
-        Ok(Command::Help) => {
-            // Nobody left to read it is no failure.
-            let _ = io::stdout().write_all(arguments::HELP.as_bytes());
-            return ExitCode::SUCCESS;
-        }
-        Err(error) => return fail(&format!("{error}; see --help"), 2),
-    };
-    match run(*arguments) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) if is_broken_pipe(&*error) => ExitCode::SUCCESS,
-        Err(error) => fail(&error.to_string(), 1),
+    match arguments::parse(lexopt::Parser::from_env()) {
+        Ok(Command::Tokenize(arguments)) => program::finish(run(*arguments)),
+        Ok(Command::Help) => program::help(arguments::HELP),
+        Err(error) => program::misused(&error),
     }
 }
 
@@ -75,19 +66,6 @@ fn lines<'a>(name: &str, contents: &'a [u8]) -> Result<Vec<&'a str>> {
         })
     };
     lines.enumerate().map(text).collect()
-}
-
-/// One line on standard error.
-fn fail(message: &str, code: u8) -> ExitCode {
-    let line = message.lines().map(str::trim).collect::<Vec<_>>().join(" ");
-    // If nobody reads it, the exit code still tells.
-    let _ = writeln!(io::stderr(), "error: {line}");
-    ExitCode::from(code)
-}
-
-/// Whether the reader of our output has gone, as in `| head`.
-fn is_broken_pipe(error: &(dyn std::error::Error + 'static)) -> bool {
-    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
 #[cfg(test)]

@@ -13,6 +13,8 @@ mod corpus;
 mod model;
 mod output;
 mod pipeline;
+#[path = "../shared/program.rs"]
+mod program;
 mod report;
 mod sampling;
 mod save;
@@ -27,29 +29,18 @@ use blocks::{Settings, TARGETS};
 use corpus::Corpus;
 use model::{GpuModel, Model, ReferenceModel, Shape, Tables};
 use output::Output;
+use program::Result;
 use report::Report;
 use sampling::Sampling;
 use training::Training;
 use wgpu_embedding::{Adam, EmbeddingConfig, GpuContext, GpuEmbedding, Initializer};
 
-/// Whatever goes wrong ends the program with one line, so one type for all of it will do.
-type Result<T, E = Box<dyn std::error::Error>> = std::result::Result<T, E>;
-
 fn main() -> ExitCode {
     env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("warn")).init();
-    let arguments = match arguments::parse(lexopt::Parser::from_env()) {
-        Ok(Command::Train(arguments)) => arguments,
-        Ok(Command::Help) => {
-            // Nobody left to read it is no failure.
-            let _ = io::stdout().write_all(arguments::HELP.as_bytes());
-            return ExitCode::SUCCESS;
-        }
-        Err(error) => return fail(&format!("{error}; see --help"), 2),
-    };
-    match run(&arguments, io::stdout()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) if is_broken_pipe(&*error) => ExitCode::SUCCESS,
-        Err(error) => fail(&error.to_string(), 1),
+    match arguments::parse(lexopt::Parser::from_env()) {
+        Ok(Command::Train(arguments)) => program::finish(run(&arguments, io::stdout())),
+        Ok(Command::Help) => program::help(arguments::HELP),
+        Err(error) => program::misused(&error),
     }
 }
 
@@ -151,19 +142,6 @@ fn new_model(arguments: &Arguments, context: &GpuContext, training: &Training) -
     }
     let shape = Shape { dim: arguments.dim as usize, window, negative: arguments.negative, blocks };
     Ok(Box::new(GpuModel::new(tables, shape)?))
-}
-
-/// One line on standard error.
-fn fail(message: &str, code: u8) -> ExitCode {
-    let line = message.lines().map(str::trim).collect::<Vec<_>>().join(" ");
-    // If nobody reads it, the exit code still tells.
-    let _ = writeln!(io::stderr(), "error: {line}");
-    ExitCode::from(code)
-}
-
-/// Whether the reader of our output has gone, as in `| head`.
-fn is_broken_pipe(error: &(dyn std::error::Error + 'static)) -> bool {
-    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
 #[cfg(test)]
