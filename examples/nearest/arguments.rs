@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use lexopt::prelude::*;
 use wgpu_embedding::vectors::Format;
 
+use crate::program::number;
+
 /// What `--help` prints.
 pub const HELP: &str = "\
 Finds words near others in a file of word vectors, on the GPU, or on the CPU reference where there is no adapter.
@@ -118,9 +120,7 @@ fn whole_number<T>(parser: &mut lexopt::Parser, option: &str, least: T) -> Resul
 where
     T: std::str::FromStr + PartialOrd + std::fmt::Display,
 {
-    let value = parser.value()?.to_string_lossy().into_owned();
-    let number = value.parse().ok().filter(|number| *number >= least);
-    number.ok_or_else(|| format!("{option} must be a whole number from {least}, and is {value:?}").into())
+    number(parser, option, &format!("a whole number from {least}"), |number| *number >= least)
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use lexopt::prelude::*;
 
+use crate::program::number;
+
 /// What `--help` prints.
 pub const HELP: &str = "\
 Trains a classifier of sentences, and classifies some it has not seen: an embedding, the mean over the sentence's
@@ -94,18 +96,6 @@ pub fn parse(mut parser: lexopt::Parser) -> Result<Command, lexopt::Error> {
         vocabulary,
         reference,
     }))
-}
-
-/// The option's value, if it is a number that `sensible` accepts.
-fn number<T: std::str::FromStr>(
-    parser: &mut lexopt::Parser,
-    option: &str,
-    required: &str,
-    sensible: impl Fn(&T) -> bool,
-) -> Result<T, lexopt::Error> {
-    let value = parser.value()?.to_string_lossy().into_owned();
-    let number = value.parse().ok().filter(sensible);
-    number.ok_or_else(|| format!("{option} must be {required}, and is {value:?}").into())
 }
 
 #[cfg(test)]

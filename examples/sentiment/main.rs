@@ -6,6 +6,8 @@
 //! `cargo run --release --example sentiment -- --help` lists the options.
 
 mod arguments;
+#[path = "../shared/bindings.rs"]
+mod bindings;
 mod classifier;
 mod corpus;
 #[path = "../shared/program.rs"]

@@ -1,4 +1,4 @@
-//! What the example programs do alike: help, and how they end.
+//! What the example programs do alike: numbers on the command line, help, and how they end.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -34,4 +34,16 @@ fn fail(message: &str, code: u8) -> ExitCode {
     // If nobody reads it, the exit code still tells.
     let _ = writeln!(io::stderr(), "error: {line}");
     ExitCode::from(code)
+}
+
+/// The option's value, if it is a number that `sensible` accepts.
+pub fn number<T: std::str::FromStr>(
+    parser: &mut lexopt::Parser,
+    option: &str,
+    required: &str,
+    sensible: impl Fn(&T) -> bool,
+) -> Result<T, lexopt::Error> {
+    let value = parser.value()?.to_string_lossy().into_owned();
+    let number = value.parse().ok().filter(sensible);
+    number.ok_or_else(|| format!("{option} must be {required}, and is {value:?}").into())
 }

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use lexopt::prelude::*;
 use wgpu_embedding::text::{PadOptions, Side, Tokenizer};
 
+use crate::program::number;
+
 /// What `--help` prints.
 pub const HELP: &str = "\
 Fits Keras's Tokenizer on a file, each line a text, and prints one JSON object: word_index and word_counts, both in
@@ -54,7 +56,7 @@ pub fn parse(mut parser: lexopt::Parser) -> Result<Command, lexopt::Error> {
         match argument {
             Long("num-words") => {
                 let required = "a whole number from 0 to 4294967295";
-                tokenizer = tokenizer.with_num_words(number(&mut parser, "--num-words", required)?);
+                tokenizer = tokenizer.with_num_words(number(&mut parser, "--num-words", required, |_| true)?);
             }
             Long("oov-token") => tokenizer = tokenizer.with_oov_token(parser.value()?.string()?),
             Long("char-level") => tokenizer = tokenizer.with_char_level(true),
@@ -65,11 +67,13 @@ pub fn parse(mut parser: lexopt::Parser) -> Result<Command, lexopt::Error> {
             Long("filters") => tokenizer = tokenizer.with_filters(parser.value()?.string()?),
             Long("split") => tokenizer = tokenizer.with_split(parser.value()?.string()?),
             Long("maxlen") => {
-                padding = padding.with_maxlen(number(&mut parser, "--maxlen", "a whole number from 0")?);
+                padding = padding.with_maxlen(number(&mut parser, "--maxlen", "a whole number from 0", |_| true)?);
             }
             Long("padding") => padding = padding.with_padding(side(&mut parser, "--padding")?),
             Long("truncating") => padding = padding.with_truncating(side(&mut parser, "--truncating")?),
-            Long("value") => padding = padding.with_value(number(&mut parser, "--value", "a whole number")?),
+            Long("value") => {
+                padding = padding.with_value(number(&mut parser, "--value", "a whole number", |_| true)?)
+            }
             Long("help") | Short('h') => return Ok(Command::Help),
             Value(path) if file.is_none() => file = Some(PathBuf::from(path)),
             _ => return Err(argument.unexpected()),
@@ -89,16 +93,6 @@ fn choice<T>(parser: &mut lexopt::Parser, option: &str, choices: [(&str, T); 2])
     let required = format!("{} or {}", choices[0].0, choices[1].0);
     let chosen = choices.into_iter().find(|(word, _)| *word == value);
     chosen.map(|(_, choice)| choice).ok_or_else(|| format!("{option} must be {required}, and is {value:?}").into())
-}
-
-/// The option's value, if it is such a number.
-fn number<T: std::str::FromStr>(
-    parser: &mut lexopt::Parser,
-    option: &str,
-    required: &str,
-) -> Result<T, lexopt::Error> {
-    let value = parser.value()?.to_string_lossy().into_owned();
-    value.parse().map_err(|_| format!("{option} must be {required}, and is {value:?}").into())
 }
 
 #[cfg(test)]

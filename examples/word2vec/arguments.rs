@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use lexopt::prelude::*;
 use wgpu_embedding::Update;
 
+use crate::program::number;
+
 /// What `--help` prints.
 pub const HELP: &str = "\
 Trains word vectors: skip-gram with negative sampling, as word2vec and gensim do it, in two tables that stay on the
@@ -130,18 +132,6 @@ pub fn parse(mut parser: lexopt::Parser) -> Result<Command, lexopt::Error> {
         }
     }
     Ok(Command::Train(arguments))
-}
-
-/// The option's value, if it is a number that `sensible` accepts.
-fn number<T: std::str::FromStr>(
-    parser: &mut lexopt::Parser,
-    option: &str,
-    required: &str,
-    sensible: impl Fn(&T) -> bool,
-) -> Result<T, lexopt::Error> {
-    let value = parser.value()?.to_string_lossy().into_owned();
-    let number = value.parse().ok().filter(sensible);
-    number.ok_or_else(|| format!("{option} must be {required}, and is {value:?}").into())
 }
 
 #[cfg(test)]

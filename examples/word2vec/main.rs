@@ -7,6 +7,8 @@
 //! `cargo run --release --example word2vec -- --help` lists the options.
 
 mod arguments;
+#[path = "../shared/bindings.rs"]
+mod bindings;
 mod blocks;
 mod built_in;
 mod corpus;

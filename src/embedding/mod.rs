@@ -13,6 +13,7 @@ mod state;
 use std::sync::Arc;
 
 pub use host::RowGradient;
+pub(crate) use similarity::directions;
 pub use similarity::{Neighbour, Search, Similarity};
 pub use state::{Moments, WeightShard};
 

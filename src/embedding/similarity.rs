@@ -126,7 +126,10 @@ impl GpuEmbedding {
         self.check_search(queries, search)?;
         self.check_with(waiting).await?;
         let cosine = search.similarity == Similarity::Cosine;
-        let directions = if cosine { directions(queries, self.output_dim() as usize) } else { Vec::new() };
+        let directions: Vec<f32> = match cosine {
+            true => directions(queries, self.output_dim() as usize).into_iter().map(|value| value as f32).collect(),
+            false => Vec::new(),
+        };
         let request = Request {
             queries: if cosine { &directions } else { queries },
             cosine,
@@ -182,13 +185,13 @@ impl GpuEmbedding {
     }
 }
 
-/// The queries, each of length 1, or zeros where it has none.
-fn directions(queries: &[f32], output_dim: usize) -> Vec<f32> {
-    let mut directions = Vec::with_capacity(queries.len());
-    for query in queries.chunks_exact(output_dim) {
-        let length = query.iter().map(|&value| f64::from(value) * f64::from(value)).sum::<f64>().sqrt();
-        directions
-            .extend(query.iter().map(|&value| if length > 0.0 { (f64::from(value) / length) as f32 } else { 0.0 }));
+/// Rows, each brought to length 1 in f64; one without length stays zero, and one with a NaN is NaN.
+pub(crate) fn directions(rows: &[f32], width: usize) -> Vec<f64> {
+    let mut directions = Vec::with_capacity(rows.len());
+    for row in rows.chunks_exact(width) {
+        let length = row.iter().map(|&value| f64::from(value) * f64::from(value)).sum::<f64>().sqrt();
+        let scale = if length == 0.0 { 0.0 } else { 1.0 / length };
+        directions.extend(row.iter().map(|&value| f64::from(value) * scale));
     }
     directions
 }

@@ -10,9 +10,8 @@ use std::ops::Range;
 use super::device::{Dispatch, Gpu};
 use super::kernels::leave_out::{self, EVERY_QUERY, LeftOut};
 use super::kernels::similarity::{QUERIES, padded};
-use super::kernels::top_k::{self, GROUP, Selection, Source, TILE};
+use super::kernels::top_k::{self, GROUP, NO_CANDIDATE, NOT_A_NUMBER, Selection, Source, TILE};
 use super::kernels::{Pair, Piece, group_best, similarity};
-use super::layout::QUAD_BYTES;
 use super::mapping::MAX_ROUNDS_ON_A_CPU;
 use super::readback::{PIECE_BYTES, Waiting};
 use super::region::check_binding_size;
@@ -243,7 +242,6 @@ impl Round<'_> {
         let Piece { row_count, query_count, group_count, .. } = piece;
         let whole = wgpu::Buffer::as_entire_buffer_binding;
         let (quads, cosine) = (table.layout.quads(), self.cosine);
-        debug_assert_eq!(u64::from(quads) * QUAD_BYTES, table.layout.row_bytes());
         let compared = [whole(&uniform), whole(&shard.weights), whole(self.queries), whole(keys)];
         let mut dispatches = vec![similarity::dispatch(gpu, (quads, cosine), (row_count, query_count), &compared)?];
         if let Some(left_out) = left_out {
@@ -319,13 +317,10 @@ impl Levels<'_> {
     }
 }
 
-/// `NO_CANDIDATE` in shaders/shared/score_key.wgsl.
-const NO_CANDIDATE: u32 = 0;
-
 /// The score behind a key of shaders/shared/score_key.wgsl; a NaN is any.
 fn score(key: u32) -> f32 {
     match key {
-        ..=1 => f32::NAN,
+        ..=NOT_A_NUMBER => f32::NAN,
         0x8000_0000.. => f32::from_bits(key & 0x7fff_ffff),
         _ => f32::from_bits(!key),
     }

@@ -1,6 +1,6 @@
 //! Which words are near others.
 
-use crate::embedding::{GpuEmbedding, Search};
+use crate::embedding::{GpuEmbedding, Search, directions};
 use crate::error::{Error, Result};
 use crate::gpu::readback::Waiting;
 
@@ -164,7 +164,7 @@ impl<'a> SimilarWords<'a> {
     }
 }
 
-/// Rows, each brought to length 1; one without length stays zero.
+/// Rows, each of length 1.
 pub(super) struct Directions {
     values: Vec<f64>,
     width: usize,
@@ -172,14 +172,7 @@ pub(super) struct Directions {
 
 impl Directions {
     pub(super) fn new(rows: &[f32], width: usize) -> Self {
-        let mut values = Vec::with_capacity(rows.len());
-        for row in rows.chunks_exact(width) {
-            let length = row.iter().map(|&value| f64::from(value) * f64::from(value)).sum::<f64>().sqrt();
-            // Adding zeros where there is no direction; a NaN stays one and is refused as a query.
-            let scale = if length == 0.0 { 0.0 } else { 1.0 / length };
-            values.extend(row.iter().map(|&value| f64::from(value) * scale));
-        }
-        Self { values, width }
+        Self { values: directions(rows, width), width }
     }
 
     /// `sum += factor * row`

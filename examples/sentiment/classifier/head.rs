@@ -6,6 +6,7 @@ use wgpu_embedding::wgpu::util::{BufferInitDescriptor, DeviceExt};
 
 use super::AdamStep;
 use crate::Result;
+use crate::bindings::{bind, storage_layout};
 use crate::training::LENGTH;
 
 /// Threads in a workgroup, as in head.wgsl.
@@ -69,10 +70,10 @@ impl Head {
 
         // Written out, because the three pipelines share the bind groups: the layouts that wgpu derives of a shader fit
         // one pipeline alone. 8 storage buffers, as many as WebGPU grants.
-        let model_layout = storage_layout(device, "head", &[true, false, false, false, false, false]);
-        let batch_layout = storage_layout(device, "head batch", &[true, true]);
+        let model_layout = storage_layout(device, "head", (0..).zip([true, false, false, false, false, false]));
+        let batch_layout = storage_layout(device, "head batch", [(0, true), (1, true)]);
         let model = [&words, &gradient, &means, &outcomes, &parameter_buffer, &moments];
-        let model = bind(device, &model_layout, &model.map(wgpu::Buffer::as_entire_binding));
+        let model = bind(device, &model_layout, (0..).zip(model.map(wgpu::Buffer::as_entire_binding)));
         let layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
             label: Some("head"),
             bind_group_layouts: &[Some(&model_layout), Some(&batch_layout)],
@@ -123,7 +124,8 @@ impl Head {
             contents: &contents,
             usage: wgpu::BufferUsages::STORAGE,
         });
-        let bind_group = bind(device, &self.batch_layout, &[buffer.as_entire_binding(), indices.as_binding()]);
+        let bind_group =
+            bind(device, &self.batch_layout, [(0, buffer.as_entire_binding()), (1, indices.as_binding())]);
         Ok(BoundBatch { bind_group, sentences: labels.len() as u32 })
     }
 
@@ -158,34 +160,4 @@ impl Head {
             pass.dispatch_workgroups(*workgroups, 1, 1);
         }
     }
-}
-
-/// A layout of storage buffers, each read-only or not.
-fn storage_layout(device: &wgpu::Device, label: &str, read_only: &[bool]) -> wgpu::BindGroupLayout {
-    let entries: Vec<_> = (0..)
-        .zip(read_only)
-        .map(|(binding, &read_only)| wgpu::BindGroupLayoutEntry {
-            binding,
-            visibility: wgpu::ShaderStages::COMPUTE,
-            ty: wgpu::BindingType::Buffer {
-                ty: wgpu::BufferBindingType::Storage { read_only },
-                has_dynamic_offset: false,
-                min_binding_size: None,
-            },
-            count: None,
-        })
-        .collect();
-    device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: Some(label), entries: &entries })
-}
-
-fn bind(
-    device: &wgpu::Device,
-    layout: &wgpu::BindGroupLayout,
-    resources: &[wgpu::BindingResource<'_>],
-) -> wgpu::BindGroup {
-    let entries: Vec<_> = (0..)
-        .zip(resources)
-        .map(|(binding, resource)| wgpu::BindGroupEntry { binding, resource: resource.clone() })
-        .collect();
-    device.create_bind_group(&wgpu::BindGroupDescriptor { label: None, layout, entries: &entries })
 }

@@ -4,6 +4,7 @@
 use wgpu_embedding::wgpu;
 use wgpu_embedding::wgpu::util::{BufferInitDescriptor, DeviceExt};
 
+use crate::bindings::{bind, storage_layout};
 use crate::blocks::{Layout, NEGATIVES, TARGETS};
 
 macro_rules! source {
@@ -90,10 +91,10 @@ impl Kernel {
         let errors = buffer("errors", shape.blocks * input_tiles * TILE * (TARGETS + NEGATIVES), none);
         let losses = buffer("losses", max_losses * input_tiles, wgpu::BufferUsages::COPY_SRC);
 
-        let rows_layout = storage_layout(device, "word2vec rows", &[(0, true), (1, true), (2, false)]);
-        let batch_layout = storage_layout(device, "word2vec batch", &[(0, true), (1, true), (2, true)]);
+        let rows_layout = storage_layout(device, "word2vec rows", [(0, true), (1, true), (2, false)]);
+        let batch_layout = storage_layout(device, "word2vec batch", [(0, true), (1, true), (2, true)]);
         let rows =
-            bind(device, &rows_layout, &[(0, whole(&input_rows)), (1, whole(&output_rows)), (2, whole(&errors))]);
+            bind(device, &rows_layout, [(0, whole(&input_rows)), (1, whole(&output_rows)), (2, whole(&errors))]);
         let (source, pieces) = match shape.dim % 4 {
             0 => (SOURCES[0], shape.dim / 4),
             _ => (SOURCES[1], shape.dim),
@@ -104,8 +105,7 @@ impl Kernel {
         });
         // With its own, a pass has at most 8 storage buffers, as many as WebGPU grants.
         let pass = |entry_point, constants: &[(&str, f64)], own: &[(u32, &wgpu::Buffer)]| {
-            let bindings: Vec<_> = own.iter().map(|&(binding, _)| (binding, false)).collect();
-            let own_layout = storage_layout(device, entry_point, &bindings);
+            let own_layout = storage_layout(device, entry_point, own.iter().map(|&(binding, _)| (binding, false)));
             let layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
                 label: Some(entry_point),
                 bind_group_layouts: &[Some(&rows_layout), Some(&batch_layout), Some(&own_layout)],
@@ -123,8 +123,8 @@ impl Kernel {
                 },
                 cache: None,
             });
-            let own: Vec<_> = own.iter().map(|&(binding, buffer)| (binding, whole(buffer))).collect();
-            Pass { pipeline, own: bind(device, &own_layout, &own) }
+            let own = own.iter().map(|&(binding, buffer)| (binding, whole(buffer)));
+            Pass { pipeline, own: bind(device, &own_layout, own) }
         };
         let pieces = ("PIECES", pieces as f64);
         let tiles = ("INPUT_TILES", input_tiles as f64);
@@ -157,7 +157,7 @@ impl Kernel {
         let blocks = upload("word2vec batch", &blocks);
         let windows = upload("windows", bytemuck::cast_slice(&layout.windows));
         let targets = upload("targets", bytemuck::cast_slice(&layout.targets));
-        bind(device, &self.batch_layout, &[(0, whole(&blocks)), (1, whole(&windows)), (2, whole(&targets))])
+        bind(device, &self.batch_layout, [(0, whole(&blocks)), (1, whole(&windows)), (2, whole(&targets))])
     }
 
     /// Records the loss of the rows looked up, and its gradients.
@@ -178,36 +178,6 @@ impl Kernel {
 
 fn whole(buffer: &wgpu::Buffer) -> wgpu::BindingResource<'_> {
     buffer.as_entire_binding()
-}
-
-/// A layout of storage buffers: the binding of each, and whether it is read-only.
-fn storage_layout(device: &wgpu::Device, label: &str, bindings: &[(u32, bool)]) -> wgpu::BindGroupLayout {
-    let entries: Vec<_> = bindings
-        .iter()
-        .map(|&(binding, read_only)| wgpu::BindGroupLayoutEntry {
-            binding,
-            visibility: wgpu::ShaderStages::COMPUTE,
-            ty: wgpu::BindingType::Buffer {
-                ty: wgpu::BufferBindingType::Storage { read_only },
-                has_dynamic_offset: false,
-                min_binding_size: None,
-            },
-            count: None,
-        })
-        .collect();
-    device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: Some(label), entries: &entries })
-}
-
-fn bind(
-    device: &wgpu::Device,
-    layout: &wgpu::BindGroupLayout,
-    resources: &[(u32, wgpu::BindingResource<'_>)],
-) -> wgpu::BindGroup {
-    let entries: Vec<_> = resources
-        .iter()
-        .map(|(binding, resource)| wgpu::BindGroupEntry { binding: *binding, resource: resource.clone() })
-        .collect();
-    device.create_bind_group(&wgpu::BindGroupDescriptor { label: None, layout, entries: &entries })
 }
 
 #[cfg(test)]

@@ -27,6 +27,8 @@ pub static KERNEL: Kernel = Kernel {
         ("WORKGROUP_SIZE", WORKGROUP_SIZE),
         ("TILE", TILE),
         ("GROUP", GROUP),
+        ("NO_CANDIDATE", NO_CANDIDATE),
+        ("NOT_A_NUMBER", NOT_A_NUMBER),
         ("PAIRS", Source::Pairs as u32),
         ("GROUPS", Source::Groups as u32),
     ],
@@ -37,6 +39,10 @@ pub(crate) const TILE: u32 = 1024;
 
 /// Rows of a group.
 pub(crate) const GROUP: u32 = 64;
+
+/// Keys that are no float's: of a row that was left out, or is not there, and of any NaN.
+pub(crate) const NO_CANDIDATE: u32 = 0;
+pub(crate) const NOT_A_NUMBER: u32 = 1;
 
 /// Where candidates come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
