@@ -166,6 +166,8 @@ fn main() {
             bad_indices_overwrite_what_was_there,
             gradients_are_right_beside_a_stream,
             resident_batches_mask_and_check_their_buffers,
+            a_recorded_batch_keeps_what_its_parts_held,
+            a_recorded_batch_checks_its_parts,
         }
         properties {
             permuting_a_batch_permutes_the_output,

@@ -9,7 +9,7 @@ pub use indices::{HostIndices, Index};
 use crate::context::GpuContext;
 use crate::error::{Error, Result};
 use crate::gpu::TableLayout;
-use crate::gpu::batch::{BatchPool, GpuLookups, SortedRuns, resident, upload};
+use crate::gpu::batch::{BatchPool, GpuLookups, SortedRuns, copied, resident, upload};
 use crate::gpu::plan::SortPlan;
 use crate::gpu::readback::Waiting;
 use crate::gpu::region::BufferRegion;
@@ -51,6 +51,14 @@ impl IndexBatch {
     /// Whether it has no lookups.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Its indices, in batch order; `None` if they are GPU-resident.
+    pub fn indices(&self) -> Option<&[u32]> {
+        match &self.data {
+            BatchData::Reference { indices, .. } | BatchData::Sorted { indices, .. } => Some(indices),
+            BatchData::Resident { .. } => None,
+        }
     }
 
     /// The distinct rows that get a gradient, rising: all but `padding_idx`.
@@ -155,15 +163,39 @@ impl BatchMaker {
     /// Takes indices that are on the GPU.
     pub(crate) fn make_resident(&self, region: BufferRegion<'_>, shape: &[usize]) -> Result<IndexBatch> {
         let gpu = self.context.inner().ok_or(Error::NeedsGpu { call: "batch_from_buffer" })?;
+        let count = self.count_resident(shape)?;
+        Ok(self.unchecked(shape, resident(gpu, region, count)?))
+    }
+
+    /// Copies indices that are on the GPU.
+    pub(crate) fn make_copy(
+        &self,
+        encoder: &mut wgpu::CommandEncoder,
+        parts: &[BufferRegion<'_>],
+        shape: &[usize],
+    ) -> Result<IndexBatch> {
+        let gpu = self.context.inner().ok_or(Error::NeedsGpu { call: "record_batch" })?;
+        let count = self.count_resident(shape)?;
+        let required = u64::from(count) * 4;
+        let given = parts.iter().map(|part| part.size).sum::<u64>();
+        if given != required {
+            let given = format!("{given} bytes");
+            return Err(Error::Shape { what: "the parts of a batch", required: format!("{required} bytes"), given });
+        }
+        Ok(self.unchecked(shape, copied(gpu, &self.pool, encoder, parts, count)?))
+    }
+
+    /// How many indices a shape has.
+    fn count_resident(&self, shape: &[usize]) -> Result<u32> {
         let count = shape.iter().try_fold(1usize, |product, &extent| product.checked_mul(extent));
         let count = count.unwrap_or(usize::MAX);
         indices::validate_shape(shape, count, self.input_length)?;
-        let lookups = resident(gpu, region, count as u32)?;
-        Ok(IndexBatch {
-            maker: self.clone(),
-            shape: shape.to_vec(),
-            data: BatchData::Resident { lookups, runs: OnceLock::new() },
-        })
+        Ok(count as u32)
+    }
+
+    fn unchecked(&self, shape: &[usize], lookups: GpuLookups) -> IndexBatch {
+        let data = BatchData::Resident { lookups, runs: OnceLock::new() };
+        IndexBatch { maker: self.clone(), shape: shape.to_vec(), data }
     }
 
     /// Sorts what trains of a batch.

@@ -10,6 +10,31 @@ use crate::gpu::table::GpuTable;
 use crate::gpu::update::GradientScale;
 
 impl GpuEmbedding {
+    /// Records a copy of indices that other kernels write, and gives the batch of them: `parts` one after the other, u32,
+    /// `shape`'s product of them in all.
+    ///
+    /// As [`batch_from_buffer`](Self::batch_from_buffer), but that the batch keeps what the parts hold when the copy runs, so
+    /// that their memory may be used for something else after it, and that no lookup binds their buffers: an allocator that
+    /// has many tensors in one buffer may give a lookup's output beside its indices, and wgpu allows no pass to read and
+    /// write one buffer. Submit the copy before anything that uses the batch, or with it. The parts need the usage
+    /// `COPY_SRC`, and offsets that are multiples of 4.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NeedsGpu`] on the CPU reference; [`Error::BufferUsage`] and [`Error::BufferAlignment`] of a part;
+    /// [`Error::Shape`] where the parts are longer or shorter than the shape, and as for [`batch`](Self::batch);
+    /// [`Error::TooLarge`], [`Error::OutOfMemory`] and [`Error::ForeignObject`]. After an error nothing was recorded.
+    pub fn record_batch(
+        &self,
+        encoder: &mut wgpu::CommandEncoder,
+        parts: &[BufferRegion<'_>],
+        shape: &[usize],
+    ) -> Result<IndexBatch> {
+        let batch = self.maker.make_copy(encoder, parts, shape)?;
+        hold(encoder, &batch);
+        Ok(batch)
+    }
+
     /// Records a lookup into `output`: `[batch.len(), output_dim]` f32, row-major.
     ///
     /// Sees the updates that are submitted before it, and those recorded before it on the same encoder.

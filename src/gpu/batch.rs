@@ -337,11 +337,45 @@ pub(crate) fn resident(gpu: &Gpu, region: BufferRegion<'_>, count: u32) -> Resul
     if count > 0 {
         region.bind("the batch's indices", size, &gpu.limits)?;
     }
-    let indices = Section {
-        buffer: Arc::new(BatchBuffer { buffer: Some(region.buffer.clone()), pool: None }),
-        offset: region.offset,
-        size,
+    let buffer = Arc::new(BatchBuffer { buffer: Some(region.buffer.clone()), pool: None });
+    unchecked(gpu, Section { buffer, offset: region.offset, size }, count)
+}
+
+/// Copies indices that are on the GPU, one part after the other, `count` u32 in all.
+pub(crate) fn copied(
+    gpu: &Gpu,
+    pool: &Arc<BatchPool>,
+    encoder: &mut wgpu::CommandEncoder,
+    parts: &[BufferRegion<'_>],
+    count: u32,
+) -> Result<GpuLookups> {
+    let what = "the batch's indices";
+    let size = u64::from(count) * 4;
+    check_binding_size(what, size, &gpu.limits)?;
+    for part in parts {
+        let (required, given) = (wgpu::BufferUsages::COPY_SRC, part.buffer.usage());
+        if !given.contains(required) {
+            return Err(Error::BufferUsage { what, required, given });
+        }
+        let alignment = wgpu::COPY_BUFFER_ALIGNMENT as u32;
+        if !part.offset.is_multiple_of(alignment.into()) {
+            return Err(Error::BufferAlignment { what, offset: part.offset, alignment });
+        }
+    }
+    let buffer = pool.take(gpu, size.max(16))?;
+    let copy = |encoder: &mut wgpu::CommandEncoder| {
+        let mut end = 0;
+        for part in parts.iter().filter(|part| part.size > 0) {
+            encoder.copy_buffer_to_buffer(part.buffer, part.offset, buffer.buffer(), end, part.size);
+            end += part.size;
+        }
     };
+    gpu.record(encoder, "copy of indices", &[], copy, |_| {})?;
+    unchecked(gpu, Section { buffer, offset: 0, size }, count)
+}
+
+/// Indices on the GPU that nobody has checked.
+fn unchecked(gpu: &Gpu, indices: Section, count: u32) -> Result<GpuLookups> {
     let contents = Lookups { count };
     let uniform = gpu.allocate_with("lookups", bytemuck::bytes_of(&contents), wgpu::BufferUsages::UNIFORM)?;
     Ok(GpuLookups { count, indices, uniform: Section::of_buffer(uniform), by_shard: None, group: OnceLock::new() })

@@ -192,3 +192,64 @@ pub fn gradients_are_right_beside_a_stream() {
         assert_same_bits("beside a stream", &got.sums.read().unwrap(), &expected.sums);
     }
 }
+
+pub fn a_recorded_batch_keeps_what_its_parts_held() {
+    let mut embedding = table();
+    // The last part is empty.
+    let source = buffer(&[3u32, 1, 0, u32::MAX, 9, 9, 9]);
+    let parts = [source.slice(8..16), source.slice(0..8), source.slice(28..)].map(Into::into);
+    let expected = [vec![0.0; WIDTH], embedding.rows(&[3, 1]).unwrap()].concat();
+    let expected = [embedding.rows(&[0]).unwrap(), expected].concat();
+
+    let mut encoder = encoder();
+    let batch = embedding.record_batch(&mut encoder, &parts, &[2, 2]).unwrap();
+    assert_eq!((batch.shape(), batch.indices(), batch.unique_rows()), (&[2, 2][..], None, None));
+    // What held the indices is used for the output, and is bound beside them no more.
+    let output = buffer(&[POISON; 4 * WIDTH + 7]);
+    encoder.copy_buffer_to_buffer(&output, 0, &source, 0, 28);
+    embedding.record_lookup(&mut encoder, &batch, &output).unwrap();
+    queue().submit([encoder.finish()]);
+    assert_same_bits("a copied batch", &read::<f32>(&output)[..4 * WIDTH], &expected);
+
+    // It trains, more than once, as one from the host does.
+    let mut twin = table();
+    let good = twin.batch(&[0, 3, 1]).unwrap();
+    let gradient = fractions(4 * WIDTH, 8);
+    let [first, .., third, fourth] = [0, 1, 2, 3].map(|row| gradient[row * WIDTH..][..WIDTH].to_vec());
+    for _ in 0..2 {
+        embedding.update(&batch, &gradient).unwrap();
+        twin.update(&good, &[first.clone(), third.clone(), fourth.clone()].concat()).unwrap();
+    }
+    // One lookup and two updates met it.
+    assert!(matches!(embedding.check(), Err(Error::GpuIndicesOutOfRange { count: 3, first_position: 1, .. })));
+    assert_same_bits("a copied batch's update", &embedding.weights().unwrap(), &twin.weights().unwrap());
+
+    // Another one may take its buffer over once nothing unfinished needs it.
+    drop(batch);
+    let mut encoder = self::encoder();
+    let empty = embedding.record_batch(&mut encoder, &[], &[0]).unwrap();
+    let again = embedding.record_batch(&mut encoder, &[buffer(&[5u32]).slice(..).into()], &[1]).unwrap();
+    queue().submit([encoder.finish()]);
+    assert!(embedding.lookup(&empty).unwrap().read().unwrap().is_empty());
+    assert_eq!(embedding.lookup(&again).unwrap().read().unwrap(), embedding.rows(&[5]).unwrap());
+}
+
+pub fn a_recorded_batch_checks_its_parts() {
+    let embedding = table();
+    let mut encoder = encoder();
+    let storage = buffer_with_usage(&[1u32, 2], wgpu::BufferUsages::STORAGE);
+    let good = buffer(&[1u32, 2]);
+    let mut error = |part: wgpu::BufferSlice<'_>, shape: &[usize]| {
+        embedding.record_batch(&mut encoder, &[part.into()], shape).unwrap_err()
+    };
+    assert!(matches!(error(storage.slice(..), &[2]), Error::BufferUsage { .. }));
+    assert!(matches!(error(good.slice(2..6), &[1]), Error::BufferAlignment { offset: 2, alignment: 4, .. }));
+    for shape in [&[1][..], &[3], &[usize::MAX, 2]] {
+        assert!(matches!(error(good.slice(..), shape), Error::Shape { .. }), "{shape:?}");
+    }
+    let reference = GpuEmbedding::new(&GpuContext::reference(), EmbeddingConfig::new(5, 5), Adam::default()).unwrap();
+    let refused = reference.record_batch(&mut encoder, &[], &[0]).unwrap_err();
+    assert!(matches!(refused, Error::NeedsGpu { call: "record_batch" }));
+    // Nothing of all that was recorded.
+    queue().submit([encoder.finish()]);
+}

@@ -1,0 +1,14 @@
+#![doc = include_str!("../README.md")]
+
+mod bridge;
+mod embedding;
+mod error;
+mod module;
+mod pending;
+mod shared_device;
+mod tracked;
+
+pub use embedding::SparseEmbedding;
+pub use error::{Error, Result};
+pub use shared_device::SharedDevice;
+pub use wgpu_embedding;

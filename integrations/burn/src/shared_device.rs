@@ -1,0 +1,94 @@
+//! One wgpu device for Burn and for the tables.
+
+use std::sync::{Mutex, PoisonError};
+
+use burn::tensor::Device;
+use burn::tensor::wgpu::{WgpuInitError, WgpuSetup};
+use wgpu_embedding::{GpuContext, wgpu};
+
+use crate::error::{Error, Result};
+
+/// One wgpu device, as Burn knows it and as the tables do: tensors and tables on it share its queue and its memory.
+///
+/// Cloning is cheap, and the clones are the same device.
+///
+/// ```
+/// use burn::tensor::Tensor;
+/// use burn_wgpu_embedding::SharedDevice;
+///
+/// let shared = SharedDevice::new()?;
+/// println!("training on {}", shared.context());
+/// let device = shared.device().clone().autodiff(); // for the model's own layers
+/// let ones = Tensor::<1>::ones([3], &device);
+/// assert_eq!(ones.sum().into_scalar::<f32>(), 3.0);
+/// # Ok::<(), burn_wgpu_embedding::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct SharedDevice {
+    context: GpuContext,
+    device: Device,
+}
+
+impl SharedDevice {
+    /// Burn's default adapter, with every feature of it that Burn uses; the same device each time.
+    ///
+    /// Burn chooses the adapter: the most powerful one, or what `CUBECL_WGPU_DEFAULT_DEVICE` names (`IntegratedGpu(1)`,
+    /// `Cpu`). The first call must come before any tensor on Burn's default wgpu device, which could then be shared no more.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setup`] if there is no adapter, or Burn already has its device; what
+    /// [`GpuContext::from_wgpu`](wgpu_embedding::GpuContext::from_wgpu) gives if the device's limits do not suffice.
+    pub fn new() -> Result<Self> {
+        static SHARED: Mutex<Option<SharedDevice>> = Mutex::new(None);
+        // What the lock guards is whole at every moment.
+        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(shared) = &*shared {
+            return Ok(shared.clone());
+        }
+        let (device, setup) = Device::wgpu_options().init_with_setup().map_err(no_setup)?;
+        let context = GpuContext::from_wgpu(&setup.adapter, setup.device, setup.queue)?;
+        Ok(shared.insert(Self { context, device }).clone())
+    }
+
+    /// The caller's own device and queue.
+    ///
+    /// Burn uses of the adapter's features and limits what `device` was requested with: subgroups
+    /// (`wgpu::Features::SUBGROUP`) make its matrix products much faster. Call it once for a device and clone the result:
+    /// each call makes another Burn device, with memory of its own.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setup`] where Burn cannot use the device; as for
+    /// [`GpuContext::from_wgpu`](wgpu_embedding::GpuContext::from_wgpu).
+    pub fn from_wgpu(
+        instance: wgpu::Instance,
+        adapter: wgpu::Adapter,
+        device: wgpu::Device,
+        queue: wgpu::Queue,
+    ) -> Result<Self> {
+        let context = GpuContext::from_wgpu(&adapter, device.clone(), queue.clone())?;
+        let backend = adapter.get_info().backend;
+        let setup = WgpuSetup { instance, adapter, device, queue, backend };
+        let device = Device::wgpu_options().setup(setup).init().map_err(no_setup)?;
+        Ok(Self { context, device })
+    }
+
+    /// The device as tables know it.
+    pub fn context(&self) -> &GpuContext {
+        &self.context
+    }
+
+    /// The device as Burn knows it, without autodiff: `shared.device().clone().autodiff()` trains.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+}
+
+fn no_setup(error: WgpuInitError) -> Error {
+    let reason = format!(
+        "{error}; it needs a GPU adapter (install your GPU's Vulkan, Metal or DX12 driver, or on Linux the software adapter, \
+         Debian's and Ubuntu's mesa-vulkan-drivers), and no tensor may have been made on Burn's default wgpu device before"
+    );
+    Error::Setup { reason }
+}

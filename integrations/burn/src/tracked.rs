@@ -1,0 +1,92 @@
+//! A lookup as a step of Burn's autodiff.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use burn::backend::autodiff::checkpoint::base::Checkpointer;
+use burn::backend::autodiff::checkpoint::strategy::{BalancedCheckpointing, CheckpointStrategy, NoCheckpointing};
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::{
+    Autodiff, AutodiffBackend, Backend, Cube, DispatchKindConversion, DispatchTensor, GradientCheckpointingStrategy,
+};
+use burn::tensor::Tensor;
+
+use crate::bridge::LazyFloat;
+
+/// A lookup that Burn's autodiff knows of.
+///
+/// The table is no tensor of Burn's, so the graph begins at a leaf that stands for the looked-up rows. It holds one float; its
+/// gradient is that of the whole output.
+#[derive(Debug)]
+pub(crate) struct Tracked {
+    leaf: Tensor<2>,
+    step: Arc<Step>,
+}
+
+/// Shared with the graph, which drops it when it has run backward, and when it is dropped itself.
+#[derive(Debug, Default)]
+struct Step {
+    has_run: AtomicBool,
+}
+
+impl Tracked {
+    /// Begins a graph with the rows in `output`. `stand_in` is any tensor on its device.
+    pub(crate) fn new(
+        output: LazyFloat,
+        stand_in: &LazyFloat,
+        checkpointing: GradientCheckpointingStrategy,
+    ) -> (Tensor<2>, Self) {
+        match checkpointing {
+            GradientCheckpointingStrategy::Disabled => Self::with_strategy::<NoCheckpointing>(output, stand_in),
+            GradientCheckpointingStrategy::Balanced => Self::with_strategy::<BalancedCheckpointing>(output, stand_in),
+        }
+    }
+
+    fn with_strategy<C: CheckpointStrategy>(output: LazyFloat, stand_in: &LazyFloat) -> (Tensor<2>, Self)
+    where
+        DispatchTensor: DispatchKindConversion<Autodiff<Cube, C>>,
+    {
+        let leaf = <Autodiff<Cube> as AutodiffBackend>::from_inner(stand_in.clone()).require_grad();
+        let step = Arc::new(Step::default());
+        let operation = <LookupBackward as Backward<Cube, 1>>::prepare::<C>(LookupBackward, [leaf.node()]);
+        let output = match operation.compute_bound().stateful() {
+            OpsKind::Tracked(operation) => operation.finish(step.clone(), output),
+            OpsKind::UnTracked(operation) => operation.finish(output),
+        };
+        let output = Tensor::from_primitive::<Autodiff<Cube, C>>(output);
+        (output, Self { leaf: Tensor::from_primitive::<Autodiff<Cube, C>>(leaf), step })
+    }
+
+    /// Whether the graph has run backward to here.
+    pub(crate) fn has_run(&self) -> bool {
+        self.step.has_run.load(Ordering::Acquire)
+    }
+
+    /// Whether there can still be a gradient: there is one, or the graph that would make it is not yet dropped.
+    pub(crate) fn is_alive(&self) -> bool {
+        self.has_run() || Arc::strong_count(&self.step) > 1
+    }
+
+    /// Takes its gradient, of the output's shape, if it is there.
+    pub(crate) fn take_gradient(&self, gradients: &mut burn::tensor::Gradients) -> Option<Tensor<2>> {
+        self.leaf.grad_remove(gradients)
+    }
+}
+
+/// Hands the output's gradient to the leaf as it is.
+#[derive(Debug)]
+struct LookupBackward;
+
+impl<B: Backend> Backward<B, 1> for LookupBackward {
+    type State = Arc<Step>;
+
+    fn backward(self, ops: Ops<Self::State, 1>, gradients: &mut Gradients, _checkpointer: &mut Checkpointer) {
+        let gradient = gradients.consume::<B>(&ops.node);
+        ops.state.has_run.store(true, Ordering::Release);
+        let [leaf] = ops.parents;
+        if let Some(leaf) = leaf {
+            gradients.register::<B>(leaf.id, gradient);
+        }
+    }
+}
