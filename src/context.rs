@@ -209,9 +209,11 @@ impl GpuContext {
     pub(crate) fn inner(&self) -> Option<&Arc<Gpu>> {
         self.gpu.as_ref()
     }
+}
 
-    /// Whether both are clones of one context.
-    pub(crate) fn is_same(&self, other: &Self) -> bool {
+/// Whether both are clones of one context; the CPU reference is always the same.
+impl PartialEq for GpuContext {
+    fn eq(&self, other: &Self) -> bool {
         match (&self.gpu, &other.gpu) {
             (None, None) => true,
             (Some(this), Some(that)) => Arc::ptr_eq(this, that),
@@ -219,6 +221,8 @@ impl GpuContext {
         }
     }
 }
+
+impl Eq for GpuContext {}
 
 impl fmt::Display for GpuContext {
     /// One line: the adapter, its driver and backend, and the limits that matter here.

@@ -215,7 +215,7 @@ impl BatchMaker {
     }
 
     fn serves(&self, table: &Self) -> bool {
-        self.context.is_same(&table.context) && self.layout == table.layout && self.padding_idx == table.padding_idx
+        self.context == table.context && self.layout == table.layout && self.padding_idx == table.padding_idx
     }
 
     fn describe(&self) -> String {

@@ -31,7 +31,7 @@ use crate::tracked::Tracked;
 ///
 /// ```
 /// use burn::nn::{Linear, LinearConfig};
-/// use burn::optim::{AdamConfig, GradientsParams, Optimizer};
+/// use burn::optim::{AdamConfig, GradientsParams};
 /// use burn::prelude::*;
 /// use burn_wgpu_embedding::wgpu_embedding::{Adam, EmbeddingConfig};
 /// use burn_wgpu_embedding::{SharedDevice, SparseEmbedding};
@@ -64,7 +64,7 @@ use crate::tracked::Tracked;
 /// assert_eq!(model.embedding.with_table(|table| table.step_count()), 3);
 /// # Ok::<(), burn_wgpu_embedding::Error>(())
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct SparseEmbedding {
     shared: SharedDevice,
     state: Arc<Mutex<State>>,
@@ -72,7 +72,6 @@ pub struct SparseEmbedding {
     checkpointing: GradientCheckpointingStrategy,
 }
 
-#[derive(Debug)]
 struct State {
     table: GpuEmbedding,
     pending: Pending,
@@ -96,7 +95,7 @@ impl SparseEmbedding {
     ///
     /// [`Error::OtherDevice`].
     pub fn from_table(shared: &SharedDevice, table: GpuEmbedding) -> Result<Self> {
-        if table.context().device() != shared.context().device() {
+        if table.context() != shared.context() {
             let (required, given) = (shared.context().to_string(), table.context().to_string());
             return Err(Error::OtherDevice { what: "the table", required, given });
         }
@@ -218,6 +217,14 @@ impl SparseEmbedding {
             // Nothing to look up; the batch is made to be checked.
             batch(table, &mut encoder)?;
             return Ok(Tensor::empty(output_shape, self.shared.device()));
+        }
+        let device = table.context().device().expect("a table on a shared device");
+        let (required, available) =
+            (count as u64 * width as u64 * 4, device.limits().max_storage_buffer_binding_size);
+        if required > available {
+            let (limit, remedy) = ("max_storage_buffer_binding_size", "split the batch");
+            let what = "the lookup's output";
+            return Err(wgpu_embedding::Error::TooLarge { what, required, limit, available, remedy }.into());
         }
         let output = allocate(&backend_device(self.shared.device()), [count, width].into());
         flush(&output)?;

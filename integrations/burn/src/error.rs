@@ -20,6 +20,15 @@ pub enum Error {
         reason: String,
     },
 
+    /// The caller's device was requested without features that Burn uses on its adapter.
+    #[error(
+        "the device lacks {missing:?}; request it with required_features: SharedDevice::required_features(&adapter)"
+    )]
+    MissingFeatures {
+        /// What is missing.
+        missing: wgpu_embedding::wgpu::Features,
+    },
+
     /// Burn's runtime could not run, hand out or take a tensor's memory.
     #[error("Burn failed at {doing}: {reason}")]
     Burn {

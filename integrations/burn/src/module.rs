@@ -78,6 +78,13 @@ impl ModuleDisplay for SparseEmbedding {
     }
 }
 
+/// As [`Display`](std::fmt::Display): a table's innards are many.
+impl std::fmt::Debug for SparseEmbedding {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Display::fmt(self, f)
+    }
+}
+
 impl std::fmt::Display for SparseEmbedding {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.format(DisplaySettings::new()))

@@ -53,13 +53,13 @@ impl SharedDevice {
 
     /// The caller's own device and queue.
     ///
-    /// Burn uses of the adapter's features and limits what `device` was requested with: subgroups
-    /// (`wgpu::Features::SUBGROUP`) make its matrix products much faster. Call it once for a device and clone the result:
-    /// each call makes another Burn device, with memory of its own.
+    /// Burn compiles its kernels for what the adapter has, so `device` must have been requested with
+    /// [`required_features`](Self::required_features); and with `required_limits: adapter.limits()`, for large tensors. Call it
+    /// once for a device and clone the result: each call makes another Burn device, with memory of its own.
     ///
     /// # Errors
     ///
-    /// [`Error::Setup`] where Burn cannot use the device; as for
+    /// [`Error::MissingFeatures`]; [`Error::Setup`] where Burn cannot use the device; as for
     /// [`GpuContext::from_wgpu`](wgpu_embedding::GpuContext::from_wgpu).
     pub fn from_wgpu(
         instance: wgpu::Instance,
@@ -67,11 +67,28 @@ impl SharedDevice {
         device: wgpu::Device,
         queue: wgpu::Queue,
     ) -> Result<Self> {
+        let missing = Self::required_features(&adapter) - device.features();
+        if !missing.is_empty() {
+            return Err(Error::MissingFeatures { missing });
+        }
         let context = GpuContext::from_wgpu(&adapter, device.clone(), queue.clone())?;
         let backend = adapter.get_info().backend;
         let setup = WgpuSetup { instance, adapter, device, queue, backend };
         let device = Device::wgpu_options().setup(setup).init().map_err(no_setup)?;
         Ok(Self { context, device })
+    }
+
+    /// The features that a device of this adapter must be requested with: those that Burn's kernels use wherever the adapter
+    /// has them.
+    pub fn required_features(adapter: &wgpu::Adapter) -> wgpu::Features {
+        use wgpu::Features;
+        adapter.features()
+            & (Features::SHADER_INT64
+                | Features::SHADER_F64
+                | Features::SHADER_F16
+                | Features::SHADER_FLOAT32_ATOMIC
+                | Features::SUBGROUP
+                | Features::TIMESTAMP_QUERY)
     }
 
     /// The device as tables know it.

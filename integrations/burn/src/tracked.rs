@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use burn::backend::autodiff::NodeId;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::{BalancedCheckpointing, CheckpointStrategy, NoCheckpointing};
 use burn::backend::autodiff::grads::Gradients;
@@ -16,17 +17,19 @@ use crate::bridge::LazyFloat;
 
 /// A lookup that Burn's autodiff knows of.
 ///
-/// The table is no tensor of Burn's, so the graph begins at a leaf that stands for the looked-up rows. It holds one float; its
-/// gradient is that of the whole output.
+/// The table is no tensor of Burn's, so the graph begins at a leaf that stands for its rows, and when it runs backward, the
+/// output's gradient is put among the gradients under another leaf's name, `key`, which is all that is kept here: a leaf of the
+/// graph itself would keep a graph alive that everybody else has dropped.
 #[derive(Debug)]
 pub(crate) struct Tracked {
-    leaf: Tensor<2>,
+    key: Tensor<2>,
     step: Arc<Step>,
 }
 
 /// Shared with the graph, which drops it when it has run backward, and when it is dropped itself.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Step {
+    key: NodeId,
     has_run: AtomicBool,
 }
 
@@ -47,15 +50,16 @@ impl Tracked {
     where
         DispatchTensor: DispatchKindConversion<Autodiff<Cube, C>>,
     {
-        let leaf = <Autodiff<Cube> as AutodiffBackend>::from_inner(stand_in.clone()).require_grad();
-        let step = Arc::new(Step::default());
+        let [leaf, key] =
+            [(); 2].map(|()| <Autodiff<Cube> as AutodiffBackend>::from_inner(stand_in.clone()).require_grad());
+        let step = Arc::new(Step { key: key.id(), has_run: AtomicBool::new(false) });
         let operation = <LookupBackward as Backward<Cube, 1>>::prepare::<C>(LookupBackward, [leaf.node()]);
         let output = match operation.compute_bound().stateful() {
             OpsKind::Tracked(operation) => operation.finish(step.clone(), output),
             OpsKind::UnTracked(operation) => operation.finish(output),
         };
         let output = Tensor::from_primitive::<Autodiff<Cube, C>>(output);
-        (output, Self { leaf: Tensor::from_primitive::<Autodiff<Cube, C>>(leaf), step })
+        (output, Self { key: Tensor::from_primitive::<Autodiff<Cube, C>>(key), step })
     }
 
     /// Whether the graph has run backward to here.
@@ -63,18 +67,19 @@ impl Tracked {
         self.step.has_run.load(Ordering::Acquire)
     }
 
-    /// Whether there can still be a gradient: there is one, or the graph that would make it is not yet dropped.
+    /// Whether there can still be a gradient: there is one, or the graph that would make it is not yet dropped. Burn drops
+    /// what nobody holds any more when some graph runs backward.
     pub(crate) fn is_alive(&self) -> bool {
         self.has_run() || Arc::strong_count(&self.step) > 1
     }
 
     /// Takes its gradient, of the output's shape, if it is there.
     pub(crate) fn take_gradient(&self, gradients: &mut burn::tensor::Gradients) -> Option<Tensor<2>> {
-        self.leaf.grad_remove(gradients)
+        self.key.grad_remove(gradients)
     }
 }
 
-/// Hands the output's gradient to the leaf as it is.
+/// Puts the output's gradient among the gradients, as it is.
 #[derive(Debug)]
 struct LookupBackward;
 
@@ -83,10 +88,7 @@ impl<B: Backend> Backward<B, 1> for LookupBackward {
 
     fn backward(self, ops: Ops<Self::State, 1>, gradients: &mut Gradients, _checkpointer: &mut Checkpointer) {
         let gradient = gradients.consume::<B>(&ops.node);
+        gradients.register::<B>(ops.state.key, gradient);
         ops.state.has_run.store(true, Ordering::Release);
-        let [leaf] = ops.parents;
-        if let Some(leaf) = leaf {
-            gradients.register::<B>(leaf.id, gradient);
-        }
     }
 }
