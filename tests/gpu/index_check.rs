@@ -195,9 +195,8 @@ pub fn gradients_are_right_beside_a_stream() {
 
 pub fn a_recorded_batch_keeps_what_its_parts_held() {
     let mut embedding = table();
-    // The last part is empty.
     let source = buffer(&[3u32, 1, 0, u32::MAX, 9, 9, 9]);
-    let parts = [source.slice(8..16), source.slice(0..8), source.slice(28..)].map(Into::into);
+    let parts = [source.slice(8..16), source.slice(0..8)].map(Into::into);
     let expected = [vec![0.0; WIDTH], embedding.rows(&[3, 1]).unwrap()].concat();
     let expected = [embedding.rows(&[0]).unwrap(), expected].concat();
 
@@ -209,7 +208,7 @@ pub fn a_recorded_batch_keeps_what_its_parts_held() {
     encoder.copy_buffer_to_buffer(&output, 0, &source, 0, 28);
     embedding.record_lookup(&mut encoder, &batch, &output).unwrap();
     queue().submit([encoder.finish()]);
-    assert_same_bits("a copied batch", &read::<f32>(&output)[..4 * WIDTH], &expected);
+    assert_same_bits("a copied batch", &read(&output)[..4 * WIDTH], &expected);
 
     // It trains, more than once, as one from the host does.
     let mut twin = table();
@@ -228,7 +227,7 @@ pub fn a_recorded_batch_keeps_what_its_parts_held() {
     drop(batch);
     let mut encoder = self::encoder();
     let empty = embedding.record_batch(&mut encoder, &[], &[0]).unwrap();
-    let again = embedding.record_batch(&mut encoder, &[buffer(&[5u32]).slice(..).into()], &[1]).unwrap();
+    let again = embedding.record_batch(&mut encoder, &[buffer(&[5u32]).slice(..4).into()], &[1]).unwrap();
     queue().submit([encoder.finish()]);
     assert!(embedding.lookup(&empty).unwrap().read().unwrap().is_empty());
     assert_eq!(embedding.lookup(&again).unwrap().read().unwrap(), embedding.rows(&[5]).unwrap());
@@ -242,10 +241,10 @@ pub fn a_recorded_batch_checks_its_parts() {
     let mut error = |part: wgpu::BufferSlice<'_>, shape: &[usize]| {
         embedding.record_batch(&mut encoder, &[part.into()], shape).unwrap_err()
     };
-    assert!(matches!(error(storage.slice(..), &[2]), Error::BufferUsage { .. }));
+    assert!(matches!(error(storage.slice(..8), &[2]), Error::BufferUsage { .. }));
     assert!(matches!(error(good.slice(2..6), &[1]), Error::BufferAlignment { offset: 2, alignment: 4, .. }));
     for shape in [&[1][..], &[3], &[usize::MAX, 2]] {
-        assert!(matches!(error(good.slice(..), shape), Error::Shape { .. }), "{shape:?}");
+        assert!(matches!(error(good.slice(..8), shape), Error::Shape { .. }), "{shape:?}");
     }
     let reference = GpuEmbedding::new(&GpuContext::reference(), EmbeddingConfig::new(5, 5), Adam::default()).unwrap();
     let refused = reference.record_batch(&mut encoder, &[], &[0]).unwrap_err();
