@@ -44,12 +44,16 @@ export XDG_RUNTIME_DIR
 
 # Tests that Rust's own harness can only ignore at compile time, because they need an adapter.
 adapter_tests=--include-ignored
+# Examples in documentation that need an adapter, likewise.
+without_doc=
 if [ "${WGPU_EMBEDDING_NO_ADAPTER:-}" = 1 ]; then
     adapter_tests=
+    without_doc="--exclude burn-wgpu-embedding"
 elif [ "$(uname -s)" = Linux ] && ! has_vulkan_driver; then
     install_software_adapter
 fi
 
-# shellcheck disable=SC2086 # no argument where it is empty
+# shellcheck disable=SC2086 # no argument where they are empty
 cargo test --workspace --lib --tests --examples -- $adapter_tests
-cargo test --workspace --doc
+# shellcheck disable=SC2086
+cargo test --workspace --doc $without_doc
