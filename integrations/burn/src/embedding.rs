@@ -4,14 +4,16 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use burn::backend::{Cube, GradientCheckpointingStrategy};
-use burn::tensor::{Bool, DType, Gradients, Int, Shape, Tensor};
+use burn::tensor::{Bool, Gradients, Int, Shape, Tensor};
 use wgpu_embedding::{Adam, EmbeddingConfig, GpuEmbedding, IndexBatch, wgpu};
 
 use crate::bridge::{LazyFloat, Memory, allocate, backend_device, flush, into_lazy, resolve_float, resolve_int};
 use crate::error::{Error, Result};
-use crate::pending::{LookupGradient, Pending};
+use crate::pending::Pending;
 use crate::shared_device::SharedDevice;
+use crate::step::{self, encoder};
 use crate::tracked::Tracked;
+use crate::words::into_words;
 
 /// An embedding layer for Burn whose training step costs what its batch costs, not what its vocabulary costs.
 ///
@@ -263,7 +265,7 @@ impl SparseEmbedding {
             return Err(wgpu_embedding::Error::Frozen.into());
         }
         pending.take(gradients)?;
-        apply(table, pending.gradients())?;
+        step::record(table, pending.gradients())?;
         pending.applied();
         Ok(())
     }
@@ -338,71 +340,7 @@ impl SparseEmbedding {
     }
 }
 
-/// Makes one step of all lookups' gradients.
-fn apply(table: &mut GpuEmbedding, gradients: &[LookupGradient]) -> Result<()> {
-    let values: Vec<_> = gradients.iter().map(|(_, gradient)| gradient.clone().cast(DType::F32)).collect();
-    let gradient = resolve_float(Tensor::cat(values, 0))?;
-    let mut encoder = encoder(table);
-    let batch = match gradients {
-        [(batch, _)] => batch.clone(),
-        several => Arc::new(join(table, &mut encoder, several)?),
-    };
-    flush(&gradient)?;
-    let memory = Memory::of(&gradient)?;
-    table.record_update(&mut encoder, &batch, memory.region())?;
-    Ok(table.context().submit(encoder)?)
-}
-
-/// All lookups as one batch.
-fn join(table: &GpuEmbedding, encoder: &mut wgpu::CommandEncoder, lookups: &[LookupGradient]) -> Result<IndexBatch> {
-    let batches = || lookups.iter().map(|(batch, _)| batch);
-    let count = batches().map(|batch| batch.len()).sum::<usize>();
-    let shape = match table.input_length() {
-        Some(length) => vec![count / length, length],
-        None => vec![count],
-    };
-    // Sorted on the host where the host has them all.
-    if let Some(indices) = batches().map(|batch| batch.indices()).collect::<Option<Vec<_>>>() {
-        return Ok(table.batch(&(indices.concat(), shape))?);
-    }
-    let parts = batches().map(|batch| {
-        let region = batch.index_buffer().expect("a batch on the GPU");
-        let bytes = batch.len() as u64 * 4;
-        region.buffer().slice(region.offset()..region.offset() + bytes).into()
-    });
-    let parts: Vec<_> = parts.collect();
-    Ok(table.record_batch(encoder, &parts, &shape)?)
-}
-
-fn encoder(table: &GpuEmbedding) -> wgpu::CommandEncoder {
-    let device = table.context().device().expect("a table on a shared device");
-    device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("sparse embedding") })
-}
-
 /// Checks that a lookup's output is asked for in one dimension more than its indices have.
 fn check_rank<const O: usize>(indices: usize) -> Result<()> {
     if O == indices + 1 { Ok(()) } else { Err(Error::Rank { indices, required: indices + 1, given: O }) }
-}
-
-/// Indices of any type as words of 32 bits, the same number where it is a row, and no row where it is none.
-fn into_words<const D: usize>(indices: Tensor<D, Int>, input_dim: u32) -> Tensor<D, Int> {
-    match indices.dtype() {
-        DType::U32 => indices,
-        // As words, negative numbers are those from 2^31.
-        DType::I32 if input_dim <= 1 << 31 => indices,
-        DType::I32 => {
-            let negative = indices.clone().lower_elem(0);
-            indices.mask_fill(negative, -1)
-        }
-        DType::I64 => {
-            let outside = indices.clone().lower_elem(0).bool_or(indices.clone().greater_equal_elem(input_dim));
-            indices.mask_fill(outside, u32::MAX).cast(DType::U32)
-        }
-        DType::U64 => {
-            let outside = indices.clone().greater_equal_elem(input_dim);
-            indices.mask_fill(outside, u32::MAX).cast(DType::U32)
-        }
-        // The smaller types.
-        _ => indices.cast(DType::I32),
-    }
 }

@@ -6,7 +6,9 @@ mod error;
 mod module;
 mod pending;
 mod shared_device;
+mod step;
 mod tracked;
+mod words;
 
 pub use embedding::SparseEmbedding;
 pub use error::{Error, Result};
