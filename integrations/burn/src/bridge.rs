@@ -1,9 +1,10 @@
 //! From Burn's tensors to wgpu's buffers, and back.
 //!
 //! Burn holds work back twice: fusion keeps operations until a result is asked for, and CubeCL keeps kernels until it has
-//! many, and hands memory out again that those kernels still use. So before a submission that reads a tensor of Burn's, or
-//! writes one, what computes it is run ([`resolve_float`], [`resolve_int`]) and CubeCL's kernels are submitted ([`flush`]).
-//! Whatever Burn submits afterwards comes later in the one queue, so nothing need be waited for.
+//! many, and gives memory that those kernels still use to new tensors. So before a submission that reads a tensor of Burn's,
+//! or writes one, what computes it is run ([`resolve_float`], [`resolve_int`]); and CubeCL submits the kernels that it holds
+//! back, of the calling thread and of the tensor's own, when it says where a tensor lies ([`Memory::of`]). Whatever Burn
+//! submits afterwards comes later in the one queue, so nothing need be waited for.
 
 use std::any::Any;
 
@@ -36,19 +37,14 @@ pub(crate) fn backend_device(device: &Device) -> CubeDevice {
 pub(crate) fn resolve_int<const D: usize>(indices: Tensor<D, Int>) -> Result<CubeTensor> {
     let lazy = indices.without_autodiff().try_into_primitive::<Cube>().map_err(refused("taking the indices"))?;
     let client = lazy.client.clone();
-    here(into_contiguous(client.resolve_tensor_int::<CubeBackend>(lazy)))
+    Ok(into_contiguous(client.resolve_tensor_int::<CubeBackend>(lazy)))
 }
 
 /// Runs what computes the floats, and gives them row-major: copied on the device where Burn has them otherwise.
 pub(crate) fn resolve_float(values: Tensor<2>) -> Result<CubeTensor> {
     let lazy = values.without_autodiff().try_into_primitive::<Cube>().map_err(refused("taking the gradient"))?;
     let client = lazy.client.clone();
-    here(into_contiguous(client.resolve_tensor_float::<CubeBackend>(lazy)))
-}
-
-/// A tensor of this thread: what another thread's kernels computed is copied, for only this thread's can be submitted here.
-fn here(tensor: CubeTensor) -> Result<CubeTensor> {
-    Ok(if tensor.handle.stream == StreamId::current() { tensor } else { tensor.copy() })
+    Ok(into_contiguous(client.resolve_tensor_float::<CubeBackend>(lazy)))
 }
 
 /// Memory of Burn's for `shape` f32, row-major, its contents still to be written.
@@ -67,11 +63,6 @@ pub(crate) fn into_lazy(tensor: CubeTensor) -> LazyFloat {
     client.register(StreamId::current(), OperationIr::Init(operation), NoOp::<CubeBackend>::new()).output()
 }
 
-/// Submits the kernels that CubeCL holds back for this thread.
-pub(crate) fn flush(tensor: &CubeTensor) -> Result<()> {
-    tensor.client.flush().map_err(refused("submitting its kernels"))
-}
-
 /// Where a tensor lies; while this is held, its memory is neither moved nor used for anything else.
 pub(crate) struct Memory {
     buffer: wgpu::Buffer,
@@ -81,7 +72,7 @@ pub(crate) struct Memory {
 }
 
 impl Memory {
-    /// Of a row-major tensor; to be asked for after [`flush`].
+    /// Of a row-major tensor. From here on, what is submitted comes after what Burn has done with its memory so far.
     pub(crate) fn of(tensor: &CubeTensor) -> Result<Self> {
         let pin = tensor
             .client

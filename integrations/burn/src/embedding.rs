@@ -7,7 +7,7 @@ use burn::backend::{Cube, GradientCheckpointingStrategy};
 use burn::tensor::{Bool, Gradients, Int, Shape, Tensor};
 use wgpu_embedding::{Adam, EmbeddingConfig, GpuEmbedding, IndexBatch, wgpu};
 
-use crate::bridge::{LazyFloat, Memory, allocate, backend_device, flush, into_lazy, resolve_float, resolve_int};
+use crate::bridge::{LazyFloat, Memory, allocate, backend_device, into_lazy, resolve_float, resolve_int};
 use crate::error::{Error, Result};
 use crate::pending::Pending;
 use crate::shared_device::SharedDevice;
@@ -229,7 +229,6 @@ impl SparseEmbedding {
             return Err(wgpu_embedding::Error::TooLarge { what, required, limit, available, remedy }.into());
         }
         let output = allocate(&backend_device(self.shared.device()), [count, width].into());
-        flush(&output)?;
         let memory = Memory::of(&output)?;
         let batch = batch(table, &mut encoder)?;
         table.record_lookup(&mut encoder, &batch, memory.region())?;

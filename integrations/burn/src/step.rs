@@ -5,7 +5,7 @@ use std::sync::Arc;
 use burn::tensor::{DType, Tensor};
 use wgpu_embedding::{GpuEmbedding, IndexBatch, wgpu};
 
-use crate::bridge::{Memory, flush, resolve_float};
+use crate::bridge::{Memory, resolve_float};
 use crate::error::Result;
 use crate::pending::LookupGradient;
 
@@ -14,7 +14,6 @@ pub(crate) fn record(table: &mut GpuEmbedding, gradients: &[LookupGradient]) -> 
     let gradient = resolve_float(joined_gradient(gradients))?;
     let mut encoder = encoder(table);
     let batch = joined_batch(table, &mut encoder, gradients)?;
-    flush(&gradient)?;
     let memory = Memory::of(&gradient)?;
     table.record_update(&mut encoder, &batch, memory.region())?;
     Ok(table.context().submit(encoder)?)
@@ -78,7 +77,6 @@ mod tests {
         let factor = Tensor::<1, Int>::arange(0..24, shared.device()).float().reshape([3, 8]);
         let of = |gradient: Tensor<2>| {
             let tensor = resolve_float(gradient).unwrap();
-            flush(&tensor).unwrap();
             let memory = Memory::of(&tensor).unwrap();
             (memory.region().buffer().clone(), memory.region().offset())
         };
