@@ -10,6 +10,8 @@ mod arguments;
 mod bindings;
 mod classifier;
 mod corpus;
+#[path = "../shared/lines.rs"]
+mod lines;
 #[path = "../shared/program.rs"]
 mod program;
 mod report;

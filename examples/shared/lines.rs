@@ -1,0 +1,27 @@
+//! Texts one a line.
+
+use crate::program::Result;
+
+/// The lines that are not blank, each with its number from 0, without white space around it.
+///
+/// # Errors
+///
+/// One that names the line which is not UTF-8 text.
+pub fn lines<'a>(name: &str, contents: &'a [u8]) -> Result<Vec<(usize, &'a str)>> {
+    // Some editors mark UTF-8 so.
+    let contents = contents.strip_prefix(b"\xef\xbb\xbf").unwrap_or(contents);
+    let mut lines = Vec::new();
+    for (number, line) in contents.split(|&byte| byte == b'\n').enumerate() {
+        let bad = |what: String| format!("{name}:{}: {what}; is it a UTF-8 text file?", number + 1);
+        let text = str::from_utf8(line)
+            .map_err(|error| bad(format!("byte {} of the line is not UTF-8", error.valid_up_to() + 1)))?;
+        if let Some(position) = text.find('\0') {
+            return Err(bad(format!("byte {} of the line is 0", position + 1)).into());
+        }
+        // Keras's filters would leave a carriage return on the last word.
+        if !text.trim().is_empty() {
+            lines.push((number, text.trim()));
+        }
+    }
+    Ok(lines)
+}

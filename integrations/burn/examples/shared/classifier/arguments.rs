@@ -1,0 +1,125 @@
+//! The command line, as far as the classifiers have it in common.
+
+use std::path::PathBuf;
+
+use lexopt::prelude::*;
+
+use super::corpus::Source;
+use crate::program::number;
+
+/// The part of `--help` on these options, but for their defaults.
+pub const HELP: &str = "\
+  TEXT ...             texts to classify at the end; some test texts, or some built-in ones, unless given
+  --positive FILE      positive texts, one a line, UTF-8; blank lines are skipped
+  --negative FILE      negative texts
+  --neutral FILE       neutral texts, for three classes; give the other two files as well, or none of them, nor
+                       --csv, for the built-in reviews
+  --csv FILE           reviews in a CSV file with the columns review and sentiment, as IMDb's; a sentiment is positive,
+                       negative or neutral, or 1 or 0
+  --three-classes      the built-in reviews with neutral ones
+  --epochs N           passes over the training texts [6]
+  --batch-size N       texts a training step [64]
+  --learning-rate R    Adam's [0.001]
+  --seed N             seeds the first weights and the order of the texts; the same seed gives the same figures [1]
+  --plots DIR          write loss.png, accuracy.png and words.png there: the curves, and the most frequent words' rows
+  --help               print this
+
+The texts 1, 11, 21, ... of each file, or of each class of a CSV file, are not trained on: they are the test.
+";
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Arguments {
+    pub source: Source,
+    pub epochs: u32,
+    pub batch_size: usize,
+    pub learning_rate: f64,
+    pub seed: u64,
+    /// Rows of the table: one more than the words to keep.
+    pub vocabulary: u32,
+    /// Words a text, the last ones.
+    pub length: usize,
+    pub plots: Option<PathBuf>,
+    pub texts: Vec<String>,
+}
+
+/// What the command line asks for, `T` being what the example makes of it.
+#[derive(Debug, PartialEq)]
+pub enum Command<T> {
+    Train(T),
+    Help,
+}
+
+impl Arguments {
+    pub fn new(vocabulary: u32, length: usize) -> Self {
+        Self {
+            source: Source::BuiltIn { neutral: false },
+            epochs: 6,
+            batch_size: 64,
+            learning_rate: 0.001,
+            seed: 1,
+            vocabulary,
+            length,
+            plots: None,
+            texts: Vec::new(),
+        }
+    }
+
+    /// Reads the command line; `own` reads an option of the example's own, and says whether it is one.
+    pub fn parse(
+        mut self,
+        parser: &mut lexopt::Parser,
+        mut own: impl FnMut(&str, &mut Self, &mut lexopt::Parser) -> Result<bool, lexopt::Error>,
+    ) -> Result<Command<Self>, lexopt::Error> {
+        let (mut positive, mut negative, mut neutral, mut csv) = (None, None, None, None);
+        let mut three_classes = false;
+        while let Some(argument) = parser.next()? {
+            match argument {
+                Value(text) => self.texts.push(text.string()?),
+                Long("positive") => positive = Some(PathBuf::from(parser.value()?)),
+                Long("negative") => negative = Some(PathBuf::from(parser.value()?)),
+                Long("neutral") => neutral = Some(PathBuf::from(parser.value()?)),
+                Long("csv") => csv = Some(PathBuf::from(parser.value()?)),
+                Long("three-classes") => three_classes = true,
+                Long("epochs") => {
+                    self.epochs = number(parser, "--epochs", "a whole number from 1", |&epochs| epochs > 0)?
+                }
+                Long("batch-size") => self.batch_size = from_one_to(parser, "--batch-size", 1 << 16)?,
+                Long("learning-rate") => {
+                    // It must not vanish or overflow as an f32, in which the GPU has it.
+                    let sensible = |&rate: &f64| rate as f32 > 0.0 && (rate as f32).is_finite();
+                    self.learning_rate = number(parser, "--learning-rate", "a positive number", sensible)?;
+                }
+                Long("seed") => self.seed = number(parser, "--seed", "a whole number from 0", |_| true)?,
+                Long("plots") => self.plots = Some(PathBuf::from(parser.value()?)),
+                Long("help") | Short('h') => return Ok(Command::Help),
+                Long(name) => {
+                    let name = name.to_owned();
+                    if !own(&name, &mut self, parser)? {
+                        return Err(lexopt::Error::UnexpectedOption(format!("--{name}")));
+                    }
+                }
+                _ => return Err(argument.unexpected()),
+            }
+        }
+        self.source = match (positive, negative, neutral, csv) {
+            (None, None, None, None) => Source::BuiltIn { neutral: three_classes },
+            _ if three_classes => return Err("--three-classes is of the built-in reviews; give --neutral".into()),
+            (None, None, None, Some(csv)) => Source::Csv(csv),
+            (.., Some(_)) => return Err("--csv has all classes; give no other file".into()),
+            (Some(positive), Some(negative), neutral, None) => Source::Lines { positive, negative, neutral },
+            (_, None, ..) => return Err("--positive and --neutral need --negative too".into()),
+            (None, ..) => return Err("--negative and --neutral need --positive too".into()),
+        };
+        Ok(Command::Train(self))
+    }
+}
+
+/// The option's value.
+pub fn from_one_to(parser: &mut lexopt::Parser, option: &str, most: usize) -> Result<usize, lexopt::Error> {
+    number(parser, option, &format!("a whole number from 1 to {most}"), |number| (1..=most).contains(number))
+}
+
+/// The option's value.
+pub fn vocabulary(parser: &mut lexopt::Parser, option: &str) -> Result<u32, lexopt::Error> {
+    number(parser, option, "a whole number from 2", |&words| words >= 2)
+}
