@@ -7,8 +7,7 @@ fn first() {
     let shared = SharedDevice::new().unwrap();
     println!("{}", shared.context());
     let device = shared.device().clone().autodiff();
-    let embedding =
-        SparseEmbedding::new(&shared, EmbeddingConfig::new(100, 5).with_seed(1), Adam::default()).unwrap();
+    let embedding = SparseEmbedding::new(&shared, EmbeddingConfig::new(100, 5).with_seed(1), Adam::default()).unwrap();
     let indices = Tensor::<2, Int>::from_ints([[1, 2, 3], [4, 5, 1]], &device);
     let before = embedding.with_table(|table| table.weights().unwrap());
     let rows = embedding.forward(indices).unwrap();
