@@ -1,56 +1,36 @@
-//! Keras's LSTM: its four gates in one matrix, so that a word is one matrix product.
-//!
-//! Burn's `nn::Lstm` computes the same in eight products a word, and writes every word's state into one tensor, of which this
-//! model needs the last: on a software adapter, where small kernels are what costs, its epochs are MEASURED times as long.
+//! Burn's LSTM with Keras's first weights, drawn on the host.
 
-use burn::module::{Module, Param};
-use burn::tensor::activation::{sigmoid, tanh};
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::module::Param;
+use burn::nn::{GateController, Initializer, Lstm, LstmConfig};
+use burn::tensor::{Device, TensorData};
 use rand::rngs::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
 use crate::keras::glorot_uniform;
 
-#[derive(Module, Debug)]
-pub struct Lstm {
-    /// `[inputs + units, 4 * units]`: of the word over those of the state; the input, forget, cell and output gate.
-    weight: Param<Tensor<2>>,
-    /// `[4 * units]`
-    bias: Param<Tensor<1>>,
-}
-
-impl Lstm {
-    /// Glorot uniform weights of the word, orthogonal ones of the state, and a bias of 1 in the forget gate, 0 elsewhere.
-    pub fn new(inputs: usize, units: usize, random: &mut ChaCha8Rng, device: &Device) -> Self {
-        let mut weight = glorot_uniform([inputs, 4 * units], random);
-        weight.extend(orthonormal_rows(units, 4 * units, random).into_iter().flatten());
-        let bias: Vec<f32> = (0..4 * units).map(|column| f32::from(column / units == 1)).collect();
-        Self {
-            weight: Param::from_data(TensorData::new(weight, [inputs + units, 4 * units]), device),
-            bias: Param::from_data(TensorData::new(bias, [4 * units]), device),
-        }
+/// Glorot uniform weights of the inputs, orthogonal ones of the state, and one bias a gate, of 1 in the forget gate.
+///
+/// Burn has two biases a gate, of which it needs one: their sum is what counts.
+pub fn lstm(inputs: usize, units: usize, random: &mut ChaCha8Rng, device: &Device) -> Lstm {
+    let mut lstm = LstmConfig::new(inputs, units, true).init(device);
+    // Keras has the gates' weights side by side in one matrix, and draws them so.
+    let orthogonal = orthonormal_rows(units, 4 * units, random);
+    let gates = [
+        (&mut lstm.input_gate, 0.0),
+        (lstm.forget_gate.as_mut().expect("it is left out on demand only"), 1.0),
+        (&mut lstm.cell_gate, 0.0),
+        (&mut lstm.output_gate, 0.0),
+    ];
+    for (number, (gate, bias)) in gates.into_iter().enumerate() {
+        let GateController { input_transform, hidden_transform } = gate;
+        input_transform.weight = glorot_uniform([inputs, units], inputs + 4 * units, random, device);
+        input_transform.bias = Some(Initializer::Constant { value: bias }.init([units], device));
+        let columns = orthogonal.iter().flat_map(|row| &row[number * units..][..units]).copied();
+        let weight = TensorData::new(columns.collect::<Vec<f32>>(), [units, units]);
+        hidden_transform.weight = Param::from_data(weight, device);
+        hidden_transform.bias = None;
     }
-
-    /// The state after the last word: `[texts, words, inputs]` to `[texts, units]`.
-    pub fn last_state(&self, rows: Tensor<3>) -> Tensor<2> {
-        let (weight, bias) = (self.weight.val(), self.bias.val().unsqueeze::<2>());
-        let [texts, ..] = rows.dims();
-        let units = self.units();
-        let mut state = Tensor::<2>::zeros([texts, units], &rows.device());
-        let mut cell = state.clone();
-        for word in rows.iter_dim(1) {
-            let word_and_state = Tensor::cat(vec![word.squeeze_dim::<2>(1), state], 1);
-            let gates = word_and_state.matmul(weight.clone()) + bias.clone();
-            let gate = |number: usize| gates.clone().narrow(1, number * units, units);
-            cell = sigmoid(gate(1)) * cell + sigmoid(gate(0)) * tanh(gate(2));
-            state = sigmoid(gate(3)) * tanh(cell.clone());
-        }
-        state
-    }
-
-    pub fn units(&self) -> usize {
-        self.bias.dims()[0] / 4
-    }
+    lstm
 }
 
 /// Normal rows, made orthonormal one after the other (modified Gram-Schmidt).

@@ -1,7 +1,7 @@
 //! The model.
 
 use burn::module::Module;
-use burn::nn::Linear;
+use burn::nn::{Linear, Lstm};
 use burn::tensor::Tensor;
 use burn_wgpu_embedding::SparseEmbedding;
 use burn_wgpu_embedding::wgpu_embedding::text::Tokenizer;
@@ -16,7 +16,7 @@ use crate::arguments::{Arguments, Vectors};
 use crate::classifier::Setting;
 use crate::classifier::training::Network;
 use crate::keras::dense;
-use crate::lstm::Lstm;
+use crate::lstm::lstm;
 use crate::program::Result;
 use crate::summary::Layer;
 
@@ -62,7 +62,7 @@ impl LstmClassifier {
         let device = setting.shared.device().clone().autodiff();
         Ok(Self {
             embedding,
-            lstm: Lstm::new(width, arguments.units, random, &device),
+            lstm: lstm(width, arguments.units, random, &device),
             output: dense(arguments.units, setting.outputs, random, &device),
         })
     }
@@ -81,7 +81,8 @@ impl Network for LstmClassifier {
     }
 
     fn forward(&self, rows: Tensor<3>) -> Tensor<2> {
-        self.output.forward(self.lstm.last_state(rows))
+        let (_, last) = self.lstm.forward(rows, None);
+        self.output.forward(last.hidden)
     }
 
     fn layers(&self, length: usize) -> Vec<Layer> {
