@@ -12,6 +12,8 @@ mod keras;
 mod lines;
 mod lstm;
 mod network;
+#[path = "../shared/plots.rs"]
+mod plots;
 #[path = "../../../../examples/shared/program.rs"]
 mod program;
 #[path = "../shared/summary.rs"]

@@ -1,1 +1,87 @@
+//! Whole trainings, on the GPU adapter.
 
+use std::fs;
+use std::path::Path;
+
+use burn_wgpu_embedding::SharedDevice;
+use burn_wgpu_embedding::wgpu_embedding::text::Tokenizer;
+use classifier::Setting;
+use classifier::corpus::Source;
+use classifier::training::Network;
+use rand::SeedableRng;
+use rand::rngs::ChaCha8Rng;
+
+use super::*;
+use crate::arguments::Vectors;
+
+/// Small, and with a few texts of one word that tells their class.
+fn arguments(folder: &Path, vectors: Vectors) -> Arguments {
+    let texts =
+        |word: &str| (0..40).map(|n| format!("it is {word} {}\n", ["so", "and", "but"][n % 3])).collect::<String>();
+    let file = |name: &str, word: &str| {
+        let path = folder.join(name);
+        fs::write(&path, texts(word)).unwrap();
+        path
+    };
+    let (positive, negative) = (file("positive.txt", "good"), file("negative.txt", "bad"));
+    let mut shared = classifier::arguments::Arguments::new(20, 5);
+    shared.source = Source::Lines { positive, negative, neutral: None };
+    (shared.epochs, shared.batch_size, shared.learning_rate) = (6, 24, 0.03);
+    Arguments { shared, units: 8, vectors }
+}
+
+fn vectors(folder: &Path, contents: &str, fine_tune: bool) -> Vectors {
+    let file = folder.join("vectors.txt");
+    fs::write(&file, contents).unwrap();
+    Vectors::Pretrained { file, fine_tune }
+}
+
+#[test]
+fn it_learns_and_the_same_seed_gives_the_same_figures() {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = arguments(folder.path(), Vectors::Own { dim: 8 });
+    let epochs = run(&arguments).unwrap();
+    let figures = |epochs: &[Epoch]| epochs.iter().map(|epoch| (epoch.train, epoch.test)).collect::<Vec<_>>();
+    assert!(epochs[5].test.accuracy == 1.0 && epochs[5].train.loss < 0.5 * epochs[0].train.loss, "{epochs:?}");
+    assert_eq!(figures(&run(&arguments).unwrap()), figures(&epochs));
+}
+
+#[test]
+fn pretrained_vectors_stay_unless_fine_tuned() {
+    let folder = tempfile::tempdir().unwrap();
+    let shared = SharedDevice::new().unwrap();
+    let mut tokenizer = Tokenizer::new().with_num_words(20);
+    tokenizer.fit_on_texts(["good bad so", "good bad", "good"]).unwrap();
+    for fine_tune in [false, true] {
+        let vectors = vectors(folder.path(), "good 1 2 3\nbad -1 -2 -3\nwords 4 4 4\n", fine_tune);
+        let arguments = arguments(folder.path(), vectors);
+        // The whole program, ...
+        let epochs = run(&arguments).unwrap();
+        assert_eq!(epochs[5].test.accuracy, 1.0, "{epochs:?}");
+        // ... and its table at the start.
+        let mut random = ChaCha8Rng::seed_from_u64(1);
+        let setting = Setting { shared: &shared, outputs: 1 };
+        let network = LstmClassifier::new(&setting, &tokenizer, &arguments, &mut random).unwrap();
+        assert_eq!(network.layers(5)[0].trainable, fine_tune);
+        let rows = network.embedding().with_table(|table| table.rows(&[0, 1, 2, 3])).unwrap();
+        assert_eq!(rows, [0.0, 0.0, 0.0, 1.0, 2.0, 3.0, -1.0, -2.0, -3.0, 0.0, 0.0, 0.0]);
+    }
+    let arguments = arguments(folder.path(), vectors(folder.path(), "Good 1 2 3\n", false));
+    let error = run(&arguments).unwrap_err().to_string();
+    assert!(error.contains("vectors.txt: it has none of the texts' 7 words"), "{error}");
+}
+
+#[test]
+fn parameters_are_counted_as_keras_counts_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let shared = SharedDevice::new().unwrap();
+    let mut arguments = arguments(folder.path(), Vectors::Own { dim: 32 });
+    (arguments.shared.vocabulary, arguments.units) = (5000, 100);
+    let setting = Setting { shared: &shared, outputs: 1 };
+    let mut random = ChaCha8Rng::seed_from_u64(1);
+    let network = LstmClassifier::new(&setting, &Tokenizer::new(), &arguments, &mut random).unwrap();
+    let layers = network.layers(500);
+    let counts: Vec<_> = layers.iter().map(|layer| layer.parameters).collect();
+    assert_eq!(counts, [160_000, 53_200, 101]);
+    assert_eq!(layers[1].output_shape, [100]);
+}

@@ -80,6 +80,13 @@ mod tests {
             panic!("this is good");
         };
         assert_eq!(arguments.shared.source, Source::Csv("IMDB Dataset.csv".into()));
+        assert_eq!(arguments.shared.learning_rate, 0.001);
+        for (line, rate) in [(&["--three-classes"][..], 0.01), (&["--learning-rate", "0.5"], 0.5)] {
+            let Ok(Command::Train(arguments)) = parse_arguments(line) else {
+                panic!("{line:?} is good");
+            };
+            assert_eq!(arguments.shared.learning_rate, rate);
+        }
     }
 
     #[test]

@@ -11,6 +11,8 @@ mod keras;
 #[path = "../../../../examples/shared/lines.rs"]
 mod lines;
 mod network;
+#[path = "../shared/plots.rs"]
+mod plots;
 #[path = "../../../../examples/shared/program.rs"]
 mod program;
 #[path = "../shared/summary.rs"]

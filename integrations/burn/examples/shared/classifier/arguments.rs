@@ -19,7 +19,7 @@ pub const HELP: &str = "\
   --three-classes      the built-in reviews with neutral ones
   --epochs N           passes over the training texts [6]
   --batch-size N       texts a training step [64]
-  --learning-rate R    Adam's [0.001]
+  --learning-rate R    Adam's [0.001; 0.01 for the built-in reviews]
   --seed N             seeds the first weights and the order of the texts; the same seed gives the same figures [1]
   --plots DIR          write loss.png, accuracy.png and words.png there: the curves, and the most frequent words' rows
   --help               print this
@@ -71,7 +71,7 @@ impl Arguments {
         mut own: impl FnMut(&str, &mut Self, &mut lexopt::Parser) -> Result<bool, lexopt::Error>,
     ) -> Result<Command<Self>, lexopt::Error> {
         let (mut positive, mut negative, mut neutral, mut csv) = (None, None, None, None);
-        let mut three_classes = false;
+        let (mut three_classes, mut learning_rate) = (false, None);
         while let Some(argument) = parser.next()? {
             match argument {
                 Value(text) => self.texts.push(text.string()?),
@@ -87,7 +87,7 @@ impl Arguments {
                 Long("learning-rate") => {
                     // It must not vanish or overflow as an f32, in which the GPU has it.
                     let sensible = |&rate: &f64| rate as f32 > 0.0 && (rate as f32).is_finite();
-                    self.learning_rate = number(parser, "--learning-rate", "a positive number", sensible)?;
+                    learning_rate = Some(number(parser, "--learning-rate", "a positive number", sensible)?);
                 }
                 Long("seed") => self.seed = number(parser, "--seed", "a whole number from 0", |_| true)?,
                 Long("plots") => self.plots = Some(PathBuf::from(parser.value()?)),
@@ -110,6 +110,9 @@ impl Arguments {
             (_, None, ..) => return Err("--positive and --neutral need --negative too".into()),
             (None, ..) => return Err("--negative and --neutral need --positive too".into()),
         };
+        // The built-in reviews are few, so an epoch of them is few steps: let these be longer.
+        let is_built_in = matches!(self.source, Source::BuiltIn { .. });
+        self.learning_rate = learning_rate.unwrap_or(if is_built_in { 0.01 } else { 0.001 });
         Ok(Command::Train(self))
     }
 }

@@ -4,6 +4,7 @@ pub mod arguments;
 mod built_in;
 pub mod corpus;
 mod csv_reviews;
+mod pictures;
 mod report;
 pub mod training;
 
@@ -15,6 +16,7 @@ use burn_wgpu_embedding::wgpu_embedding::text::Tokenizer;
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
 
+use crate::plots;
 use crate::program::Result;
 use crate::summary::summary;
 use arguments::Arguments;
@@ -38,6 +40,9 @@ pub fn run<N: Network>(
     arguments: &Arguments,
     network: impl FnOnce(&Setting<'_>, &Tokenizer, &mut ChaCha8Rng) -> Result<N>,
 ) -> Result<Vec<Epoch>> {
+    if let Some(folder) = &arguments.plots {
+        plots::folder(folder)?;
+    }
     let corpus = Corpus::read(&arguments.source)?;
     let mut tokenizer = Tokenizer::new().with_num_words(arguments.vocabulary);
     tokenizer.fit_on_texts(corpus.train.iter().map(|text| text.text.as_str()))?;
@@ -80,6 +85,10 @@ pub fn run<N: Network>(
         })
         .collect();
     report::classified(&corpus.classes, &classified)?;
+    if let Some(folder) = &arguments.plots {
+        pictures::draw(folder, &epochs, &tokenizer, network.embedding())?;
+        writeln!(out, "\nloss.png, accuracy.png and words.png are in {}", folder.display())?;
+    }
     Ok(epochs)
 }
 
