@@ -14,7 +14,10 @@ use crate::gpu::plan::SortPlan;
 use crate::gpu::readback::Waiting;
 use crate::gpu::region::BufferRegion;
 
-/// A batch of indices for one table, or for others of the same size on the same context.
+/// A batch of indices for one table, or for others of the same rows on the same context.
+///
+/// Tables of another `output_dim` take it too, such as one of factors and one of biases, as long as `input_dim`, `padding_idx`
+/// and the split over buffers are the same (all that fit one buffer are).
 ///
 /// Made by [`GpuEmbedding::batch`](crate::GpuEmbedding::batch), [`stream`](crate::GpuEmbedding::stream) or
 /// [`batch_from_buffer`](crate::GpuEmbedding::batch_from_buffer). Validation, upload and sorting happen there, once;
@@ -214,13 +217,15 @@ impl BatchMaker {
         row < self.layout.input_dim && Some(row) != self.padding_idx
     }
 
+    /// Whether a table of another maker's has the same rows, in the same shards; how wide they are is nothing to a batch.
     fn serves(&self, table: &Self) -> bool {
-        self.context == table.context && self.layout == table.layout && self.padding_idx == table.padding_idx
+        let rows = |maker: &Self| (maker.layout.input_dim, maker.layout.rows_per_shard, maker.padding_idx);
+        self.context == table.context && rows(self) == rows(table)
     }
 
     fn describe(&self) -> String {
-        let TableLayout { input_dim, output_dim, rows_per_shard } = self.layout;
+        let TableLayout { input_dim, rows_per_shard, .. } = self.layout;
         let padding = self.padding_idx.map_or(String::new(), |row| format!(", padding_idx {row}"));
-        format!("{input_dim} x {output_dim} in shards of {rows_per_shard} rows{padding}, on {}", self.context)
+        format!("{input_dim} rows in shards of {rows_per_shard}{padding}, on {}", self.context)
     }
 }

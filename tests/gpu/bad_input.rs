@@ -132,7 +132,7 @@ pub fn batches_of_another_table_are_refused() {
     let config = EmbeddingConfig::new(20, 4);
     let others = [
         GpuEmbedding::new(&context(), EmbeddingConfig::new(21, 4), Adam::default()).unwrap(),
-        GpuEmbedding::new(&context(), EmbeddingConfig::new(20, 5), Adam::default()).unwrap(),
+        GpuEmbedding::new(&context(), config.clone().with_max_shard_bytes(16 * 16), Adam::default()).unwrap(),
         GpuEmbedding::new(&context(), config.clone().with_padding_idx(0), Adam::default()).unwrap(),
         GpuEmbedding::new(&other_context, config.clone(), Adam::default()).unwrap(),
         GpuEmbedding::new(&GpuContext::reference(), config.clone(), Adam::default()).unwrap(),
@@ -150,10 +150,22 @@ pub fn batches_of_another_table_are_refused() {
         assert!(refused(embedding.record_lookup(&mut encoder, &batch, &target)));
         assert!(refused(embedding.record_update(&mut encoder, &batch, &target)));
     }
-    // A table of the same size on the same context may share batches.
-    let twin = GpuEmbedding::new(&context(), config.with_seed(3), Adam::default()).unwrap();
-    let batch = twin.batch(&[1, 2]).unwrap();
-    embedding.lookup(&batch).unwrap();
+    // Tables of as many rows on the same context may share batches, however wide they are, sorted on the host or on the GPU.
+    let indices = [1, 2, 19, 1];
+    let resident = buffer(&indices);
+    for width in [1, 4, 70] {
+        let config = EmbeddingConfig::new(20, width).with_seed(3);
+        let [mut sharing, mut own] =
+            [(); 2].map(|()| GpuEmbedding::new(&context(), config.clone(), Adam::default()).unwrap());
+        let gradient = fractions(4 * width as usize, 1);
+        for batch in [embedding.batch(&indices).unwrap(), embedding.batch_from_buffer(&resident, &[4]).unwrap()] {
+            assert_eq!(sharing.lookup(&batch).unwrap().read().unwrap(), sharing.rows(&indices).unwrap());
+            sharing.update(&batch, &gradient).unwrap();
+            let batch = own.batch(&indices).unwrap();
+            own.update(&batch, &gradient).unwrap();
+        }
+        assert_same_bits("a shared batch", &sharing.weights().unwrap(), &own.weights().unwrap());
+    }
 
     let reference = GpuEmbedding::new(&GpuContext::reference(), EmbeddingConfig::new(20, 4), Adam::default());
     let mut reference = reference.unwrap();

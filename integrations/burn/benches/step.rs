@@ -1,8 +1,8 @@
 //! A whole training step, by Burn's own Embedding and Adam and by a SparseEmbedding, on one adapter: `cargo bench -p
 //! burn-wgpu-embedding`, or with `-- 10000` for tables of so many rows alone.
 //!
-//! Step: 8,192 uniform indices from the host, lookup, the sum of squares, backward, update, and a wait for the GPU. The three
-//! take turns, so that what else the machine does is shared; the medians count. Before anything is timed, all three are held
+//! Step: 8,192 uniform indices from the host, lookup, the sum of squares, backward, update, and a wait for the GPU. The kinds
+//! take turns, so that what else the machine does is shared; the medians count. Before anything is timed, all are held
 //! against each other. Memory is counted in a process for each, by wgpu's own report of what is allocated.
 
 use std::process::{Command, ExitCode};
@@ -34,11 +34,14 @@ enum Kind {
     Tensor,
     /// Indices as a batch, sorted on the host, within the step.
     Batch,
+    /// As `Batch`, of the same 10,000 rows however large the table: what changes with the table's size is its own cost alone,
+    /// and not that of more distinct rows and of missing the caches.
+    SameRows,
 }
 
-const KINDS: [Kind; 3] = [Kind::Burn, Kind::Tensor, Kind::Batch];
+const KINDS: [Kind; 4] = [Kind::Burn, Kind::Tensor, Kind::Batch, Kind::SameRows];
 
-/// One of the three, with its table.
+/// One kind, with its table.
 enum Trainer {
     Burn { model: Option<Embedding>, optimizer: ModuleOptimizer },
     Sparse { embedding: SparseEmbedding, from_the_host: bool },
@@ -58,7 +61,7 @@ impl Trainer {
         let betas = [0.9_f32, 0.999, 1e-5].map(f64::from);
         let adam = Adam::pytorch().with_betas(betas[0], betas[1]).with_epsilon(betas[2]);
         let embedding = SparseEmbedding::new(shared, config, adam.with_learning_rate(LEARNING_RATE))?;
-        Ok(Self::Sparse { embedding, from_the_host: kind == Kind::Batch })
+        Ok(Self::Sparse { embedding, from_the_host: kind != Kind::Tensor })
     }
 
     fn step(&mut self, shared: &SharedDevice, indices: Vec<i32>) -> Result<()> {
@@ -85,6 +88,16 @@ impl Trainer {
         Ok(())
     }
 
+    fn first_row(&self) -> Result<Vec<f32>> {
+        Ok(match self {
+            Self::Burn { model, .. } => {
+                let weight = model.as_ref().ok_or("a step failed before")?.weight.val();
+                weight.slice([0..1, 0..WIDTH]).try_into_vec_as()?
+            }
+            Self::Sparse { embedding, .. } => embedding.with_table(|table| table.rows(&[0]))?,
+        })
+    }
+
     fn weights(&self) -> Result<Vec<f32>> {
         Ok(match self {
             Self::Burn { model, .. } => {
@@ -100,39 +113,41 @@ fn initial(rows: usize) -> Vec<f32> {
     (0..rows * WIDTH).map(|_| random.random_range(-0.05..0.05)).collect()
 }
 
-fn indices(rows: usize, step: u64) -> Vec<i32> {
+fn indices(kind: Kind, rows: usize, step: u64) -> Vec<i32> {
     let mut random = ChaCha8Rng::seed_from_u64(step + 2);
-    (0..BATCH[0] * BATCH[1]).map(|_| random.random_range(0..rows as i32)).collect()
+    let drawn = if kind == Kind::SameRows { ROWS[0].min(rows) } else { rows };
+    let spread = rows / drawn;
+    (0..BATCH[0] * BATCH[1]).map(|_| (random.random_range(0..drawn) * spread) as i32).collect()
 }
 
-/// Holds the three against each other over a few steps.
+/// Holds the kinds against each other over a few steps.
 fn check(shared: &SharedDevice) -> Result<()> {
     let rows = ROWS[0];
     let mut weights = Vec::new();
     for kind in KINDS {
         let mut trainer = Trainer::new(shared, kind, initial(rows))?;
         for step in 0..10 {
-            trainer.step(shared, indices(rows, step))?;
+            trainer.step(shared, indices(kind, rows, step))?;
         }
         weights.push(trainer.weights()?);
     }
     let differ = |other: &Vec<f32>| weights[0].iter().zip(other).any(|(one, other)| !((one - other).abs() <= 1e-5));
     if weights[1..].iter().any(differ) {
-        return Err("the three do not agree".into());
+        return Err("the kinds do not agree".into());
     }
     Ok(())
 }
 
-/// Median milliseconds of a step of each kind.
-fn time(shared: &SharedDevice, rows: usize) -> Result<[f64; 3]> {
+/// Median milliseconds of a step of each kind; `None` of one that failed.
+fn time(shared: &SharedDevice, rows: usize) -> Result<[Option<f64>; 4]> {
     let mut trainers = Vec::new();
     for kind in KINDS {
         trainers.push(Trainer::new(shared, kind, initial(rows))?);
     }
-    let mut times = [const { Vec::new() }; 3];
+    let mut times = [const { Vec::new() }; 4];
     for step in 0..WARM_UP + ROUNDS {
-        for (trainer, times) in trainers.iter_mut().zip(&mut times) {
-            let indices = indices(rows, step);
+        for ((trainer, times), kind) in trainers.iter_mut().zip(&mut times).zip(KINDS) {
+            let indices = indices(kind, rows, step);
             let start = Instant::now();
             trainer.step(shared, indices)?;
             if step >= WARM_UP {
@@ -140,10 +155,13 @@ fn time(shared: &SharedDevice, rows: usize) -> Result<[f64; 3]> {
             }
         }
     }
-    Ok(times.map(|mut times| {
+    let mut medians = [None; 4];
+    for ((median, mut times), trainer) in medians.iter_mut().zip(times).zip(&trainers) {
         times.sort_by(f64::total_cmp);
-        times[times.len() / 2]
-    }))
+        // Burn tells that its kernels failed when a tensor is read.
+        *median = trainer.first_row().is_ok().then(|| times[times.len() / 2]);
+    }
+    Ok(medians)
 }
 
 /// Prints the most bytes that were allocated after any step.
@@ -153,10 +171,11 @@ fn memory(kind: Kind, rows: usize) -> Result<()> {
     let mut trainer = Trainer::new(&shared, kind, initial(rows))?;
     let mut most = 0;
     for step in 0..5 {
-        trainer.step(&shared, indices(rows, step))?;
+        trainer.step(&shared, indices(kind, rows, step))?;
         let report = device.generate_allocator_report().ok_or("this backend does not report what is allocated")?;
         most = most.max(report.total_allocated_bytes);
     }
+    trainer.first_row()?;
     println!("{most}");
     Ok(())
 }
@@ -166,22 +185,29 @@ fn memory_of(kind: Kind, rows: usize) -> Result<String> {
     let arguments = ["memory".to_owned(), format!("{kind:?}"), rows.to_string()];
     let output = Command::new(std::env::current_exe()?).args(arguments).output()?;
     let bytes = String::from_utf8(output.stdout)?.trim().parse::<u64>();
-    Ok(bytes.map_or("not known".to_owned(), |bytes| format!("{:.0} MB", bytes as f64 / 1e6)))
+    Ok(bytes.map_or("fails".to_owned(), |bytes| format!("{:.0} MB", bytes as f64 / 1e6)))
 }
 
 fn run(rows: &[usize]) -> Result<()> {
     let shared = SharedDevice::new()?;
     println!("{}", shared.context());
     check(&shared)?;
-    println!("\n| V | Burn | tensor | batch | Burn / tensor | Burn / batch |\n|---|---|---|---|---|---|");
+    println!("\n| V | Burn | tensor | batch | the same 10,000 rows | Burn / tensor | Burn / batch |");
+    println!("|---|---|---|---|---|---|---|");
     for &rows in rows {
-        let [burn, tensor, batch] = time(&shared, rows)?;
-        let (by_tensor, by_batch) = (burn / tensor, burn / batch);
-        println!("| {rows} | {burn:.1} ms | {tensor:.2} ms | {batch:.2} ms | {by_tensor:.1} | {by_batch:.1} |");
+        let times = time(&shared, rows)?;
+        let [burn, tensor, batch, same] =
+            times.map(|time| time.map_or("fails".to_owned(), |time| format!("{time:.2} ms")));
+        let over = |kind: usize| match (times[0], times[kind]) {
+            (Some(burn), Some(time)) => format!("{:.1}", burn / time),
+            _ => "-".to_owned(),
+        };
+        println!("| {rows} | {burn} | {tensor} | {batch} | {same} | {} | {} |", over(1), over(2));
     }
-    let most = rows.iter().copied().max().unwrap_or(ROWS[0]);
-    let [burn, sparse] = [memory_of(Kind::Burn, most)?, memory_of(Kind::Batch, most)?];
-    println!("\nGPU memory at V = {most}: Burn {burn}, SparseEmbedding {sparse}");
+    println!("\n| V | GPU memory, Burn | GPU memory, SparseEmbedding |\n|---|---|---|");
+    for &rows in rows {
+        println!("| {rows} | {} | {} |", memory_of(Kind::Burn, rows)?, memory_of(Kind::Batch, rows)?);
+    }
     Ok(())
 }
 
@@ -192,7 +218,7 @@ fn main() -> ExitCode {
         [] => run(&ROWS),
         ["memory", kind, rows] => match KINDS.into_iter().find(|known| format!("{known:?}") == *kind) {
             Some(kind) => rows.parse().map_err(Into::into).and_then(|rows| memory(kind, rows)),
-            None => Err("the kinds are Burn, Tensor and Batch".into()),
+            None => Err(format!("the kinds are {KINDS:?}").into()),
         },
         rows => rows.iter().map(|rows| Ok(rows.parse()?)).collect::<Result<Vec<_>>>().and_then(|rows| run(&rows)),
     };

@@ -26,12 +26,12 @@ pub struct Recommender {
     tables: [SparseEmbedding; 4],
 }
 
-/// Users and items, one pair a prediction, as batches of each table.
-pub struct Batch([Arc<IndexBatch>; 4]);
+/// Users and items, one pair a prediction. Each serves both tables of its rows, wide or narrow.
+pub struct Batch([Arc<IndexBatch>; 2]);
 
-/// Makes batches, on any thread.
+/// Makes batches, on any thread: of users, of items.
 #[derive(Clone)]
-pub struct BatchMakers([BatchMaker; 4]);
+pub struct BatchMakers([BatchMaker; 2]);
 
 /// All tables' weights, on the host.
 pub struct Weights([Vec<f32>; 4]);
@@ -58,13 +58,11 @@ impl Recommender {
     }
 
     /// `[pairs, 1]` predictions.
-    pub fn forward(&self, Batch(batch): Batch) -> Result<Tensor<2>> {
+    pub fn forward(&self, Batch([of_users, of_items]): Batch) -> Result<Tensor<2>> {
         let [users, items, user_biases, item_biases] = &self.tables;
-        let [of_users, of_items, of_user_biases, of_item_biases] = batch;
-        let users = users.lookup_batch::<2>(of_users)?;
-        let items = items.lookup_batch::<2>(of_items)?;
-        let biases =
-            user_biases.lookup_batch::<2>(of_user_biases)? + item_biases.lookup_batch::<2>(of_item_biases)?;
+        let users = users.lookup_batch::<2>(of_users.clone())?;
+        let items = items.lookup_batch::<2>(of_items.clone())?;
+        let biases = user_biases.lookup_batch::<2>(of_users)? + item_biases.lookup_batch::<2>(of_items)?;
         Ok((users * items).sum_dim(1) + biases + self.mean)
     }
 
@@ -82,7 +80,8 @@ impl Recommender {
     }
 
     pub fn batch_makers(&self) -> BatchMakers {
-        BatchMakers(self.tables.each_ref().map(|table| table.with_table(|table| table.batch_maker())))
+        let [users, items, ..] = &self.tables;
+        BatchMakers([users, items].map(|table| table.with_table(|table| table.batch_maker())))
     }
 
     pub fn weights(&self) -> Result<Weights> {
@@ -120,14 +119,9 @@ impl Recommender {
 }
 
 impl BatchMakers {
-    /// Pairs of a user and an item. A table's batches serve no table of another width, so each has its own.
+    /// Pairs of a user and an item.
     pub fn batch(&self, users: &[u32], items: &[u32]) -> Result<Batch, TableError> {
-        let [of_users, of_items, of_user_biases, of_item_biases] = &self.0;
-        Ok(Batch([
-            Arc::new(of_users.batch(users)?),
-            Arc::new(of_items.batch(items)?),
-            Arc::new(of_user_biases.batch(users)?),
-            Arc::new(of_item_biases.batch(items)?),
-        ]))
+        let [of_users, of_items] = &self.0;
+        Ok(Batch([Arc::new(of_users.batch(users)?), Arc::new(of_items.batch(items)?)]))
     }
 }
