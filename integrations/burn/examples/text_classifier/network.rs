@@ -52,8 +52,10 @@ impl Network for TextClassifier {
     fn layers(&self, length: usize) -> Vec<Layer> {
         let [flat, hidden] = self.hidden.weight.dims();
         let [_, outputs] = self.output.weight.dims();
+        let trains = self.embedding.with_table(|table| table.trainable());
+        let embedding = Layer::new("embedding (Embedding)", &[length, flat / length], self.embedding.num_params());
         vec![
-            Layer::new("embedding (Embedding)", &[length, flat / length], self.embedding.num_params()),
+            embedding.with_trainable(trains),
             Layer::new("flatten (Flatten)", &[flat], 0),
             Layer::new("dense (Dense)", &[hidden], self.hidden.num_params()),
             Layer::new("dense_1 (Dense)", &[outputs], self.output.num_params()),
