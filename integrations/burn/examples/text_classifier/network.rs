@@ -30,10 +30,13 @@ impl TextClassifier {
         let shared = &arguments.shared;
         let config = EmbeddingConfig::new(shared.vocabulary, arguments.dim).with_seed(shared.seed);
         let adam = Adam::default().with_learning_rate(shared.learning_rate);
+        let width = arguments.dim as usize;
+        setting.check_size("a batch's rows", &[shared.batch_size, shared.length, width])?;
+        setting.check_size("the hidden layer's weights", &[shared.length, width, HIDDEN])?;
         let device = setting.shared.device().clone().autodiff();
         Ok(Self {
             embedding: SparseEmbedding::new(setting.shared, config, adam)?,
-            hidden: dense(shared.length * arguments.dim as usize, HIDDEN, random, &device),
+            hidden: dense(shared.length * width, HIDDEN, random, &device),
             output: dense(HIDDEN, setting.outputs, random, &device),
         })
     }
