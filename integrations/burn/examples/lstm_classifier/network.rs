@@ -58,6 +58,8 @@ impl LstmClassifier {
         };
         let adam = Adam::default().with_learning_rate(shared.learning_rate);
         let width = config.output_dim as usize;
+        setting.check_size("a batch's rows", &[shared.batch_size, shared.length, width])?;
+        setting.check_size("a batch's states", &[shared.batch_size, shared.length, arguments.units])?;
         let embedding = SparseEmbedding::new(setting.shared, config.with_seed(shared.seed), adam)?;
         let device = setting.shared.device().clone().autodiff();
         Ok(Self {

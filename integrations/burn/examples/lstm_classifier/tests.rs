@@ -54,10 +54,11 @@ fn pretrained_vectors_stay_unless_fine_tuned() {
     tokenizer.fit_on_texts(["good bad so", "good bad", "good"]).unwrap();
     for fine_tune in [false, true] {
         let vectors = vectors(folder.path(), "good 1 2 3\nbad -1 -2 -3\nwords 4 4 4\n", fine_tune);
-        let arguments = arguments(folder.path(), vectors);
+        let mut arguments = arguments(folder.path(), vectors);
+        arguments.shared.epochs = 2;
         // The whole program, ...
         let epochs = run(&arguments).unwrap();
-        assert_eq!(epochs[5].test.accuracy, 1.0, "{epochs:?}");
+        assert_eq!(epochs[1].test.accuracy, 1.0, "{epochs:?}");
         // ... and its table at the start.
         let mut random = ChaCha8Rng::seed_from_u64(1);
         let setting = Setting { shared: &shared, outputs: 1 };

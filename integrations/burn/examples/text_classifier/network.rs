@@ -30,10 +30,13 @@ impl TextClassifier {
         let shared = &arguments.shared;
         let config = EmbeddingConfig::new(shared.vocabulary, arguments.dim).with_seed(shared.seed);
         let adam = Adam::default().with_learning_rate(shared.learning_rate);
+        let width = arguments.dim as usize;
+        setting.check_size("a batch's rows", &[shared.batch_size, shared.length, width])?;
+        setting.check_size("the hidden layer's weights", &[shared.length, width, HIDDEN])?;
         let device = setting.shared.device().clone().autodiff();
         Ok(Self {
             embedding: SparseEmbedding::new(setting.shared, config, adam)?,
-            hidden: dense(shared.length * arguments.dim as usize, HIDDEN, random, &device),
+            hidden: dense(shared.length * width, HIDDEN, random, &device),
             output: dense(HIDDEN, setting.outputs, random, &device),
         })
     }
@@ -52,8 +55,10 @@ impl Network for TextClassifier {
     fn layers(&self, length: usize) -> Vec<Layer> {
         let [flat, hidden] = self.hidden.weight.dims();
         let [_, outputs] = self.output.weight.dims();
+        let trains = self.embedding.with_table(|table| table.trainable());
+        let embedding = Layer::new("embedding (Embedding)", &[length, flat / length], self.embedding.num_params());
         vec![
-            Layer::new("embedding (Embedding)", &[length, flat / length], self.embedding.num_params()),
+            embedding.with_trainable(trains),
             Layer::new("flatten (Flatten)", &[flat], 0),
             Layer::new("dense (Dense)", &[hidden], self.hidden.num_params()),
             Layer::new("dense_1 (Dense)", &[outputs], self.output.num_params()),

@@ -66,3 +66,14 @@ fn parameters_are_counted_as_keras_counts_them() {
         assert_eq!(shapes, [&[40, 128][..], &[5120], &[128], &[outputs]]);
     }
 }
+
+#[test]
+fn what_the_device_cannot_hold_is_an_error() {
+    let mut arguments = arguments(false);
+    (arguments.shared.length, arguments.dim) = (4096, 4096);
+    let error = run(&arguments).unwrap_err().to_string();
+    assert!(error.starts_with("a batch's rows would be 64 x 4096 x 4096 floats"), "{error}");
+    arguments.shared.batch_size = 1;
+    let error = run(&arguments).unwrap_err().to_string();
+    assert!(error.starts_with("the hidden layer's weights would be 4096 x 4096 x 128 floats"), "{error}");
+}

@@ -8,8 +8,7 @@ use super::corpus::Source;
 use crate::program::number;
 
 /// The part of `--help` on these options, but for their defaults.
-pub const HELP: &str = "\
-  TEXT ...             texts to classify at the end; some test texts, or some built-in ones, unless given
+pub const HELP: &str = "  TEXT ...             texts to classify at the end; some test texts, or some built-in ones, unless given
   --positive FILE      positive texts, one a line, UTF-8; blank lines are skipped
   --negative FILE      negative texts
   --neutral FILE       neutral texts, for three classes; give the other two files as well, or none of them, nor

@@ -34,6 +34,22 @@ pub struct Setting<'a> {
     pub outputs: usize,
 }
 
+impl Setting<'_> {
+    /// Checks that the device can bind a tensor of this shape: where it cannot, Burn would panic.
+    pub fn check_size(&self, what: &str, shape: &[usize]) -> Result<()> {
+        let limits = self.shared.context().device().map(|device| device.limits());
+        let most = limits.map_or(u64::MAX, |limits| limits.max_storage_buffer_binding_size);
+        let bytes = shape.iter().fold(4u64, |bytes, &size| bytes.saturating_mul(size as u64));
+        if bytes <= most {
+            return Ok(());
+        }
+        let shape = shape.iter().map(usize::to_string).collect::<Vec<_>>().join(" x ");
+        let advice = "ask for fewer texts a batch, fewer words a text or fewer floats a word";
+        Err(format!("{what} would be {shape} floats, {bytes} bytes, and the device can use {most} at once; {advice}")
+            .into())
+    }
+}
+
 /// Trains a network, reports on it, and classifies texts.
 pub fn run<N: Network>(
     name: &str,
