@@ -17,13 +17,14 @@ impl GpuEmbedding {
     /// that their memory may be used for something else after it, and that no lookup binds their buffers: an allocator that
     /// has many tensors in one buffer may give a lookup's output beside its indices, and wgpu allows no pass to read and
     /// write one buffer. Submit the copy before anything that uses the batch, or with it. The parts need the usage
-    /// `COPY_SRC`, and offsets that are multiples of 4.
+    /// `COPY_SRC`, and to begin and end at multiples of 4 bytes.
     ///
     /// # Errors
     ///
     /// [`Error::NeedsGpu`] on the CPU reference; [`Error::BufferUsage`] and [`Error::BufferAlignment`] of a part;
     /// [`Error::Shape`] where the parts are longer or shorter than the shape, and as for [`batch`](Self::batch);
-    /// [`Error::TooLarge`], [`Error::OutOfMemory`] and [`Error::ForeignObject`]. After an error nothing was recorded.
+    /// [`Error::TooLarge`] and [`Error::OutOfMemory`]. After an error nothing was recorded. A part or an encoder of another
+    /// device is wgpu's to report, when the encoder is finished.
     pub fn record_batch(
         &self,
         encoder: &mut wgpu::CommandEncoder,

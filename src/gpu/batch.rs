@@ -358,11 +358,15 @@ pub(crate) fn copied(
             return Err(Error::BufferUsage { what, required, given });
         }
         let alignment = wgpu::COPY_BUFFER_ALIGNMENT as u32;
-        if !part.offset.is_multiple_of(alignment.into()) {
-            return Err(Error::BufferAlignment { what, offset: part.offset, alignment });
+        // Where the part begins, and where it ends.
+        for offset in [part.offset, part.offset + part.size] {
+            if !offset.is_multiple_of(alignment.into()) {
+                return Err(Error::BufferAlignment { what, offset, alignment });
+            }
         }
     }
     let buffer = pool.take(gpu, size.max(16))?;
+    let lookups = unchecked(gpu, Section { buffer: buffer.clone(), offset: 0, size }, count)?;
     let copy = |encoder: &mut wgpu::CommandEncoder| {
         let mut end = 0;
         for part in parts.iter().filter(|part| part.size > 0) {
@@ -371,7 +375,7 @@ pub(crate) fn copied(
         }
     };
     gpu.record(encoder, "copy of indices", &[], copy, |_| {})?;
-    unchecked(gpu, Section { buffer, offset: 0, size }, count)
+    Ok(lookups)
 }
 
 /// Indices on the GPU that nobody has checked.

@@ -243,6 +243,9 @@ pub fn a_recorded_batch_checks_its_parts() {
     };
     assert!(matches!(error(storage.slice(..8), &[2]), Error::BufferUsage { .. }));
     assert!(matches!(error(good.slice(2..6), &[1]), Error::BufferAlignment { offset: 2, alignment: 4, .. }));
+    let parts = [good.slice(0..6), good.slice(0..2)].map(Into::into);
+    let refused = embedding.record_batch(&mut self::encoder(), &parts, &[2]).unwrap_err();
+    assert!(matches!(refused, Error::BufferAlignment { offset: 6, alignment: 4, .. }));
     for shape in [&[1][..], &[3], &[usize::MAX, 2]] {
         assert!(matches!(error(good.slice(..8), shape), Error::Shape { .. }), "{shape:?}");
     }

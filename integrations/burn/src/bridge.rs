@@ -89,5 +89,11 @@ impl Memory {
 }
 
 fn refused<E: std::fmt::Debug>(doing: &'static str) -> impl Fn(E) -> Error {
-    move |error| Error::Burn { doing, reason: format!("{error:?}") }
+    move |error| {
+        // Of Burn's many lines, those before where it was in its own code.
+        let error = format!("{error:?}");
+        let lines = error.lines().map(str::trim).take_while(|line| !line.starts_with("Backtrace"));
+        let reason = lines.filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ");
+        Error::Burn { doing, reason }
+    }
 }

@@ -1,17 +1,18 @@
 //! SparseEmbedding: a table as a layer of a Burn model.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use burn::backend::{Cube, GradientCheckpointingStrategy};
 use burn::tensor::{Bool, Gradients, Int, Shape, Tensor};
 use wgpu_embedding::{Adam, EmbeddingConfig, GpuEmbedding, IndexBatch, wgpu};
 
-use crate::bridge::{LazyFloat, Memory, allocate, backend_device, into_lazy, resolve_float, resolve_int};
+use crate::bridge::{Memory, allocate, backend_device, into_lazy, resolve_float, resolve_int};
 use crate::error::{Error, Result};
 use crate::pending::Pending;
 use crate::shared_device::SharedDevice;
-use crate::step::{self, encoder};
+use crate::state::{Held, SharedState, State};
+use crate::step::{self, check_binding, encoder};
 use crate::tracked::Tracked;
 use crate::words::into_words;
 
@@ -69,16 +70,9 @@ use crate::words::into_words;
 #[derive(Clone)]
 pub struct SparseEmbedding {
     shared: SharedDevice,
-    state: Arc<Mutex<State>>,
+    state: Arc<SharedState>,
     tracks: bool,
     checkpointing: GradientCheckpointingStrategy,
-}
-
-struct State {
-    table: GpuEmbedding,
-    pending: Pending,
-    /// One float, for [`Tracked::new`].
-    stand_in: LazyFloat,
 }
 
 impl SparseEmbedding {
@@ -106,13 +100,14 @@ impl SparseEmbedding {
         let state = State { table, pending: Pending::default(), stand_in };
         Ok(Self {
             shared: shared.clone(),
-            state: Arc::new(Mutex::new(state)),
+            state: Arc::new(SharedState::new(state)),
             tracks: true,
             checkpointing: GradientCheckpointingStrategy::Disabled,
         })
     }
 
-    /// For models whose device is `device.autodiff().gradient_checkpointing()`: Burn allows one strategy in a graph.
+    /// For models whose device is `device.autodiff().gradient_checkpointing()`: Burn allows one strategy in a graph. To be
+    /// called again after [`load`](Self::load).
     pub fn with_gradient_checkpointing(mut self) -> Self {
         self.checkpointing = GradientCheckpointingStrategy::Balanced;
         self
@@ -134,15 +129,17 @@ impl SparseEmbedding {
     /// The output is tracked by autodiff, unless the table is frozen or this is what
     /// [`valid`](burn::module::Module::valid) gave; it is f32, whatever the device's default. It sees every update made
     /// before. Of the indices, in any integer type, a copy of 4 bytes each is kept on the device until their gradient is
-    /// taken; the rows are written straight into the output's memory. Nothing is waited for.
+    /// taken; the rows are written straight into the output's memory. Nothing is waited for, unless the GPU is many submissions
+    /// behind.
     ///
-    /// An index outside the table gives zeros and no gradient, and is counted, for it is only seen on the GPU: ask
-    /// [`GpuEmbedding::check`] through [`with_table`](Self::with_table). Indices that come from the host are better given as
+    /// An index outside the table gives zeros and no gradient, and is counted, for it is only seen on the GPU, at the lookup
+    /// and again at the update: ask [`GpuEmbedding::check`] through [`with_table`](Self::with_table). Indices that come from the host are better given as
     /// a [`lookup_batch`](Self::lookup_batch), which checks and sorts them there.
     ///
     /// # Errors
     ///
-    /// [`Error::Rank`]; [`Error::OtherDevice`] of the indices; [`Error::Checkpointing`]; [`Error::ForgottenUpdate`];
+    /// [`Error::Rank`]; [`Error::OtherDevice`] and [`Error::IndexType`] of the indices; [`Error::Checkpointing`];
+    /// [`Error::ForgottenUpdate`];
     /// [`Error::Burn`]; and from the table, where the batch has the wrong length or is too large for the device.
     pub fn lookup<const I: usize, const O: usize>(&self, indices: Tensor<I, Int>) -> Result<Tensor<O>> {
         check_rank::<O>(I)?;
@@ -150,6 +147,9 @@ impl SparseEmbedding {
         if device != *self.shared.device() {
             let (required, given) = (format!("{:?}", self.shared.device()), format!("{device:?}"));
             return Err(Error::OtherDevice { what: "the tensor of indices", required, given });
+        }
+        if !device.supports_dtype(indices.dtype()) {
+            return Err(Error::IndexType { given: format!("{:?}", indices.dtype()) });
         }
         if let Some(given) = device.gradient_checkpointing_strategy()
             && self.tracks
@@ -191,7 +191,9 @@ impl SparseEmbedding {
     ///
     /// # Errors
     ///
-    /// As [`lookup`](Self::lookup), and [`BatchMismatch`](wgpu_embedding::Error::BatchMismatch).
+    /// As [`lookup`](Self::lookup), and [`BatchMismatch`](wgpu_embedding::Error::BatchMismatch). A batch tells no strategy of
+    /// checkpointing: where the model has another than the embedding, Burn panics at the next layer. A batch of
+    /// [`GpuEmbedding::batch_from_buffer`] needs a buffer with the usage `COPY_SRC` to be updated together with other lookups.
     pub fn lookup_batch<const O: usize>(&self, batch: impl Into<Arc<IndexBatch>>) -> Result<Tensor<O>> {
         let batch = batch.into();
         check_rank::<O>(batch.shape().len())?;
@@ -216,18 +218,19 @@ impl SparseEmbedding {
         let output_shape = Shape::from([shape, &[width]].concat());
         let mut encoder = encoder(table);
         if count == 0 {
-            // Nothing to look up; the batch is made to be checked.
-            batch(table, &mut encoder)?;
-            return Ok(Tensor::empty(output_shape, self.shared.device()));
+            // Nothing to look up, and no memory to look it up into; the batch is made to be checked. The output has its shape
+            // from the start, for Burn's reshape takes a 0 for something else.
+            let batch = batch(table, &mut encoder)?;
+            let empty = Tensor::<O>::empty(output_shape, self.shared.device());
+            if !tracks {
+                return Ok(empty);
+            }
+            let empty = empty.try_into_primitive::<Cube>().expect("a tensor of the shared device");
+            let (output, tracked) = Tracked::new(empty, stand_in, self.checkpointing);
+            pending.push(batch, tracked);
+            return Ok(output);
         }
-        let device = table.context().device().expect("a table on a shared device");
-        let (required, available) =
-            (count as u64 * width as u64 * 4, device.limits().max_storage_buffer_binding_size);
-        if required > available {
-            let (limit, remedy) = ("max_storage_buffer_binding_size", "split the batch");
-            let what = "the lookup's output";
-            return Err(wgpu_embedding::Error::TooLarge { what, required, limit, available, remedy }.into());
-        }
+        check_binding(table, "the lookup's output", count)?;
         let output = allocate(&backend_device(self.shared.device()), [count, width].into());
         let memory = Memory::of(&output)?;
         let batch = batch(table, &mut encoder)?;
@@ -235,7 +238,7 @@ impl SparseEmbedding {
         table.context().submit(encoder)?;
         let output = into_lazy(output);
         let output = if tracks {
-            let (output, tracked) = Tracked::new(output, stand_in, self.checkpointing);
+            let (output, tracked) = Tracked::new::<2>(output, stand_in, self.checkpointing);
             pending.push(batch, tracked);
             output
         } else {
@@ -249,15 +252,16 @@ impl SparseEmbedding {
     /// Call it after `loss.backward()`, and before `gradients` go to `GradientsParams::from_grads`, which keeps none but
     /// those of Burn's own parameters. All lookups count as one batch, in the order in which they were made. A gradient
     /// that is row-major is read where Burn has it; Burn copies it on the device where it lies otherwise (after a
-    /// `swap_dims`, or where one value was expanded, as by the mean of a whole tensor) or is not f32, and joins those of
-    /// several lookups into one. Nothing is waited for.
+    /// `swap_dims`, or where one value was expanded, as by the mean of a whole tensor), and joins those of several lookups into
+    /// one, which must fit one binding of the device. Nothing is waited for, unless the GPU is many submissions behind.
     ///
     /// Lookups that got no gradient, because they had no part in the loss, are no error as long as one did.
     ///
     /// # Errors
     ///
     /// [`Error::NoGradient`]; [`Frozen`](wgpu_embedding::Error::Frozen); [`Error::Burn`]; and from the table, where the device
-    /// has no room. After an error no step was made, and the gradients that were taken wait for the next call.
+    /// has no room. After an error no step was made, and the gradients that were taken wait for the next call, or for
+    /// [`discard`](Self::discard).
     pub fn update(&self, gradients: &mut Gradients) -> Result<()> {
         let State { table, pending, .. } = &mut *self.lock();
         if !table.trainable() {
@@ -270,7 +274,10 @@ impl SparseEmbedding {
     }
 
     /// Takes the gradients of this backward pass, and keeps them for the next [`update`](Self::update): so that one step is
-    /// made of several passes. They are added, as Burn's `GradientsAccumulator` does, and not averaged.
+    /// made of several passes. They are added, as Burn's `GradientsAccumulator` does, and not averaged. The last pass's may be
+    /// given to `accumulate` or to `update` itself.
+    ///
+    /// Each pass's gradient is kept until then, and joined to the others: together they must fit one binding of the device.
     ///
     /// # Errors
     ///
@@ -281,6 +288,12 @@ impl SparseEmbedding {
             return Err(wgpu_embedding::Error::Frozen.into());
         }
         pending.take(gradients)
+    }
+
+    /// Forgets all lookups that wait for their gradients, and all gradients that were taken and not applied: where a step is
+    /// to be left out, because its loss is NaN, say, or its gradients were only looked at.
+    pub fn discard(&self) {
+        self.lock().pending.discard();
     }
 
     /// Keras's mask of indices, `index != 0`, of their shape; `None` unless the table has
@@ -301,9 +314,22 @@ impl SparseEmbedding {
     /// Does with the table whatever [`GpuEmbedding`] can: reads and sets weights, makes and streams batches, finds the rows
     /// nearest to others, checks for bad indices. It sees every update made before.
     ///
-    /// This embedding, its clones too, waits meanwhile: do not use it in `call`.
+    /// Put no other table in its place; [`GpuEmbedding::restore`] makes it what a file says. If there is one all the same, all
+    /// lookups and gradients are discarded, and if it is not of the shared device, later calls panic.
+    ///
+    /// # Panics
+    ///
+    /// Other threads wait meanwhile. If `call` itself uses this embedding, or a clone, or prints one, it would wait for ever,
+    /// and panics.
     pub fn with_table<T>(&self, call: impl FnOnce(&mut GpuEmbedding) -> T) -> T {
-        call(&mut self.lock().table)
+        let mut state = self.lock();
+        let size = |table: &GpuEmbedding| (table.input_dim(), table.output_dim());
+        let before = size(&state.table);
+        let value = call(&mut state.table);
+        if size(&state.table) != before {
+            state.pending.discard();
+        }
+        value
     }
 
     /// Saves the table with its optimizer, whole or not at all, as [`GpuEmbedding::save`] does.
@@ -333,9 +359,8 @@ impl SparseEmbedding {
         &self.shared
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        // After a panic elsewhere too: what the lock guards is whole at every moment.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> Held<'_> {
+        self.state.lock()
     }
 }
 

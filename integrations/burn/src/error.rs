@@ -52,6 +52,13 @@ pub enum Error {
         given: String,
     },
 
+    /// The device computes with no such integers as the indices are.
+    #[error("the indices are {given}, which this device does not support; give them as i32 or u32")]
+    IndexType {
+        /// Their type.
+        given: String,
+    },
+
     /// A lookup's output was asked for in a number of dimensions that it does not have.
     #[error(
         "the output of indices of {indices} dimensions has {required}, the row's floats being the last, and {given} were \
@@ -91,7 +98,8 @@ pub enum Error {
     /// Training steps have gone by, and no update took their gradients.
     #[error(
         "{steps} backward passes have gone by since the last update; call update with the gradients of each, or accumulate \
-         them, or make a table that is not to train with EmbeddingConfig::with_trainable(false)"
+         them, or discard() them; and where the table is not to train, look up with what valid() gives, or make it with \
+         EmbeddingConfig::with_trainable(false)"
     )]
     ForgottenUpdate {
         /// Backward passes whose gradients nobody took.

@@ -6,6 +6,7 @@ mod error;
 mod module;
 mod pending;
 mod shared_device;
+mod state;
 mod step;
 mod tracked;
 mod words;

@@ -91,4 +91,9 @@ impl Pending {
     pub(crate) fn applied(&mut self) {
         self.gradients.clear();
     }
+
+    /// Forgets all lookups and gradients.
+    pub(crate) fn discard(&mut self) {
+        *self = Self::default();
+    }
 }

@@ -54,12 +54,32 @@ impl SharedDevice {
     /// The caller's own device and queue.
     ///
     /// Burn compiles its kernels for what the adapter has, so `device` must have been requested with
-    /// [`required_features`](Self::required_features); and with `required_limits: adapter.limits()`, for large tensors. Call it
-    /// once for a device and clone the result: each call makes another Burn device, with memory of its own.
+    /// [`required_features`](Self::required_features) and with `required_limits: adapter.limits()`. Call it once for a device
+    /// and clone the result: each call makes another Burn device, with memory of its own.
+    ///
+    /// With Burn's features `vulkan` or `metal` its compilers use extensions of the device that wgpu's own `request_device` does
+    /// not enable, and that cannot be checked here: use [`new`](Self::new) then.
+    ///
+    /// ```
+    /// use burn_wgpu_embedding::SharedDevice;
+    /// use burn_wgpu_embedding::wgpu_embedding::wgpu;
+    ///
+    /// async fn shared(instance: wgpu::Instance) -> Result<SharedDevice, Box<dyn std::error::Error>> {
+    ///     let adapter = instance.request_adapter(&Default::default()).await?;
+    ///     let descriptor = wgpu::DeviceDescriptor {
+    ///         required_features: SharedDevice::required_features(&adapter), // and what your own passes need
+    ///         required_limits: adapter.limits(),
+    ///         ..Default::default()
+    ///     };
+    ///     let (device, queue) = adapter.request_device(&descriptor).await?;
+    ///     Ok(SharedDevice::from_wgpu(instance, adapter, device.clone(), queue.clone())?)
+    /// }
+    /// ```
     ///
     /// # Errors
     ///
-    /// [`Error::MissingFeatures`]; [`Error::Setup`] where Burn cannot use the device; as for
+    /// [`Error::MissingFeatures`]; [`DeviceLimit`](wgpu_embedding::Error::DeviceLimit) where a limit that Burn's kernels are
+    /// made for is below the adapter's; [`Error::Setup`] where Burn cannot use the device; as for
     /// [`GpuContext::from_wgpu`](wgpu_embedding::GpuContext::from_wgpu).
     pub fn from_wgpu(
         instance: wgpu::Instance,
@@ -71,10 +91,12 @@ impl SharedDevice {
         if !missing.is_empty() {
             return Err(Error::MissingFeatures { missing });
         }
+        check_limits(&adapter.limits(), &device.limits())?;
         let context = GpuContext::from_wgpu(&adapter, device.clone(), queue.clone())?;
         let backend = adapter.get_info().backend;
         let setup = WgpuSetup { instance, adapter, device, queue, backend };
-        let device = Device::wgpu_options().setup(setup).init().map_err(no_setup)?;
+        let device = Device::wgpu_options().setup(setup).init();
+        let device = device.map_err(|error| Error::Setup { reason: error.to_string() })?;
         Ok(Self { context, device })
     }
 
@@ -102,10 +124,33 @@ impl SharedDevice {
     }
 }
 
+/// Checks the limits that Burn takes from the adapter.
+fn check_limits(adapter: &wgpu::Limits, device: &wgpu::Limits) -> Result<()> {
+    let limits = |limits: &wgpu::Limits| {
+        [
+            ("max_compute_invocations_per_workgroup", limits.max_compute_invocations_per_workgroup),
+            ("max_compute_workgroup_size_x", limits.max_compute_workgroup_size_x),
+            ("max_compute_workgroup_size_y", limits.max_compute_workgroup_size_y),
+            ("max_compute_workgroup_size_z", limits.max_compute_workgroup_size_z),
+            ("max_compute_workgroup_storage_size", limits.max_compute_workgroup_storage_size),
+            ("max_compute_workgroups_per_dimension", limits.max_compute_workgroups_per_dimension),
+            ("max_storage_buffers_per_shader_stage", limits.max_storage_buffers_per_shader_stage),
+        ]
+    };
+    for ((limit, required), (_, available)) in limits(adapter).into_iter().zip(limits(device)) {
+        if available < required {
+            let (required, available) = (required.into(), available.into());
+            return Err(wgpu_embedding::Error::DeviceLimit { limit, required, available }.into());
+        }
+    }
+    Ok(())
+}
+
 fn no_setup(error: WgpuInitError) -> Error {
     let reason = format!(
-        "{error}; it needs a GPU adapter (install your GPU's Vulkan, Metal or DX12 driver, or on Linux the software adapter, \
-         Debian's and Ubuntu's mesa-vulkan-drivers), and no tensor may have been made on Burn's default wgpu device before"
+        "{error}. If a tensor was made on Burn's default wgpu device before, make the SharedDevice first; if there is no \
+         adapter, install your GPU's Vulkan, Metal or DX12 driver, or on Linux the software adapter (Debian and Ubuntu: the \
+         package mesa-vulkan-drivers)"
     );
     Error::Setup { reason }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use burn::tensor::{DType, Tensor};
+use burn::tensor::Tensor;
 use wgpu_embedding::{GpuEmbedding, IndexBatch, wgpu};
 
 use crate::bridge::{Memory, resolve_float};
@@ -11,6 +11,13 @@ use crate::pending::LookupGradient;
 
 /// Records the step, and submits it.
 pub(crate) fn record(table: &mut GpuEmbedding, gradients: &[LookupGradient]) -> Result<()> {
+    let count = gradients.iter().map(|(batch, _)| batch.len()).sum::<usize>();
+    if count == 0 {
+        // A step all the same, for dense Adam moves every row at each.
+        let batch = joined_batch(table, &mut encoder(table), gradients)?;
+        return Ok(table.update(&batch, &[])?);
+    }
+    check_binding(table, "the gradient of all lookups since the last update", count)?;
     let gradient = resolve_float(joined_gradient(gradients))?;
     let mut encoder = encoder(table);
     let batch = joined_batch(table, &mut encoder, gradients)?;
@@ -19,12 +26,25 @@ pub(crate) fn record(table: &mut GpuEmbedding, gradients: &[LookupGradient]) -> 
     Ok(table.context().submit(encoder)?)
 }
 
-/// All gradients as one: a single one as it is.
+/// Checks that so many rows fit a binding of the device, which Burn's own tensors must fit too.
+pub(crate) fn check_binding(table: &GpuEmbedding, what: &'static str, rows: usize) -> Result<()> {
+    let limits = table.context().device().map(wgpu::Device::limits).unwrap_or_default();
+    let required = rows as u64 * u64::from(table.output_dim()) * 4;
+    let available = limits.max_storage_buffer_binding_size;
+    if required <= available {
+        return Ok(());
+    }
+    let (limit, remedy) = ("max_storage_buffer_binding_size", "use smaller batches, or fewer of them a step");
+    Err(wgpu_embedding::Error::TooLarge { what, required, limit, available, remedy }.into())
+}
+
+/// All gradients as one, but for empty ones: a single one as it is.
 fn joined_gradient(gradients: &[LookupGradient]) -> Tensor<2> {
-    let all = gradients.iter().map(|(_, gradient)| gradient.clone().cast(DType::F32));
+    let gradients = gradients.iter().filter(|(batch, _)| !batch.is_empty());
+    let mut gradients: Vec<_> = gradients.map(|(_, gradient)| gradient.clone()).collect();
     match gradients.len() {
-        1 => all.last().expect("one"),
-        _ => Tensor::cat(all.collect(), 0),
+        1 => gradients.remove(0),
+        _ => Tensor::cat(gradients, 0),
     }
 }
 

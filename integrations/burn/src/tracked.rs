@@ -1,7 +1,7 @@
 //! A lookup as a step of Burn's autodiff.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering, fence};
 
 use burn::backend::autodiff::NodeId;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
@@ -35,18 +35,23 @@ struct Step {
 
 impl Tracked {
     /// Begins a graph with the rows in `output`. `stand_in` is any tensor on its device.
-    pub(crate) fn new(
+    pub(crate) fn new<const D: usize>(
         output: LazyFloat,
         stand_in: &LazyFloat,
         checkpointing: GradientCheckpointingStrategy,
-    ) -> (Tensor<2>, Self) {
+    ) -> (Tensor<D>, Self) {
         match checkpointing {
-            GradientCheckpointingStrategy::Disabled => Self::with_strategy::<NoCheckpointing>(output, stand_in),
-            GradientCheckpointingStrategy::Balanced => Self::with_strategy::<BalancedCheckpointing>(output, stand_in),
+            GradientCheckpointingStrategy::Disabled => Self::with_strategy::<D, NoCheckpointing>(output, stand_in),
+            GradientCheckpointingStrategy::Balanced => {
+                Self::with_strategy::<D, BalancedCheckpointing>(output, stand_in)
+            }
         }
     }
 
-    fn with_strategy<C: CheckpointStrategy>(output: LazyFloat, stand_in: &LazyFloat) -> (Tensor<2>, Self)
+    fn with_strategy<const D: usize, C: CheckpointStrategy>(
+        output: LazyFloat,
+        stand_in: &LazyFloat,
+    ) -> (Tensor<D>, Self)
     where
         DispatchTensor: DispatchKindConversion<Autodiff<Cube, C>>,
     {
@@ -70,7 +75,10 @@ impl Tracked {
     /// Whether there can still be a gradient: there is one, or the graph that would make it is not yet dropped. Burn drops
     /// what nobody holds any more when some graph runs backward.
     pub(crate) fn is_alive(&self) -> bool {
-        self.has_run() || Arc::strong_count(&self.step) > 1
+        // In this order: the graph says that it has run before it lets go, maybe on another thread meanwhile.
+        let is_held = Arc::strong_count(&self.step) > 1;
+        fence(Ordering::Acquire);
+        is_held || self.has_run()
     }
 
     /// Takes its gradient, of the output's shape, if it is there.

@@ -73,11 +73,14 @@ fn indices_may_have_any_integer_type() {
     for dtype in
         [IntDType::I32, IntDType::U32, IntDType::I64, IntDType::U64, IntDType::I8, IntDType::U8, IntDType::I16]
     {
+        let indices = ints(&values, [4]).cast(dtype);
+        let output = layer.lookup::<1, 2>(indices);
         if !shared().device().supports_dtype(dtype) {
+            assert!(![IntDType::I32, IntDType::U32].contains(&dtype));
+            assert_eq!(output.unwrap_err(), Error::IndexType { given: format!("{:?}", DType::from(dtype)) });
             continue;
         }
-        let indices = ints(&values, [4]).cast(dtype);
-        let output: Tensor<2> = layer.lookup(indices).unwrap();
+        let output = output.unwrap();
         assert_same_bits(&format!("{dtype:?}"), &read(&output), &expected);
     }
 }
@@ -117,20 +120,40 @@ fn long_indices_outside_name_no_row() {
     let expected = [rows_of(&layer, &[1]), vec![0.0; 5 * WIDTH]].concat();
     let output: Tensor<2> = layer.lookup(indices).unwrap();
     assert_same_bits("outside", &read(&output), &expected);
+
+    let values = TensorData::new(vec![1_u64, (1 << 32) + 1, u64::MAX, u32::MAX.into()], [4]);
+    let indices = Tensor::<1, Int>::from_data(values, (&training_device(), DType::U64));
+    let output: Tensor<2> = layer.lookup(indices).unwrap();
+    assert_same_bits("outside, unsigned", &read(&output), &expected[..4 * WIDTH]);
 }
 
 #[test]
 #[ignore = "needs a GPU adapter"]
 fn no_indices_give_an_empty_output() {
-    let layer = layer();
-    let output = layer.forward(ints(&[], [0, 5])).unwrap();
-    assert_eq!(output.dims(), [0, 5, WIDTH]);
+    let (layer, mut twin) = (layer(), twin());
     let empty: [i32; 0] = [];
+    for shape in [[0, 5], [3, 0]] {
+        let output = layer.forward(ints(&[], shape)).unwrap();
+        assert_eq!(output.dims(), [shape[0], shape[1], WIDTH]);
+        assert!(layer.valid().forward(ints(&[], shape)).unwrap().dims() == output.dims());
+        // As burn::nn::Embedding's; and a step, at which dense Adam moves what moved before.
+        layer.update(&mut output.sum().backward()).unwrap();
+        let batch = twin.batch(&empty).unwrap();
+        twin.update(&batch, &[]).unwrap();
+    }
+    // Beside another lookup it is no hindrance.
     let output: Tensor<2> = layer.lookup_batch(batch(&layer, &empty)).unwrap();
     assert_eq!(output.dims(), [0, WIDTH]);
-    // Beside another lookup it is no hindrance.
     let other: Tensor<2> = layer.lookup(ints(&[1], [1])).unwrap();
-    layer.update(&mut Tensor::cat(vec![output, other], 0).sum().backward()).unwrap();
+    layer.update(&mut Tensor::cat(vec![output.clone(), other], 0).sum().backward()).unwrap();
+    let one = twin.batch(&[1]).unwrap();
+    twin.update(&one, &[1.0; WIDTH]).unwrap();
+    let empty: Tensor<2> = layer.lookup_batch(batch(&layer, &empty)).unwrap();
+    layer.update(&mut empty.sum().backward()).unwrap();
+    let none = twin.batch(&Vec::<u32>::new()).unwrap();
+    twin.update(&none, &[]).unwrap();
+    assert_eq!(layer.with_table(|table| table.step_count()), 4);
+    assert_same_bits("with empty steps", &weights(&layer), &twin.weights().unwrap());
 }
 
 #[test]

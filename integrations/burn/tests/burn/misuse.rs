@@ -1,8 +1,12 @@
 //! Misuse: an error that says what to do, and nothing lost.
 
+use std::sync::Arc;
+
 use burn::prelude::*;
 use burn::tensor::Gradients;
-use burn_wgpu_embedding::wgpu_embedding::{Adam, Error as TableError, GpuContext, GpuEmbedding, wgpu};
+use burn_wgpu_embedding::wgpu_embedding::{
+    Adam, EmbeddingConfig, Error as TableError, GpuContext, GpuEmbedding, wgpu,
+};
 use burn_wgpu_embedding::{Error, SharedDevice, SparseEmbedding};
 
 use crate::support::*;
@@ -13,11 +17,20 @@ fn another_device() -> SharedDevice {
 }
 
 fn with_features(required: impl Fn(&wgpu::Adapter) -> wgpu::Features) -> burn_wgpu_embedding::Result<SharedDevice> {
+    with_limits(required, |_| {})
+}
+
+fn with_limits(
+    required: impl Fn(&wgpu::Adapter) -> wgpu::Features,
+    limit: impl Fn(&mut wgpu::Limits),
+) -> burn_wgpu_embedding::Result<SharedDevice> {
     let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle_from_env());
     let adapter = block_on(instance.request_adapter(&wgpu::RequestAdapterOptions::default())).unwrap();
+    let mut limits = adapter.limits();
+    limit(&mut limits);
     let descriptor = wgpu::DeviceDescriptor {
         required_features: required(&adapter),
-        required_limits: adapter.limits(),
+        required_limits: limits,
         ..Default::default()
     };
     let (device, queue) = block_on(adapter.request_device(&descriptor)).unwrap();
@@ -59,6 +72,11 @@ fn a_device_of_ones_own_trains_as_burns_default_does() {
         all.set(SharedDevice::required_features(adapter));
         wgpu::Features::empty()
     });
+    // Burn's kernels are as large as the adapter allows.
+    let limited =
+        with_limits(SharedDevice::required_features, |limits| limits.max_compute_invocations_per_workgroup = 256);
+    let refused = limited.unwrap_err();
+    assert!(matches!(refused, Error::Embedding(TableError::DeviceLimit { available: 256, .. })), "{refused}");
     match all.get() {
         all if all.is_empty() => assert!(error.is_ok()),
         missing => assert_eq!(error.unwrap_err(), Error::MissingFeatures { missing }),
@@ -184,4 +202,90 @@ fn one_strategy_of_checkpointing_in_a_graph() {
     let factor = floats::<2>(&[2.0; WIDTH], [1, WIDTH]);
     plain.update(&mut (output * factor).exp().sum().backward()).unwrap();
     assert_close("with and without", &weights(&checkpointed), &weights(&plain), 1e-6);
+}
+
+#[test]
+#[ignore = "needs a GPU adapter"]
+fn what_is_discarded_is_gone() {
+    let layer = layer();
+    let before = weights(&layer);
+    let pass = || -> burn_wgpu_embedding::Result<Gradients> {
+        let output: Tensor<2> = layer.lookup(ints(&[1, 2], [2]))?;
+        Ok(output.sum().backward())
+    };
+    // Steps left out until the layer asks for an update, whose gradients nobody has any more.
+    while pass().is_ok() {}
+    layer.discard();
+    layer.accumulate(&mut pass().unwrap()).unwrap();
+    let mut gradients = pass().unwrap();
+    layer.discard();
+    assert_eq!(layer.update(&mut gradients), Err(Error::NoGradient { waiting: 0 }));
+    assert_same_bits("no step", &weights(&layer), &before);
+    step(&layer).unwrap();
+    assert_eq!(layer.with_table(|table| table.step_count()), 1);
+}
+
+#[test]
+#[ignore = "needs a GPU adapter"]
+fn a_step_past_a_binding_is_an_error_and_can_be_discarded() {
+    let config = EmbeddingConfig::new(10, 1_000);
+    let layer = SparseEmbedding::new(&shared(), config, Adam::default()).unwrap();
+    let limit = shared().context().device().unwrap().limits().max_storage_buffer_binding_size;
+    let count = (limit / 4_000 / 2 + 1) as usize;
+    let batch = Arc::new(layer.with_table(|table| table.batch(&vec![1; count])).unwrap());
+    // Each fits a binding, and both do not.
+    for _ in 0..2 {
+        let output: Tensor<2> = layer.lookup_batch(batch.clone()).unwrap();
+        layer.accumulate(&mut output.sum().backward()).unwrap();
+    }
+    let output: Tensor<2> = layer.lookup(ints(&[1], [1])).unwrap();
+    let error = layer.update(&mut output.sum().backward()).unwrap_err();
+    assert!(matches!(error, Error::Embedding(TableError::TooLarge { .. })), "{error}");
+    layer.discard();
+    step(&layer).unwrap();
+}
+
+/// A batch whose buffer cannot be copied is looked up, and updated alone, but not joined to others.
+#[test]
+#[ignore = "needs a GPU adapter"]
+fn a_failed_update_loses_no_gradient() {
+    let layer = layer();
+    let device = shared().context().device().unwrap().clone();
+    let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST;
+    let buffer =
+        device.create_buffer(&wgpu::BufferDescriptor { label: None, size: 8, usage, mapped_at_creation: false });
+    let resident = || layer.with_table(|table| table.batch_from_buffer(&buffer, &[2])).unwrap();
+    let before = weights(&layer);
+    let outputs: [Tensor<2>; 2] = [(); 2].map(|()| layer.lookup_batch(resident()).unwrap());
+    let mut gradients = Tensor::cat(outputs.to_vec(), 0).sum().backward();
+    let mut others = floats::<1>(&[1.0], [1]).require_grad().sum().backward();
+    // They wait, and are there at the next call.
+    for gradients in [&mut gradients, &mut others] {
+        let error = layer.update(gradients).unwrap_err();
+        assert!(matches!(error, Error::Embedding(TableError::BufferUsage { .. })), "{error}");
+    }
+    assert_same_bits("no step", &weights(&layer), &before);
+    assert_eq!(layer.with_table(|table| table.step_count()), 0);
+    layer.discard();
+    step(&layer).unwrap();
+}
+
+#[test]
+#[ignore = "needs a GPU adapter"]
+fn a_table_in_anothers_place_takes_no_gradient_of_it() {
+    let layer = layer();
+    let output: Tensor<2> = layer.lookup(ints(&[1, 2], [2])).unwrap();
+    let other = EmbeddingConfig::new(ROWS, 3);
+    let other = GpuEmbedding::new(shared().context(), other, Adam::default()).unwrap();
+    layer.with_table(|table| *table = other);
+    assert_eq!(layer.update(&mut output.sum().backward()), Err(Error::NoGradient { waiting: 0 }));
+    step(&layer).unwrap();
+}
+
+#[test]
+#[ignore = "needs a GPU adapter"]
+#[should_panic(expected = "inside of its own with_table")]
+fn an_embedding_in_its_own_hands_does_not_wait_for_ever() {
+    let layer = layer();
+    layer.with_table(|_| layer.to_string());
 }
