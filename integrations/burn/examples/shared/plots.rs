@@ -45,9 +45,17 @@ const COLOURS: [RGBColor; 6] = [
 
 type Canvas<'a> = DrawingArea<BitMapBackend<'a>, Shift>;
 
-/// Makes the folder that pictures go to, before there is anything to draw, so that a long training does not end for want of it.
+/// Makes the folder that pictures go to, and tries to write there, before there is anything to draw, so that a long training
+/// does not end for want of it.
 pub fn folder(path: &Path) -> Result<()> {
-    fs::create_dir_all(path).map_err(|error| format!("{}: the folder cannot be made: {error}", path.display()).into())
+    if path.as_os_str().is_empty() {
+        return Err("--plots must name a folder, and is empty".into());
+    }
+    let name = path.display();
+    fs::create_dir_all(path).map_err(|error| format!("{name}: the folder cannot be made: {error}"))?;
+    // It is gone again at once.
+    tempfile::tempfile_in(path).map_err(|error| format!("{name}: no file can be written there: {error}"))?;
+    Ok(())
 }
 
 /// Draws curves over the epochs, each with its name: `(name, values of epoch 1, 2, ...)`.
@@ -170,12 +178,26 @@ fn draw(path: &Path, size: (u32, u32), picture: impl FnOnce(&Canvas<'_>) -> Resu
         if !REGISTERED.get_or_init(register) {
             return Err("the font cannot be read".into());
         }
-        let canvas = BitMapBackend::new(path, size).into_drawing_area();
+        let mut pixels = vec![0; 3 * size.0 as usize * size.1 as usize];
+        let canvas = BitMapBackend::with_buffer(&mut pixels, size).into_drawing_area();
         canvas.fill(&WHITE)?;
         picture(&canvas)?;
-        Ok(canvas.present()?)
+        drop(canvas);
+        // Not left to plotters, which says what went wrong with a file in Rust.
+        Ok(fs::write(path, png(&pixels, size)?)?)
     };
     drawn().map_err(|error| format!("{}: cannot be drawn: {error}", path.display()).into())
+}
+
+fn png(pixels: &[u8], (width, height): (u32, u32)) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let mut encoder = png::Encoder::new(&mut bytes, width, height);
+    encoder.set_color(png::ColorType::Rgb);
+    encoder.set_depth(png::BitDepth::Eight);
+    let mut writer = encoder.write_header()?;
+    writer.write_image_data(pixels)?;
+    writer.finish()?;
+    Ok(bytes)
 }
 
 /// From the least to the greatest value with some room, none if there are no values.

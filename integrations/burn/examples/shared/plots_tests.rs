@@ -142,10 +142,24 @@ fn what_cannot_be_drawn_is_an_error_that_names_the_file() {
     }
     let path = folder.path().join("none").join("picture.png");
     let error = message(curves(&path, "Loss", "loss", &[("training", &[1.0])]));
-    assert!(error.starts_with(&format!("{}: cannot be drawn: ", path.display())), "{error}");
+    let missing = File::open(&path).unwrap_err();
+    assert_eq!(error, format!("{}: cannot be drawn: {missing}", path.display()));
     self::folder(path.parent().unwrap()).unwrap();
     curves(&path, "Loss", "loss", &[("training", &[1.0])]).unwrap();
     assert!(message(self::folder(&path)).contains("the folder cannot be made"));
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_is_an_error() {
+    let message = |path: &str| self::folder(Path::new(path)).unwrap_err().to_string();
+    assert_eq!(message(""), "--plots must name a folder, and is empty");
+    // Not even root can write there.
+    if cfg!(target_os = "linux") {
+        assert!(message("/proc").starts_with("/proc: no file can be written there: "), "{}", message("/proc"));
+    }
+    let folder = TempDir::new().unwrap();
+    self::folder(folder.path()).unwrap();
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 
 #[test]
