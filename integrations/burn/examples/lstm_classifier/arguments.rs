@@ -14,7 +14,7 @@ Usage: cargo run --release -p burn-wgpu-embedding --example lstm_classifier -- [
   --top-words N        rows of the table: one more than the words to keep, the most frequent ones; at least 2 [10000]
   --max-length N       words a text, the last ones; shorter texts are padded in front; 1 to 4096 [40]
   --dim N              floats a word, 1 to 4096; with --vectors, the file's [32]
-  --units N            floats of the LSTM's state, 1 to 4096 [100]
+  --units N            floats of the LSTM's state, 1 to 1024 [100]
   --vectors FILE       pretrained vectors: GloVe's, or in word2vec's or fastText's text or binary format, also as .gz;
                        the table has them and stays as it is
   --fine-tune          train the table with pretrained vectors too
@@ -52,7 +52,7 @@ pub fn parse(mut parser: lexopt::Parser) -> Result<Command<Arguments>, lexopt::E
             "top-words" => shared.vocabulary = vocabulary(parser, "--top-words")?,
             "max-length" => shared.length = from_one_to(parser, "--max-length", 4096)?,
             "dim" => dim = Some(from_one_to(parser, "--dim", 4096)? as u32),
-            "units" => units = from_one_to(parser, "--units", 4096)?,
+            "units" => units = from_one_to(parser, "--units", 1024)?,
             "vectors" => file = Some(PathBuf::from(parser.value()?)),
             "fine-tune" => fine_tune = true,
             _ => return Ok(false),
@@ -102,6 +102,7 @@ mod tests {
             ("--top-words 1", "--top-words must be a whole number from 2, and is \"1\""),
             ("--max-length 0", "--max-length must be a whole number from 1 to 4096"),
             ("--units 0", "--units must be"),
+            ("--units 1025", "--units must be a whole number from 1 to 1024, and is \"1025\""),
             ("--dim x", "--dim must be"),
             ("--fine-tune", "--fine-tune is of pretrained vectors"),
             ("--vectors a --dim 3", "--vectors has the width"),

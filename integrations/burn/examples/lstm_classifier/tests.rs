@@ -73,6 +73,26 @@ fn pretrained_vectors_stay_unless_fine_tuned() {
 }
 
 #[test]
+fn a_loss_that_is_not_finite_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut arguments = arguments(folder.path(), Vectors::Own { dim: 8 });
+    arguments.shared.learning_rate = 1e30;
+    let error = run(&arguments).unwrap_err().to_string();
+    assert_eq!(error, "the loss is no finite number any more; give a lower --learning-rate");
+}
+
+#[test]
+fn texts_without_a_word_are_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = arguments(folder.path(), Vectors::Own { dim: 8 });
+    for name in ["positive.txt", "negative.txt"] {
+        fs::write(folder.path().join(name), "... !\n?\n").unwrap();
+    }
+    let error = run(&arguments).unwrap_err().to_string();
+    assert_eq!(error, "there is no word in the texts to train on, but punctuation and spaces alone");
+}
+
+#[test]
 fn parameters_are_counted_as_keras_counts_them() {
     let folder = tempfile::tempdir().unwrap();
     let shared = SharedDevice::new().unwrap();

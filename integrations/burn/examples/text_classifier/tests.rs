@@ -68,6 +68,14 @@ fn parameters_are_counted_as_keras_counts_them() {
 }
 
 #[test]
+fn a_loss_that_is_not_finite_is_an_error() {
+    let mut arguments = arguments(false);
+    arguments.shared.learning_rate = 1e30;
+    let error = run(&arguments).unwrap_err().to_string();
+    assert_eq!(error, "the loss is no finite number any more; give a lower --learning-rate");
+}
+
+#[test]
 fn what_the_device_cannot_hold_is_an_error() {
     let mut arguments = arguments(false);
     (arguments.shared.length, arguments.dim) = (4096, 4096);

@@ -66,6 +66,9 @@ pub fn run<N: Network>(
     let test = Set::new(&corpus.test, &tokenizer, arguments.length)?;
     let mut out = io::stdout();
     let words = tokenizer.input_dim() - 1;
+    if words == 0 {
+        return Err("there is no word in the texts to train on, but punctuation and spaces alone".into());
+    }
     writeln!(out, "{} texts to train on, {} to test with, {words} words", train.len(), test.len())?;
 
     let shared = SharedDevice::new()?;
@@ -87,6 +90,9 @@ pub fn run<N: Network>(
         let epoch;
         (network, epoch) = training.epoch(network, &mut optimizer, sets, &mut random, &|| bar.inc(1))?;
         report.epoch_done(&bar, epoch)?;
+        if !(epoch.train.loss.is_finite() && epoch.test.loss.is_finite()) {
+            return Err("the loss is no finite number any more; give a lower --learning-rate".into());
+        }
     }
     let epochs = report.finish()?;
 
@@ -103,7 +109,11 @@ pub fn run<N: Network>(
     report::classified(&corpus.classes, &classified)?;
     if let Some(folder) = &arguments.plots {
         pictures::draw(folder, &epochs, &tokenizer, network.embedding())?;
-        writeln!(out, "\nloss.png, accuracy.png and words.png are in {}", folder.display())?;
+        writeln!(
+            out,
+            "\nloss.png, accuracy.png and words.png are in {}, the words as the last epoch left them",
+            folder.display()
+        )?;
     }
     Ok(epochs)
 }

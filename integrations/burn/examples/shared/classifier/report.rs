@@ -74,7 +74,7 @@ pub struct Classified<'a> {
 /// Prints texts with their most likely class.
 pub fn classified(classes: &[&str], texts: &[Classified<'_>]) -> Result<()> {
     let mut out = io::stdout();
-    writeln!(out, "\ntexts it was not trained on, with their most likely class:")?;
+    writeln!(out, "\ntexts it was not trained on, with their most likely class after the last epoch:")?;
     for Classified { text, label, probabilities } in texts {
         let best = (0..probabilities.len()).max_by(|&a, &b| probabilities[a].total_cmp(&probabilities[b]));
         let best = best.expect("there are two classes or three");
