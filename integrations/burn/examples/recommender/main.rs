@@ -81,7 +81,8 @@ fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome> {
     let (train, test) = (chosen(train_order), chosen(test_order));
     let (users, items) = (ratings.users.len(), ratings.items.len());
     let (train_count, test_count) = (train.len(), test.len());
-    writeln!(out, "{train_count} ratings to train on and {test_count} held out, of {items} items by {users} users")?;
+    let of_what = format!("{} by {}", report::counted(items, "item"), report::counted(users, "user"));
+    writeln!(out, "{train_count} ratings to train on and {test_count} held out, of {of_what}")?;
     let baselines = baselines(&train, &test, users, items);
     let noise = noiseless.map(|noiseless| rmse(&test, |number, _| noiseless[test_order[number]].into()));
 
@@ -107,7 +108,10 @@ fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome> {
         report::draw_curves(&folder.join("rmse.png"), &epochs, &baselines)?;
         let drawn = most_rated(&ratings, |rating| rating.item, items, DRAWN);
         let labels: Vec<_> = drawn.iter().map(|&item| report::title(id(item), &titles)).collect();
-        let title = format!("The {} most rated items", drawn.len());
+        let title = match drawn.len() {
+            1 => "The only item".to_owned(),
+            count => format!("The {count} most rated items"),
+        };
         let rows = model.item_rows(&drawn)?;
         plots::projection(&folder.join("items.png"), &title, &labels, &rows, arguments.dim as usize)?;
         writeln!(out, "\nrmse.png and items.png written to {}", folder.display())?;

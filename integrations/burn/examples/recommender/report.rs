@@ -23,6 +23,11 @@ pub fn bar(epoch: usize, epochs: u32, batches: usize) -> Result<ProgressBar> {
     Ok(ProgressBar::new(batches as u64).with_style(style).with_prefix(prefix))
 }
 
+/// So many things, in words.
+pub fn counted(count: usize, thing: &str) -> String {
+    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
+}
+
 /// The line of an epoch, from 0.
 pub fn epoch(out: &mut dyn Write, number: usize, epoch: &Epoch) -> Result<()> {
     let Epoch { train, test, training_time } = epoch;
@@ -50,6 +55,11 @@ pub fn recommended(
     items: &[(u64, f32)],
     titles: &HashMap<u64, String>,
 ) -> Result<()> {
+    if items.is_empty() {
+        let items = counted(rated, "item");
+        writeln!(out, "\nuser {user} has rated all there is, {items}: nothing is left to recommend")?;
+        return Ok(());
+    }
     writeln!(out, "\nfor user {user}, of the items that are not among the {rated} rated:")?;
     for &(id, stars) in items {
         writeln!(out, "  {stars:.2}  {}", title(id, titles))?;

@@ -27,6 +27,17 @@ fn it_beats_the_means_and_recommends_what_is_not_rated() {
 }
 
 #[test]
+fn a_user_who_has_rated_all_is_told_so() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("ratings.csv");
+    let records: String = (0..12).map(|item| format!("7,{item},{}.5\n", item % 5)).collect();
+    fs::write(&path, format!("userId,movieId,rating\n{records}")).unwrap();
+    let (_, printed) = trained(&Arguments { ratings: Some(path), epochs: 1, ..Arguments::default() });
+    assert!(printed.contains("held out, of 12 items by 1 user\n"), "{printed}");
+    assert!(printed.ends_with("\nuser 7 has rated all there is, 12 items: nothing is left to recommend\n"), "{printed}");
+}
+
+#[test]
 fn files_with_huge_ids_and_titles_are_taken() {
     let folder = TempDir::new().unwrap();
     let (ratings, movies) = (folder.path().join("ratings.csv"), folder.path().join("movies.csv"));
