@@ -6,6 +6,8 @@
 mod arguments;
 #[path = "../shared/classifier/mod.rs"]
 mod classifier;
+#[path = "../shared/csv_errors.rs"]
+mod csv_errors;
 #[path = "../shared/keras.rs"]
 mod keras;
 #[path = "../../../../examples/shared/lines.rs"]

@@ -5,10 +5,16 @@
 
 mod arguments;
 mod baselines;
+#[path = "../shared/csv_errors.rs"]
+mod csv_errors;
 mod made_up;
 mod model;
 #[path = "../shared/plots.rs"]
 mod plots;
+// In one of the examples that have pictures, for all.
+#[cfg(test)]
+#[path = "../shared/plots_tests/mod.rs"]
+mod plots_tests;
 #[path = "../../../../examples/shared/program.rs"]
 mod program;
 mod ratings;

@@ -5,8 +5,9 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use csv::{ErrorKind, Position, Reader, StringRecord};
+use csv::{Reader, StringRecord};
 
+use crate::csv_errors::{at, failed};
 use crate::program::Result;
 
 /// Ids in the order in which they appear: the first has row 0.
@@ -111,7 +112,7 @@ fn records<const N: usize>(
     mut take: impl FnMut([&str; N]) -> Result<()>,
 ) -> Result<()> {
     let mut reader = Reader::from_reader(contents);
-    let failed = |error: csv::Error| format!("{name}:{}: {}", line(error.position()), what_failed(&error));
+    let failed = |error: csv::Error| failed(name, &error);
     let header = reader.headers().map_err(failed)?.clone();
     let mut positions = [0; N];
     for (position, column) in positions.iter_mut().zip(columns) {
@@ -122,24 +123,9 @@ fn records<const N: usize>(
     let mut record = StringRecord::new();
     while reader.read_record(&mut record).map_err(failed)? {
         take(positions.map(|position| record[position].trim()))
-            .map_err(|error| format!("{name}:{}: {error}", line(record.position())))?;
+            .map_err(|error| at(name, record.position(), &error.to_string()))?;
     }
     Ok(())
-}
-
-fn line(position: Option<&Position>) -> u64 {
-    position.map_or(1, Position::line)
-}
-
-/// Without the place, which is said already.
-fn what_failed(error: &csv::Error) -> String {
-    match error.kind() {
-        ErrorKind::UnequalLengths { expected_len, len, .. } => {
-            format!("each record must have {expected_len} fields as the header has, and this one has {len}")
-        }
-        ErrorKind::Utf8 { err, .. } => format!("field {} is not UTF-8; is it a UTF-8 text file?", err.field() + 1),
-        _ => error.to_string(),
-    }
 }
 
 #[cfg(test)]
@@ -205,6 +191,10 @@ mod tests {
         assert_eq!(error, "ratings.csv:3: field 2 is not UTF-8; is it a UTF-8 text file?");
         let error = Ratings::read(Path::new("no/such/file.csv")).unwrap_err().to_string();
         assert!(error.starts_with("no/such/file.csv: cannot be read: "), "{error}");
+        // A folder too, whether or not the system lets it be opened.
+        let folder = tempfile::tempdir().unwrap();
+        let error = Ratings::read(folder.path()).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("{}: cannot be read: ", folder.path().display())), "{error}");
     }
 
     #[test]

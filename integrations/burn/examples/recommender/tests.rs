@@ -34,7 +34,10 @@ fn a_user_who_has_rated_all_is_told_so() {
     fs::write(&path, format!("userId,movieId,rating\n{records}")).unwrap();
     let (_, printed) = trained(&Arguments { ratings: Some(path), epochs: 1, ..Arguments::default() });
     assert!(printed.contains("held out, of 12 items by 1 user\n"), "{printed}");
-    assert!(printed.ends_with("\nuser 7 has rated all there is, 12 items: nothing is left to recommend\n"), "{printed}");
+    assert!(
+        printed.ends_with("\nuser 7 has rated all there is, 12 items: nothing is left to recommend\n"),
+        "{printed}"
+    );
 }
 
 #[test]

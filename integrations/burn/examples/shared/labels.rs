@@ -16,20 +16,20 @@ pub struct Area {
 }
 
 impl Area {
-    fn at(left: i32, top: i32, (width, height): (i32, i32)) -> Self {
+    pub fn at(left: i32, top: i32, (width, height): (i32, i32)) -> Self {
         Self { left, top, right: left + width, bottom: top + height }
     }
 
-    fn around((x, y): (i32, i32)) -> Self {
+    pub fn around((x, y): (i32, i32)) -> Self {
         let side = 2 * POINT_RADIUS + 1;
         Self::at(x - POINT_RADIUS, y - POINT_RADIUS, (side, side))
     }
 
-    fn overlaps(&self, other: &Self) -> bool {
+    pub fn overlaps(&self, other: &Self) -> bool {
         self.left < other.right && other.left < self.right && self.top < other.bottom && other.top < self.bottom
     }
 
-    fn lies_in(&self, other: &Self) -> bool {
+    pub fn lies_in(&self, other: &Self) -> bool {
         self.left >= other.left && self.right <= other.right && self.top >= other.top && self.bottom <= other.bottom
     }
 }
@@ -55,52 +55,4 @@ pub fn place(points: &[(i32, i32)], sizes: &[(i32, i32)], bounds: Area) -> Vec<O
         placed
     };
     points.iter().zip(sizes).map(place_one).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use rand::rngs::ChaCha8Rng;
-    use rand::{RngExt, SeedableRng};
-
-    use super::*;
-
-    const BOUNDS: Area = Area { left: 0, top: 0, right: 400, bottom: 300 };
-
-    #[test]
-    fn a_label_goes_right_then_left_then_above_then_below() {
-        let size = (60, 12);
-        let at = |left, top| Some(Area::at(left, top, size));
-        assert_eq!(place(&[(200, 150)], &[size], BOUNDS), [at(208, 144)]);
-        // The same point four times: one label a side, and the fifth has no room.
-        let sides = [at(208, 144), at(133, 144), at(170, 131), at(170, 158), None];
-        assert_eq!(place(&[(200, 150); 5], &[size; 5], BOUNDS), sides);
-        // Near the right edge, in a corner, and too wide for anywhere.
-        assert_eq!(place(&[(390, 150)], &[size], BOUNDS), [at(323, 144)]);
-        assert_eq!(place(&[(0, 0)], &[size], BOUNDS), [None]);
-        assert_eq!(place(&[(200, 150)], &[(401, 12)], BOUNDS), [None]);
-    }
-
-    #[test]
-    fn labels_hide_neither_labels_nor_points() {
-        let mut random = ChaCha8Rng::seed_from_u64(1);
-        let points: Vec<_> = (0..150).map(|_| (random.random_range(0..400), random.random_range(0..300))).collect();
-        let sizes: Vec<_> = points.iter().map(|_| (random.random_range(10..80), 18)).collect();
-        let placed: Vec<_> = place(&points, &sizes, BOUNDS).into_iter().flatten().collect();
-        assert!((20..150).contains(&placed.len()), "{} of 150 placed", placed.len());
-        for (number, label) in placed.iter().enumerate() {
-            assert!(label.lies_in(&BOUNDS), "{label:?}");
-            assert!(placed[..number].iter().all(|other| !other.overlaps(label)), "{label:?}");
-            assert!(points.iter().all(|&point| !Area::around(point).overlaps(label)), "{label:?}");
-        }
-    }
-
-    #[test]
-    fn overlaps_are_seen() {
-        let area = Area::at(10, 10, (10, 10));
-        for (left, top, expected) in [(15, 15, true), (19, 19, true), (20, 10, false), (10, 20, false), (0, 0, false)]
-        {
-            assert_eq!(area.overlaps(&Area::at(left, top, (10, 10))), expected, "{left}, {top}");
-        }
-        assert!(area.overlaps(&Area::at(12, 12, (2, 2))));
-    }
 }

@@ -1,9 +1,11 @@
 //! Pictures as PNG: curves over the epochs, and rows of a table as points of a plane.
+//!
+//! Its tests, in `plots_tests`, run with the recommender alone; for them, more is public than the examples use.
 
 #[path = "components.rs"]
-mod components;
+pub mod components;
 #[path = "labels.rs"]
-mod labels;
+pub mod labels;
 
 use std::fs;
 use std::path::Path;
@@ -20,12 +22,12 @@ use crate::program::Result;
 use components::Plane;
 use labels::{Area, POINT_RADIUS};
 
-const CURVES_SIZE: (u32, u32) = (1000, 600);
-const PROJECTION_SIZE: (u32, u32) = (1200, 900);
+pub const CURVES_SIZE: (u32, u32) = (1000, 600);
+pub const PROJECTION_SIZE: (u32, u32) = (1200, 900);
 
 const FONT: &str = "Ubuntu";
 const TITLE_SIZE: i32 = 26;
-const TEXT_SIZE: i32 = 18;
+pub const TEXT_SIZE: i32 = 18;
 
 /// Characters shown of a label.
 const SHOWN: usize = 28;
@@ -34,7 +36,7 @@ const SHOWN: usize = 28;
 const LARGEST: f64 = 1e30;
 
 /// Colours that the colour-blind too can tell apart (Okabe and Ito's).
-const COLOURS: [RGBColor; 6] = [
+pub const COLOURS: [RGBColor; 6] = [
     RGBColor(0, 114, 178),
     RGBColor(213, 94, 0),
     RGBColor(0, 158, 115),
@@ -224,13 +226,13 @@ fn text_style() -> TextStyle<'static> {
 }
 
 /// Draws text whose letters, with what stands above and below, fill `TEXT_SIZE` pixels from `top` on.
-fn write(canvas: &Canvas<'_>, text: &str, (left, top): (i32, i32)) -> Result<()> {
+pub fn write(canvas: &Canvas<'_>, text: &str, (left, top): (i32, i32)) -> Result<()> {
     // plotters has the line that letters stand on half the size below the position, and ab_glyph's letters are taller.
     Ok(canvas.draw(&Text::new(text, (left, top + TEXT_SIZE / 3), text_style()))?)
 }
 
 /// In pixels; characters that the font lacks are as wide as the box that stands for them.
-fn text_width(canvas: &Canvas<'_>, text: &str) -> i32 {
+pub fn text_width(canvas: &Canvas<'_>, text: &str) -> i32 {
     canvas.estimate_text_size(text, &text_style()).map_or(0, |(width, _)| width as i32)
 }
 
@@ -243,7 +245,3 @@ fn shortened(text: &str) -> String {
     }
     shown
 }
-
-#[cfg(test)]
-#[path = "plots_tests.rs"]
-mod tests;

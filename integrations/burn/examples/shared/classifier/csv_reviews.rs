@@ -2,9 +2,10 @@
 
 use std::io::Read;
 
-use csv::{Position, StringRecord};
+use csv::StringRecord;
 
 use super::corpus::{CLASSES, Class};
+use crate::csv_errors::{at, failed};
 use crate::program::Result;
 
 /// The tags that IMDb's reviews have for the ends of their lines.
@@ -14,7 +15,7 @@ const LINE_BREAKS: [&str; 3] = ["<br />", "<br/>", "<br>"];
 pub fn classes(file: &str, contents: impl Read) -> Result<Vec<Class>> {
     let mut classes = CLASSES.map(|name| Class { name, file: file.to_owned(), texts: Vec::new() });
     let mut reader = csv::Reader::from_reader(contents);
-    let failed = |error: csv::Error| format!("{file}:{}: {}", line(error.position()), what_failed(&error));
+    let failed = |error: csv::Error| failed(file, &error);
     let header = reader.headers().map_err(failed)?.clone();
     let column = |wanted: &str| {
         let found = header.iter().position(|name| name.trim().eq_ignore_ascii_case(wanted));
@@ -25,8 +26,7 @@ pub fn classes(file: &str, contents: impl Read) -> Result<Vec<Class>> {
     let (review, sentiment) = (column("review")?, column("sentiment")?);
     let mut record = StringRecord::new();
     while reader.read_record(&mut record).map_err(failed)? {
-        let class =
-            class(&record[sentiment]).map_err(|what| format!("{file}:{}: {what}", line(record.position())))?;
+        let class = class(&record[sentiment]).map_err(|what| at(file, record.position(), &what))?;
         let texts = &mut classes[class].texts;
         texts.push((texts.len(), cleaned(&record[review])));
     }
@@ -46,23 +46,6 @@ fn class(sentiment: &str) -> Result<usize, String> {
 
 fn cleaned(review: &str) -> String {
     LINE_BREAKS.iter().fold(review.to_owned(), |text, tag| text.replace(tag, " ")).trim().to_owned()
-}
-
-fn line(position: Option<&Position>) -> u64 {
-    position.map_or(1, Position::line)
-}
-
-/// The place is said already.
-fn what_failed(error: &csv::Error) -> String {
-    match error.kind() {
-        csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
-            format!("each record must have {expected_len} fields as the header has, and this one has {len}")
-        }
-        csv::ErrorKind::Utf8 { err, .. } => {
-            format!("field {} is not UTF-8; is it a UTF-8 text file?", err.field() + 1)
-        }
-        _ => error.to_string(),
-    }
 }
 
 #[cfg(test)]

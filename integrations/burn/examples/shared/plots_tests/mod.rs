@@ -1,14 +1,20 @@
 //! What the pictures must be.
 
-use std::fs::File;
+mod components;
+mod labels;
+
+use std::fs::{self, File};
 use std::io::BufReader;
+use std::path::Path;
 
 use plotters::prelude::{BitMapBackend, IntoDrawingArea};
+use plotters::style::RGBColor;
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 use tempfile::TempDir;
 
-use super::*;
+use crate::plots::{self, COLOURS, CURVES_SIZE, PROJECTION_SIZE, TEXT_SIZE, curves, projection, text_width, write};
+use crate::program::Result;
 
 /// A picture's size, and its pixels in three bytes each.
 fn read(path: &Path) -> ((u32, u32), Vec<u8>) {
@@ -144,21 +150,21 @@ fn what_cannot_be_drawn_is_an_error_that_names_the_file() {
     let error = message(curves(&path, "Loss", "loss", &[("training", &[1.0])]));
     let missing = File::open(&path).unwrap_err();
     assert_eq!(error, format!("{}: cannot be drawn: {missing}", path.display()));
-    self::folder(path.parent().unwrap()).unwrap();
+    plots::folder(path.parent().unwrap()).unwrap();
     curves(&path, "Loss", "loss", &[("training", &[1.0])]).unwrap();
-    assert!(message(self::folder(&path)).contains("the folder cannot be made"));
+    assert!(message(plots::folder(&path)).contains("the folder cannot be made"));
 }
 
 #[test]
 fn a_folder_that_cannot_be_written_is_an_error() {
-    let message = |path: &str| self::folder(Path::new(path)).unwrap_err().to_string();
+    let message = |path: &str| plots::folder(Path::new(path)).unwrap_err().to_string();
     assert_eq!(message(""), "--plots must name a folder, and is empty");
     // Not even root can write there.
     if cfg!(target_os = "linux") {
         assert!(message("/proc").starts_with("/proc: no file can be written there: "), "{}", message("/proc"));
     }
     let folder = TempDir::new().unwrap();
-    self::folder(folder.path()).unwrap();
+    plots::folder(folder.path()).unwrap();
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 
