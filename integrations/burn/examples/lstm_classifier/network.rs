@@ -8,7 +8,7 @@ use burn_wgpu_embedding::wgpu_embedding::text::Tokenizer;
 use burn_wgpu_embedding::wgpu_embedding::vectors::{
     EmbeddingMatrix, MatrixOptions, ReadOptions, VectorReader, embedding_matrix_with,
 };
-use burn_wgpu_embedding::wgpu_embedding::{Adam, EmbeddingConfig, Initializer};
+use burn_wgpu_embedding::wgpu_embedding::{Adam, EmbeddingConfig, Error, Initializer};
 use rand::rngs::ChaCha8Rng;
 use std::io::{self, Write};
 
@@ -72,9 +72,19 @@ impl LstmClassifier {
 
 /// The words' vectors in a file, of which those that the table needs are kept.
 fn matrix(tokenizer: &Tokenizer, rows: u32, file: &std::path::Path) -> Result<EmbeddingMatrix> {
-    let reader = VectorReader::open(file, &ReadOptions::default())?;
+    let reader = VectorReader::open(file, &ReadOptions::default()).map_err(without_rust)?;
     let options = MatrixOptions::default().with_num_words(rows);
-    Ok(embedding_matrix_with(tokenizer.word_index(), reader, &options)?)
+    Ok(embedding_matrix_with(tokenizer.word_index(), reader, &options).map_err(without_rust)?)
+}
+
+/// Without the advice to call the library in another way, which is for programmers.
+fn without_rust(error: Error) -> String {
+    let Error::Malformed { what, place, problem } = error else {
+        return error.to_string();
+    };
+    let for_programmers = |(_, advice): &(&str, &str)| advice.contains("ReadOptions::");
+    let problem = problem.rsplit_once("; ").filter(for_programmers).map_or(problem.as_str(), |(problem, _)| problem);
+    format!("{what}, {place}: {problem}; mend the file there, or give another")
 }
 
 impl Network for LstmClassifier {

@@ -93,6 +93,23 @@ fn texts_without_a_word_are_an_error() {
 }
 
 #[test]
+fn bad_vectors_are_named_without_rust() {
+    let folder = tempfile::tempdir().unwrap();
+    let cases = [
+        ("good 1 2 3\nbad 1 NaN 3\n", "vectors.txt, line 2: "),
+        ("good 1 2 3\ngood 1 2 3\n", "vectors.txt, line 2: the word \"good\" stood in the file before"),
+        ("good\nbad\n", "vectors.txt, first lines: the width cannot be told, for no line has a word and numbers; "),
+        ("3 2\ngood 1 2\n", "vectors.txt, after line 2: "),
+    ];
+    for (contents, expected) in cases {
+        let arguments = arguments(folder.path(), vectors(folder.path(), contents, false));
+        let error = run(&arguments).unwrap_err().to_string();
+        assert!(error.contains(expected) && !error.contains("::"), "{error}");
+        assert!(error.ends_with("; mend the file there, or give another"), "{error}");
+    }
+}
+
+#[test]
 fn parameters_are_counted_as_keras_counts_them() {
     let folder = tempfile::tempdir().unwrap();
     let shared = SharedDevice::new().unwrap();
