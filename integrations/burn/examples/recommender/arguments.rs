@@ -24,7 +24,8 @@ Usage: cargo run --release -p burn-wgpu-embedding --example recommender -- [OPTI
   --learning-rate R    Adam's [0.005]
   --weight-decay R     how strongly Adam draws all rows to zero, so that few ratings count little [1]
   --seed N             seeds the first rows, what is held out, and the order of the ratings [1]
-  --plots DIR          write rmse.png and items.png there: the curves, and the most rated items' rows
+  --plots DIR          write rmse.png and items.png there: the curves, and the most rated items' rows; characters that
+                       the font lacks, such as Chinese ones, are drawn as boxes
   --help               print this
 
 A tenth of the ratings is held out: it is not trained on, but tested with.

@@ -6,6 +6,9 @@ pub const POINT_RADIUS: i32 = 4;
 /// Pixels between a point and its label.
 const GAP: i32 = 3;
 
+/// Pixels between labels side by side, which would read as one word.
+const BETWEEN: i32 = 4;
+
 /// Pixels, the edges on the left and above among them, those on the right and below not.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Area {
@@ -27,6 +30,10 @@ impl Area {
 
     pub fn overlaps(&self, other: &Self) -> bool {
         self.left < other.right && other.left < self.right && self.top < other.bottom && other.top < self.bottom
+    }
+
+    fn with_space_beside(self) -> Self {
+        Self { left: self.left - BETWEEN, right: self.right + BETWEEN, ..self }
     }
 
     pub fn lies_in(&self, other: &Self) -> bool {
@@ -51,7 +58,7 @@ pub fn place(points: &[(i32, i32)], sizes: &[(i32, i32)], bounds: Area) -> Vec<O
         let areas = places.map(|(left, top)| Area::at(left, top, (width, height)));
         let is_free = |area: &Area| area.lies_in(&bounds) && !taken.iter().any(|other| other.overlaps(area));
         let placed = areas.into_iter().find(is_free);
-        taken.extend(placed);
+        taken.extend(placed.map(Area::with_space_beside));
         placed
     };
     points.iter().zip(sizes).map(place_one).collect()

@@ -9,18 +9,18 @@ use crate::program::number;
 
 /// The part of `--help` on these options, but for their defaults.
 pub const HELP: &str = "  TEXT ...             texts to classify at the end; some test texts, or some built-in ones, unless given
-  --positive FILE      positive texts, one a line, UTF-8; blank lines are skipped
-  --negative FILE      negative texts
-  --neutral FILE       neutral texts, for three classes; give the other two files as well, or none of them, nor
-                       --csv, for the built-in reviews
+  --positive FILE      positive texts, one a line, UTF-8; blank lines are skipped; needs --negative too
+  --negative FILE      negative texts; needs --positive too
+  --neutral FILE       neutral texts, for three classes; needs --positive and --negative too
   --csv FILE           reviews in a CSV file with the columns review and sentiment, as IMDb's; a sentiment is positive,
                        negative or neutral, or 1 or 0
-  --three-classes      the built-in reviews with neutral ones
+  --three-classes      three classes of the built-in reviews, which are used where no file is given
   --epochs N           passes over the training texts [6]
   --batch-size N       texts a training step [64]
   --learning-rate R    Adam's [0.001; 0.01 for the built-in reviews]
   --seed N             seeds the first weights and the order of the texts; the same seed gives the same figures [1]
-  --plots DIR          write loss.png, accuracy.png and words.png there: the curves, and the most frequent words' rows
+  --plots DIR          write loss.png, accuracy.png and words.png there: the curves, and the most frequent words' rows;
+                       characters that the font lacks, such as Chinese ones, are drawn as boxes
   --help               print this
 
 The texts 1, 11, 21, ... of each file, or of each class of a CSV file, are not trained on: they are the test.

@@ -36,6 +36,19 @@ fn labels_hide_neither_labels_nor_points() {
 }
 
 #[test]
+fn four_pixels_are_between_labels_side_by_side() {
+    let size = (60, 12);
+    let first = Area::at(208, 144, size);
+    for (between, is_free) in [(0, false), (3, false), (4, true)] {
+        // The second one's label has room on its left alone, and ends there.
+        let second = (208 + 60 + between + 60 + 7, 150);
+        let bounds = Area { left: 0, top: 140, right: second.0 + 10, bottom: 160 };
+        let left = is_free.then_some(Area::at(208 + 60 + between, 144, size));
+        assert_eq!(place(&[(200, 150), second], &[size; 2], bounds), [Some(first), left], "{between}");
+    }
+}
+
+#[test]
 fn overlaps_are_seen() {
     let area = Area::at(10, 10, (10, 10));
     for (left, top, expected) in [(15, 15, true), (19, 19, true), (20, 10, false), (10, 20, false), (0, 0, false)] {
