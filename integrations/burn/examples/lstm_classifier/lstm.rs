@@ -66,4 +66,21 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    #[ignore = "needs a GPU adapter"]
+    fn gates_differ_and_the_forget_gate_has_a_bias_of_one() {
+        let shared = burn_wgpu_embedding::SharedDevice::new().unwrap();
+        let lstm = lstm(3, 4, &mut ChaCha8Rng::seed_from_u64(1), shared.device());
+        let forget = lstm.forget_gate.as_ref().unwrap();
+        let gates = [&lstm.input_gate, forget, &lstm.cell_gate, &lstm.output_gate];
+        let state: Vec<Vec<f32>> =
+            gates.iter().map(|gate| gate.hidden_transform.weight.val().try_into_vec_as().unwrap()).collect();
+        for (number, gate) in gates.iter().enumerate() {
+            let bias = gate.input_transform.bias.as_ref().unwrap().val();
+            let bias: Vec<f32> = bias.try_into_vec_as().unwrap();
+            assert_eq!(bias, [if number == 1 { 1.0 } else { 0.0 }; 4]);
+            assert!(state[..number].iter().all(|earlier| *earlier != state[number]));
+        }
+    }
 }

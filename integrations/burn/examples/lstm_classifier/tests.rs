@@ -37,6 +37,7 @@ fn vectors(folder: &Path, contents: &str, fine_tune: bool) -> Vectors {
 }
 
 #[test]
+#[ignore = "needs a GPU adapter"]
 fn it_learns_and_the_same_seed_gives_the_same_figures() {
     let folder = tempfile::tempdir().unwrap();
     let arguments = arguments(folder.path(), Vectors::Own { dim: 8 });
@@ -47,6 +48,7 @@ fn it_learns_and_the_same_seed_gives_the_same_figures() {
 }
 
 #[test]
+#[ignore = "needs a GPU adapter"]
 fn pretrained_vectors_stay_unless_fine_tuned() {
     let folder = tempfile::tempdir().unwrap();
     let shared = SharedDevice::new().unwrap();
@@ -73,6 +75,7 @@ fn pretrained_vectors_stay_unless_fine_tuned() {
 }
 
 #[test]
+#[ignore = "needs a GPU adapter"]
 fn a_loss_that_is_not_finite_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let mut arguments = arguments(folder.path(), Vectors::Own { dim: 8 });
@@ -82,6 +85,7 @@ fn a_loss_that_is_not_finite_is_an_error() {
 }
 
 #[test]
+#[ignore = "needs a GPU adapter"]
 fn texts_without_a_word_are_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let arguments = arguments(folder.path(), Vectors::Own { dim: 8 });
@@ -93,6 +97,7 @@ fn texts_without_a_word_are_an_error() {
 }
 
 #[test]
+#[ignore = "needs a GPU adapter"]
 fn bad_vectors_are_named_without_rust() {
     let folder = tempfile::tempdir().unwrap();
     let cases = [
@@ -110,6 +115,7 @@ fn bad_vectors_are_named_without_rust() {
 }
 
 #[test]
+#[ignore = "needs a GPU adapter"]
 fn parameters_are_counted_as_keras_counts_them() {
     let folder = tempfile::tempdir().unwrap();
     let shared = SharedDevice::new().unwrap();

@@ -34,7 +34,7 @@ pub struct Batch([Arc<IndexBatch>; 2]);
 pub struct BatchMakers([BatchMaker; 2]);
 
 /// All tables' weights, on the host.
-pub struct Weights([Vec<f32>; 4]);
+pub struct Weights(pub [Vec<f32>; 4]);
 
 impl Recommender {
     pub fn new(shared: &SharedDevice, arguments: &Arguments, ratings: &Ratings, mean: f32) -> Result<Self> {

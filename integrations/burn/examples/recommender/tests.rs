@@ -3,6 +3,7 @@ use std::fs;
 use tempfile::TempDir;
 
 use super::*;
+use crate::model::Weights;
 
 fn trained(arguments: &Arguments) -> (Outcome, String) {
     let mut printed = Vec::new();
@@ -11,6 +12,7 @@ fn trained(arguments: &Arguments) -> (Outcome, String) {
 }
 
 #[test]
+#[ignore = "needs a GPU adapter"]
 fn it_beats_the_means_and_recommends_what_is_not_rated() {
     let folder = TempDir::new().unwrap();
     let plots = folder.path().join("plots");
@@ -27,6 +29,7 @@ fn it_beats_the_means_and_recommends_what_is_not_rated() {
 }
 
 #[test]
+#[ignore = "needs a GPU adapter"]
 fn a_user_who_has_rated_all_is_told_so() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("ratings.csv");
@@ -41,6 +44,7 @@ fn a_user_who_has_rated_all_is_told_so() {
 }
 
 #[test]
+#[ignore = "needs a GPU adapter"]
 fn files_with_huge_ids_and_titles_are_taken() {
     let folder = TempDir::new().unwrap();
     let (ratings, movies) = (folder.path().join("ratings.csv"), folder.path().join("movies.csv"));
@@ -70,4 +74,19 @@ fn files_with_huge_ids_and_titles_are_taken() {
     let (least, most) = (id(11), id(0));
     let start = format!("--user 7 has no ratings; 12 users have, from {least} to {most}, the first being {most}, ");
     assert!(error.starts_with(&start), "{error}");
+}
+
+#[test]
+#[ignore = "needs a GPU adapter"]
+fn the_best_items_come_first() {
+    let csv = "userId,movieId,rating\n1,10,3\n1,11,3\n1,12,3\n1,13,3\n";
+    let ratings = Ratings::from_csv("ratings", csv.as_bytes()).unwrap();
+    let arguments = Arguments { dim: 1, ..Arguments::default() };
+    let model = Recommender::new(&SharedDevice::new().unwrap(), &arguments, &ratings, 3.0).unwrap();
+    let [users, items] = [vec![2.0], vec![1.0, -1.0, 0.5, 9.0]];
+    let [user_biases, item_biases] = [vec![0.0], vec![0.0, 0.0, 2.0, 0.0]];
+    model.set_weights(&Weights([users, items, user_biases, item_biases])).unwrap();
+    // 3 + 2 * 0.5 + 2 and 3 + 2 * 1; the last one is rated.
+    let found = top_items(&model, 0, 4, &HashSet::from([3]), 2).unwrap();
+    assert_eq!(found, [(2, 6.0), (0, 5.0)]);
 }

@@ -22,6 +22,7 @@ fn figures(epochs: &[Epoch]) -> Vec<[f64; 4]> {
 }
 
 #[test]
+#[ignore = "needs a GPU adapter"]
 fn it_learns_the_built_in_reviews_and_the_same_seed_gives_the_same_figures() {
     let mut arguments = arguments(false);
     let epochs = run(&arguments).unwrap();
@@ -35,6 +36,7 @@ fn it_learns_the_built_in_reviews_and_the_same_seed_gives_the_same_figures() {
 }
 
 #[test]
+#[ignore = "needs a GPU adapter"]
 fn three_classes_are_learned_and_plotted() {
     let folder = tempfile::tempdir().unwrap();
     let mut arguments = arguments(true);
@@ -51,6 +53,7 @@ fn three_classes_are_learned_and_plotted() {
 }
 
 #[test]
+#[ignore = "needs a GPU adapter"]
 fn parameters_are_counted_as_keras_counts_them() {
     let shared = SharedDevice::new().unwrap();
     for (outputs, last) in [(1, 129), (3, 387)] {
@@ -68,6 +71,7 @@ fn parameters_are_counted_as_keras_counts_them() {
 }
 
 #[test]
+#[ignore = "needs a GPU adapter"]
 fn a_loss_that_is_not_finite_is_an_error() {
     let mut arguments = arguments(false);
     arguments.shared.learning_rate = 1e30;
@@ -76,6 +80,7 @@ fn a_loss_that_is_not_finite_is_an_error() {
 }
 
 #[test]
+#[ignore = "needs a GPU adapter"]
 fn what_the_device_cannot_hold_is_an_error() {
     let mut arguments = arguments(false);
     (arguments.shared.length, arguments.dim) = (4096, 4096);
@@ -84,4 +89,16 @@ fn what_the_device_cannot_hold_is_an_error() {
     arguments.shared.batch_size = 1;
     let error = run(&arguments).unwrap_err().to_string();
     assert!(error.starts_with("the hidden layer's weights would be 4096 x 4096 x 128 floats"), "{error}");
+}
+
+#[test]
+#[ignore = "needs a GPU adapter"]
+fn a_high_output_is_the_second_class() {
+    let shared = burn_wgpu_embedding::SharedDevice::new().unwrap();
+    let logits = burn::tensor::Tensor::<2>::from_floats([[3.0], [-1.0]], shared.device());
+    let probabilities = classifier::training::Objective::Binary.probabilities(logits);
+    let values: Vec<f32> = probabilities.try_into_vec_as().unwrap();
+    for (value, expected) in values.iter().zip([0.047426, 0.952574, 0.731059, 0.268941]) {
+        assert!((value - expected).abs() < 1e-5, "{values:?}");
+    }
 }

@@ -81,7 +81,7 @@ pub fn run<N: Network>(
 
     let Arguments { batch_size, learning_rate, .. } = *arguments;
     let training = Training { shared, objective, batch_size, learning_rate };
-    // Keras's, as the table's Adam.
+    // Keras's settings; Burn's Adam has epsilon where PyTorch's has it, inside of the bias correction.
     let mut optimizer = AdamConfig::new().with_epsilon(1e-7).init();
     let mut report = Report::new(arguments.epochs, train.len().div_ceil(batch_size))?;
     for _ in 0..arguments.epochs {

@@ -75,7 +75,7 @@ impl Objective {
     }
 
     /// How likely each class is, `[texts, classes]`.
-    fn probabilities(self, logits: Tensor<2>) -> Tensor<2> {
+    pub fn probabilities(self, logits: Tensor<2>) -> Tensor<2> {
         match self {
             Self::Binary => {
                 let positive = sigmoid(logits);
