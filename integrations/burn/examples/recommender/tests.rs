@@ -79,14 +79,16 @@ fn files_with_huge_ids_and_titles_are_taken() {
 #[test]
 #[ignore = "needs a GPU adapter"]
 fn the_best_items_come_first() {
-    let csv = "userId,movieId,rating\n1,10,3\n1,11,3\n1,12,3\n1,13,3\n";
-    let ratings = Ratings::from_csv("ratings", csv.as_bytes()).unwrap();
+    let csv: String = (0..10).map(|item| format!("1,{item},3\n")).collect();
+    let ratings = Ratings::from_csv("ratings", format!("userId,movieId,rating\n{csv}").as_bytes()).unwrap();
     let arguments = Arguments { dim: 1, ..Arguments::default() };
     let model = Recommender::new(&SharedDevice::new().unwrap(), &arguments, &ratings, 3.0).unwrap();
-    let [users, items] = [vec![2.0], vec![1.0, -1.0, 0.5, 9.0]];
-    let [user_biases, item_biases] = [vec![0.0], vec![0.0, 0.0, 2.0, 0.0]];
+    let [users, user_biases] = [vec![2.0], vec![0.0]];
+    let [mut items, mut item_biases] = [vec![9.0; 10], vec![0.0; 10]];
+    items[..3].copy_from_slice(&[1.0, -1.0, 0.5]);
+    item_biases[2] = 2.0;
     model.set_weights(&Weights([users, items, user_biases, item_biases])).unwrap();
-    // 3 + 2 * 0.5 + 2 and 3 + 2 * 1; the last one is rated.
-    let found = top_items(&model, 0, 4, &HashSet::from([3]), 2).unwrap();
+    // 3 + 2 * 0.5 + 2 and 3 + 2 * 1; those from the fourth on are rated.
+    let found = top_items(&model, 0, 10, &(3..10).collect(), 2).unwrap();
     assert_eq!(found, [(2, 6.0), (0, 5.0)]);
 }
