@@ -69,6 +69,8 @@ fn main() {
             lazy_leaves_other_rows_alone,
             the_learning_rate_may_change_at_each_step,
             a_nan_reaches_its_own_row_and_no_other,
+            a_gradient_whose_square_overflows_is_taken,
+            an_infinite_gradient_makes_its_own_weight_nan,
         }
         bad_input {
             wrong_buffers_are_named,

@@ -3,11 +3,14 @@
 //   g  = clip(gradient_scale * g)
 //   w *= decay
 //   m += (g - m) * (1 - beta_1)
-//   v += (g*g - v) * (1 - beta_2)
+//   v += (c g) g - c v              with c = 1 - beta_2
 //   s  = v, or with amsgrad v_hat = max(v_hat, v)
 //   w -= step_size * m / (sqrt(s) + epsilon)
 //
 // keras/src/optimizers/adam.py; PyTorch's form differs only in the epsilon that the host hands down.
+//
+// v is written as PyTorch has it, for g * g overflows where c g g does not. Past the largest f32 it stays there, so that
+// the row goes on; Keras's and PyTorch's v is infinite then.
 //
 // Parts: row.
 
@@ -23,6 +26,11 @@ struct AdamStep {
     // The step's number, modulo 2^32.
     number: u32,
 }
+
+// The bits of infinity, of the largest f32, and of the sign.
+const INFINITY: u32 = 0x7f800000u;
+const LARGEST: u32 = 0x7f7fffffu;
+const SIGN: u32 = 0x80000000u;
 
 override AMSGRAD: bool;
 override CLIPPED: bool;
@@ -60,6 +68,15 @@ fn store_quad(index: u32, quad: Quad) {
     }
 }
 
+// The test is on the bits, for a compiler may take floats to be finite. An infinite gradient is no overflow: it makes v
+// infinite and w NaN, as it should.
+fn second_moment_of(old: vec4<f32>, g: vec4<f32>) -> vec4<f32> {
+    let c = step.one_minus_beta_2;
+    let v = bitcast<vec4<u32>>(old + ((c * g) * g - c * old));
+    let overflows = (v == vec4<u32>(INFINITY)) & ((bitcast<vec4<u32>>(g) & vec4<u32>(~SIGN)) < vec4<u32>(INFINITY));
+    return bitcast<vec4<f32>>(select(v, vec4<u32>(LARGEST), overflows));
+}
+
 fn update_quad(old: Quad, gradient: vec4<f32>) -> Quad {
     var g = gradient;
     if CLIPPED {
@@ -70,7 +87,7 @@ fn update_quad(old: Quad, gradient: vec4<f32>) -> Quad {
         g = select(g, -limit, g < -limit);
     }
     let m = old.m + (g - old.m) * step.one_minus_beta_1;
-    let v = old.v + (g * g - old.v) * step.one_minus_beta_2;
+    let v = second_moment_of(old.v, g);
     var s = v;
     if AMSGRAD {
         // On the bits, whose order is that of numbers not negative, with NaN above them all: a NaN must reach s, as it

@@ -68,10 +68,14 @@ pub enum Clipping {
 /// alpha = learning_rate * sqrt(1 - beta_2^t) / (1 - beta_1^t)
 /// w *= 1 - learning_rate * weight_decay
 /// m += (g - m) * (1 - beta_1)
-/// v += (g*g - v) * (1 - beta_2)
+/// v += ((1 - beta_2) g) g - (1 - beta_2) v
 /// s  = v                          or, with amsgrad, v_hat = max(v_hat, v)
 /// w -= alpha * m / (sqrt(s) + epsilon)
 /// ```
+///
+/// The line of `v` is PyTorch's way to write Keras's `(g*g - v) * (1 - beta_2)`: a gradient of 1e20, whose square no f32
+/// holds, is taken as it should. Where `v` would pass the largest f32 it stays there, in every [`Update`]. Keras's and
+/// PyTorch's `v` is infinite then, and their weight never moves again. An infinite gradient makes its weight NaN.
 ///
 /// `alpha`, and in PyTorch's form `epsilon`, are computed on the host in f64 at each step; the rest is f32. Which rows a
 /// step touches, and when, is the [`update`](Self::update)'s to say.

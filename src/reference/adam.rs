@@ -67,7 +67,7 @@ pub(super) fn update_row(state: &mut AdamState, row: usize, gradient: &[f32], sc
         let m = &mut state.first_moment[element];
         *m += (g - *m) * scalars.one_minus_beta_1;
         let v = &mut state.second_moment[element];
-        *v += (g * g - *v) * scalars.one_minus_beta_2;
+        *v = second_moment(*v, g, scalars.one_minus_beta_2);
         let mut s = *v;
         if scalars.amsgrad {
             let largest = &mut state.largest_moment[element];
@@ -78,4 +78,10 @@ pub(super) fn update_row(state: &mut AdamState, row: usize, gradient: &[f32], sc
         let w = &mut state.weights[element];
         *w = *w * scalars.decay - scalars.alpha * *m / (s.sqrt() + scalars.epsilon);
     }
+}
+
+/// `v + (c g) g - c v`, and at most the largest f32 unless `g` is infinite.
+fn second_moment(old: f32, g: f32, c: f32) -> f32 {
+    let v = old + ((c * g) * g - c * old);
+    if v == f32::INFINITY && g.is_finite() { f32::MAX } else { v }
 }

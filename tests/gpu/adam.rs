@@ -1,5 +1,6 @@
-use wgpu_embedding::{Adam, EmbeddingConfig, EpsilonForm, GpuEmbedding, Moments, Update};
+use wgpu_embedding::{Adam, EmbeddingConfig, EpsilonForm, GpuEmbedding, Initializer, Moments, Update};
 
+use crate::exact::{Exact, ExactStep};
 use crate::support::*;
 
 const EPS: f64 = f32::EPSILON as f64;
@@ -219,6 +220,58 @@ pub fn a_nan_reaches_its_own_row_and_no_other() {
         for values in [weights, moments.first, moments.second, largest] {
             for (element, value) in values.iter().enumerate() {
                 assert_eq!(value.is_nan(), element == 8 * 5 + 3, "{adam:?}: element {element} is {value}");
+            }
+        }
+    }
+}
+
+/// Dense Adam in f64, with v kept below f32's end.
+fn exact_weight(adam: &Adam, gradients: &[f32]) -> f64 {
+    let mut exact = Exact::at(1.0);
+    for (step, &g) in (1..).zip(gradients) {
+        exact.update(&ExactStep::new(adam, step), g.into());
+        exact.v = exact.v.min(f32::MAX.into());
+        exact.largest = exact.largest.min(f32::MAX.into());
+    }
+    exact.w
+}
+
+pub fn a_gradient_whose_square_overflows_is_taken() {
+    // 1e20 is torch.optim.Adam's case; from 6e20 on v itself would overflow.
+    for large in [1e20, -1e20, 2.5e19, 1e25, -3e38] {
+        for adam in forms().into_iter().chain(forms().into_iter().map(|adam| adam.with_update(Update::Deferred))) {
+            let adam = adam.with_learning_rate(0.001);
+            for mut embedding in pair(&EmbeddingConfig::new(3, 1).with_initializer(Initializer::Ones), &adam) {
+                let what = format!("{large:e} on {}, {adam:?}", embedding.context());
+                // Row 0 misses two steps, which Dense and Deferred make, and Lazy does not.
+                let mut gradients = vec![];
+                for (row, g) in [(0, large), (1, 1.0), (1, 1.0), (0, 1.0)] {
+                    let batch = embedding.batch(&[row]).unwrap();
+                    embedding.update(&batch, &[g]).unwrap();
+                    gradients.push(if row == 0 { g } else { 0.0 });
+                    if adam.update == Update::Lazy {
+                        continue;
+                    }
+                    let got = embedding.lookup(&embedding.batch(&[0]).unwrap()).unwrap().read().unwrap();
+                    let exact = exact_weight(&adam, &gradients);
+                    assert_close(&what, &got, &[exact as f32], |_| 16.0 * EPS * exact.abs().max(1.0));
+                }
+                let (weights, moments) = state(&embedding);
+                let all = [weights, moments.first, moments.second.clone(), moments.largest.unwrap_or(moments.second)];
+                assert!(all.iter().flatten().all(|value| value.is_finite()), "{what}: {all:?}");
+            }
+        }
+    }
+}
+
+pub fn an_infinite_gradient_makes_its_own_weight_nan() {
+    for update in [Update::Dense, Update::Lazy, Update::Deferred] {
+        for mut embedding in pair(&EmbeddingConfig::new(3, 2), &Adam::pytorch().with_update(update)) {
+            let batch = embedding.batch(&[1]).unwrap();
+            embedding.update(&batch, &[f32::NEG_INFINITY, 1.0]).unwrap();
+            let weights = embedding.weights().unwrap();
+            for (element, value) in weights.iter().enumerate() {
+                assert_eq!(value.is_nan(), element == 2, "{update:?} on {}: {weights:?}", embedding.context());
             }
         }
     }
