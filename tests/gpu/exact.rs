@@ -45,7 +45,8 @@ impl Exact {
     pub fn update(&mut self, step: &ExactStep, g: f64) {
         self.w *= step.decay;
         self.m += (g - self.m) * step.gains[0];
-        self.v += (g * g - self.v) * step.gains[1];
+        // Where f32 ends, v stays.
+        self.v = (self.v + (g * g - self.v) * step.gains[1]).min(f32::MAX.into());
         self.largest = self.largest.max(self.v);
         let s = if step.amsgrad { self.largest } else { self.v };
         self.w -= step.alpha * self.m / (s.sqrt() + step.epsilon);
