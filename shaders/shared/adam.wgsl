@@ -68,11 +68,26 @@ fn store_quad(index: u32, quad: Quad) {
     }
 }
 
+// A value that no compiler reorders or fuses across: the operation is on the bits, and changes a single NaN alone.
+// NVIDIA's makes c * (g * g) of (c * g) * g, which overflows.
+fn pinned(value: vec4<f32>) -> vec4<f32> {
+    return bitcast<vec4<f32>>(min(bitcast<vec4<u32>>(value), vec4<u32>(0xfffffffeu)));
+}
+
+// The largest size of an element is `limit`. On the bits, whose order is that of sizes, with NaN above them all: by
+// comparison of floats NVIDIA's compiler makes a min() of it, which loses a NaN.
+fn limited(g: vec4<f32>, limit: f32) -> vec4<f32> {
+    let bits = bitcast<vec4<u32>>(g);
+    let size = bits & vec4<u32>(~SIGN);
+    let is_larger = (size > vec4<u32>(bitcast<u32>(limit))) & (size <= vec4<u32>(INFINITY));
+    return bitcast<vec4<f32>>(select(bits, (bits & vec4<u32>(SIGN)) | vec4<u32>(bitcast<u32>(limit)), is_larger));
+}
+
 // The test is on the bits, for a compiler may take floats to be finite. An infinite gradient is no overflow: it makes v
 // infinite and w NaN, as it should.
 fn second_moment_of(old: vec4<f32>, g: vec4<f32>) -> vec4<f32> {
     let c = step.one_minus_beta_2;
-    let v = bitcast<vec4<u32>>(old + ((c * g) * g - c * old));
+    let v = bitcast<vec4<u32>>(old + (pinned(c * g) * g - c * old));
     let overflows = (v == vec4<u32>(INFINITY)) & ((bitcast<vec4<u32>>(g) & vec4<u32>(~SIGN)) < vec4<u32>(INFINITY));
     return bitcast<vec4<f32>>(select(v, vec4<u32>(LARGEST), overflows));
 }
@@ -80,11 +95,7 @@ fn second_moment_of(old: vec4<f32>, g: vec4<f32>) -> vec4<f32> {
 fn update_quad(old: Quad, gradient: vec4<f32>) -> Quad {
     var g = gradient;
     if CLIPPED {
-        g *= step.gradient_scale;
-        // By comparison, which leaves a NaN where it is.
-        let limit = vec4<f32>(step.gradient_limit);
-        g = select(g, limit, g > limit);
-        g = select(g, -limit, g < -limit);
+        g = limited(g * step.gradient_scale, step.gradient_limit);
     }
     let m = old.m + (g - old.m) * step.one_minus_beta_1;
     let v = second_moment_of(old.v, g);
