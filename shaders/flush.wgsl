@@ -1,14 +1,16 @@
 // Brings rows of a shard up to the last step, as if each step had updated them: first_row .. first_row + row_count of
 // the shard's own rows. THREADS threads a row; rows that are current are not touched.
 //
-// Parts: grid, row, shard, adam, missed_steps, catch_up.
+// Parts: arithmetic, grid, row, shard, table_write, quad, store_quad, row_state, history, behind_rows, a rule's catch-up.
 
 struct Rows {
     first_row: u32,
     row_count: u32,
 }
 
-@group(0) @binding(6) var<storage, read_write> last_step: array<u32>;
+// As in update_rows.wgsl.
+const QUADS_AT_ONCE: u32 = 32u;
+
 @group(1) @binding(0) var<uniform> rows: Rows;
 
 @compute @workgroup_size(WORKGROUP_SIZE)
@@ -17,36 +19,34 @@ fn flush(
     @builtin(num_workgroups) grid: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
-    let thread = thread_number(workgroup, grid, local);
-    if thread / THREADS >= rows.row_count {
+    let lane = lane(workgroup, grid, local);
+    let live = lane.exists && lane.work < rows.row_count;
+    let row = rows.first_row + lane.work;
+    let missed = missed_by(lane, row, live);
+    if !live || missed.count == 0u {
         return;
     }
-    let row = rows.first_row + thread / THREADS;
-    let part = thread % THREADS;
-    let missed = missed_since(last_step[row * THREADS + part]);
-    if missed.count == 0u {
-        return;
-    }
-    // A bit for each of this thread's quads that the rule does not cover.
-    var left = 0u;
-    var bit = 1u;
-    for (var quad = part; quad < QUADS; quad += THREADS) {
-        let old = load_quad(row * QUADS + quad);
-        if rule_covers(missed, old.m, old.s) {
-            store_quad(row * QUADS + quad, catch_up(missed, old, sum_by_rule(missed, old.s)));
-        } else {
-            left |= bit;
+    for (var start = lane.part; start < QUADS; start += QUADS_AT_ONCE * THREADS) {
+        let end = min(start + QUADS_AT_ONCE * THREADS, QUADS);
+        var left = 0u;
+        var bit = 1u;
+        for (var quad = start; quad < end; quad += THREADS) {
+            let old = load_quad(row, quad);
+            if is_covered(missed, old) {
+                store_quad(row, quad, catch_up(missed, old));
+            } else {
+                left |= bit;
+            }
+            bit <<= 1u;
         }
-        bit <<= 1u;
-    }
-    bit = 1u;
-    for (var quad = part; quad < QUADS && TERMS && left != 0u; quad += THREADS) {
-        if (left & bit) != 0u {
-            let old = load_quad(row * QUADS + quad);
-            store_quad(row * QUADS + quad, catch_up(missed, old, sum_by_terms(missed, old.s)));
-            left ^= bit;
+        bit = 1u;
+        for (var quad = start; quad < end && TERMS && left != 0u; quad += THREADS) {
+            if (left & bit) != 0u {
+                store_quad(row, quad, catch_up_by_terms(missed, load_quad(row, quad)));
+                left ^= bit;
+            }
+            bit <<= 1u;
         }
-        bit <<= 1u;
     }
-    last_step[row * THREADS + part] = missed.since + missed.count;
+    mark_current(lane, row, missed.since + missed.count);
 }

@@ -3,7 +3,7 @@
 // The first half of the gradient's norm; gradient_scale adds the squares up. Rows outside the batch have none. THREADS
 // threads a run, each workgroup's sums added in a fixed tree.
 //
-// Parts: grid, row, plan_layout, plan, gradient_*, sum_lookups, partial_slots, sum_partials, any_run, sum_of_workgroup.
+// Parts: arithmetic, grid, row, plan_layout, plan, gradient_*, sum_lookups, partial_slots, sum_partials, any_run, sum_of_workgroup.
 
 @group(0) @binding(0) var<storage, read_write> squares: array<f32>;
 
@@ -13,13 +13,12 @@ fn gradient_norm(
     @builtin(num_workgroups) grid: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
-    let thread = thread_number(workgroup, grid, local);
+    let lane = lane(workgroup, grid, local);
     var square = 0.0;
-    if thread / THREADS < run_count() {
-        let run = run_number(thread / THREADS);
-        for (var quad = thread % THREADS; quad < QUADS; quad += THREADS) {
-            let sum = sum_of(run, quad);
-            square += dot(sum, sum);
+    if lane.exists && lane.work < run_count() {
+        let run = run_number(lane.work);
+        for (var quad = lane.part; quad < QUADS; quad += THREADS) {
+            square = add_numbers(square, sum_of_squares(sum_of(run, quad)));
         }
     }
     let total = sum_of_workgroup(local, square);

@@ -6,7 +6,7 @@
 // that have more than one chunk in it; the last sum of each run is left to the kernel that uses it. THREADS threads a
 // slot (shaders/shared/partial_slots.wgsl); most slots are empty.
 //
-// Parts: grid, row, plan_layout, plan, gradient_*, sum_lookups, partial_slots.
+// Parts: arithmetic, grid, row, plan_layout, plan, gradient_*, sum_lookups, partial_slots.
 
 override LEVEL: u32;
 
@@ -27,9 +27,9 @@ fn partial_sums(
         first_slot += level_slots(length);
         length *= CHUNK;
     }
-    let thread = thread_number(workgroup, grid, local);
-    let slot = thread / THREADS;
-    if slot >= level_slots(length) {
+    let lane = lane(workgroup, grid, local);
+    let slot = lane.work;
+    if !lane.exists || slot >= level_slots(length) {
         return;
     }
     let place = slot / 2u * length;
@@ -53,7 +53,7 @@ fn partial_sums(
     let start = run.start + chunk * length;
     // Not start + length, which may wrap.
     let places = min(length, run.end - start);
-    for (var quad = thread % THREADS; quad < QUADS; quad += THREADS) {
+    for (var quad = lane.part; quad < QUADS; quad += THREADS) {
         var sum: vec4<f32>;
         if LEVEL == 0u {
             sum = sum_lookups(start, start + places, quad);
@@ -62,7 +62,7 @@ fn partial_sums(
             let first_chunk = chunk * CHUNK;
             sum = sums[(first_below + partial_slot(run.start, below, first_chunk)) * QUADS + quad];
             for (var item = 1u; item < chunks_of(places, below); item++) {
-                sum += sums[(first_below + partial_slot(run.start, below, first_chunk + item)) * QUADS + quad];
+                sum = add(sum, sums[(first_below + partial_slot(run.start, below, first_chunk + item)) * QUADS + quad]);
             }
         }
         sums[(first_slot + slot) * QUADS + quad] = sum;

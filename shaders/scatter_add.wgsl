@@ -6,7 +6,7 @@
 // One dispatch over all runs, or for the dense table over those of one shard; THREADS threads a run. Runs of more than
 // a chunk are summed from their partial sums.
 //
-// Parts: grid, row, shard, plan_layout, plan, gradient_*, sum_lookups, partial_slots, sum_partials, any_run, output_*.
+// Parts: arithmetic, grid, row, shard, plan_layout, plan, gradient_*, sum_lookups, partial_slots, sum_partials, any_run, output_*.
 
 override DENSE: bool;
 
@@ -16,14 +16,14 @@ fn scatter_add(
     @builtin(num_workgroups) grid: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
-    let thread = thread_number(workgroup, grid, local);
-    var number = thread / THREADS;
+    let lane = lane(workgroup, grid, local);
+    var number = lane.work;
     var end = run_count();
     if DENSE {
         number += plan[batch.shards + shard.number];
         end = plan[batch.shards + shard.number + 1u];
     }
-    if number >= end {
+    if !lane.exists || number >= end {
         return;
     }
     let run = run_number(number);
@@ -31,7 +31,7 @@ fn scatter_add(
     if DENSE {
         target_row = run.row - shard.first_row;
     }
-    for (var quad = thread % THREADS; quad < QUADS; quad += THREADS) {
+    for (var quad = lane.part; quad < QUADS; quad += THREADS) {
         store_output(target_row, quad, sum_of(run, quad));
     }
 }

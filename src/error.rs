@@ -205,6 +205,15 @@ pub enum Error {
     )]
     Frozen,
 
+    /// The optimizer keeps no state of this name.
+    #[error("there is no state {name:?}; this table's optimizer keeps {known:?}")]
+    UnknownState {
+        /// The name that was asked for.
+        name: String,
+        /// The names that there are; none on a frozen table.
+        known: Vec<&'static str>,
+    },
+
     /// So many recorded updates in a row were dropped with their encoders that rows cannot be caught up any more.
     #[error(
         "{count} recorded updates in a row were dropped unsubmitted, and at most {most} can be made up for; set_optimizer() \

@@ -1,6 +1,6 @@
 // The last sum of a run of more than a chunk: of the 2 to 64 partial sums that are left of it.
 //
-// Parts: row, plan_layout, plan, partial_slots.
+// Parts: arithmetic, row, plan_layout, plan, partial_slots.
 
 @group(2) @binding(2) var<storage, read> partial_sums: array<vec4<f32>>;
 
@@ -14,7 +14,7 @@ fn sum_partials(run: Run, quad: u32) -> vec4<f32> {
     }
     var sum = partial_sums[(first_slot + partial_slot(run.start, length, 0u)) * QUADS + quad];
     for (var chunk = 1u; chunk < chunks_of(places, length); chunk++) {
-        sum += partial_sums[(first_slot + partial_slot(run.start, length, chunk)) * QUADS + quad];
+        sum = add(sum, partial_sums[(first_slot + partial_slot(run.start, length, chunk)) * QUADS + quad]);
     }
     return sum;
 }

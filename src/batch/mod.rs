@@ -100,6 +100,14 @@ impl IndexBatch {
         }
     }
 
+    /// Its lookups, where nobody has checked them.
+    pub(crate) fn unchecked(&self) -> Option<&GpuLookups> {
+        match &self.data {
+            BatchData::Resident { lookups, .. } => Some(lookups),
+            BatchData::Reference { .. } | BatchData::Sorted { .. } => None,
+        }
+    }
+
     /// The sorted batch, on the GPU.
     pub(crate) fn runs(&self) -> Result<&SortedRuns> {
         match &self.data {

@@ -7,6 +7,7 @@ mod tensors;
 
 use std::fs::File;
 use std::io::{BufReader, Read, Seek};
+use std::ops::Range;
 use std::path::Path;
 
 pub(crate) use settings::{Settings, TableSettings};
@@ -14,15 +15,14 @@ pub(crate) use tensors::{TensorFile, TensorRows, header};
 
 use crate::config::EmbeddingConfig;
 use crate::error::Result;
+use crate::gpu::transfer::WEIGHT;
+use crate::optimizer::{Optimizer, StateArray};
 use tensors::Float;
 
-/// PyTorch's names, in a checkpoint's order: the weights; Adam's moments, unless the table is frozen; the largest second
-/// moment, with amsgrad.
-pub(crate) const TENSORS: [&str; 4] = ["weight", "exp_avg", "exp_avg_sq", "max_exp_avg_sq"];
-
-/// Those of [`TENSORS`] that a table has.
-pub(crate) fn tensors_of(trainable: bool, amsgrad: bool) -> &'static [&'static str] {
-    &TENSORS[..if !trainable { 1 } else { 3 + usize::from(amsgrad) }]
+/// The arrays of a checkpoint, in its order: the weights, and unless the table is frozen the optimizer's state.
+pub(crate) fn arrays_of(trainable: bool, optimizer: &Optimizer) -> Vec<StateArray> {
+    let state = if trainable { optimizer.state() } else { Vec::new() };
+    [StateArray::per_element(WEIGHT)].into_iter().chain(state).collect()
 }
 
 /// A checkpoint that was checked but for its numbers, which are still to be read.
@@ -43,9 +43,10 @@ impl Checkpoint {
 impl<R: Read + Seek> Checkpoint<R> {
     pub(crate) fn new(file: TensorFile<R>) -> Result<Self> {
         let settings = Settings::read(&file)?;
-        let weight = file.matrix(TENSORS[0])?;
-        let expected = tensors_of(settings.table.trainable, settings.adam.amsgrad);
-        for name in expected {
+        let weight = file.matrix(WEIGHT)?;
+        let arrays = arrays_of(settings.table.trainable, &settings.optimizer);
+        let expected: Vec<_> = arrays.iter().map(|array| array.name).collect();
+        for &name in &expected {
             let tensor = file.matrix(name)?;
             if tensor.float != Float::F32 {
                 let problem = format!("a checkpoint's tensors are F32, and this one is {:?}", tensor.float);
@@ -73,14 +74,15 @@ impl<R: Read + Seek> Checkpoint<R> {
         self.file.path()
     }
 
-    /// The names of its tensors, in the order of [`TENSORS`].
-    pub(crate) fn tensors(&self) -> impl Iterator<Item = &'static str> + use<R> {
-        tensors_of(self.settings.table.trainable, self.settings.adam.amsgrad).iter().copied()
-    }
-
     /// The rows of one of its tensors.
     pub(crate) fn rows(&mut self, name: &str) -> Result<TensorRows<&mut BufReader<R>>> {
         let tensor = self.file.matrix(name)?;
-        self.file.rows(&tensor)
+        self.file.rows(&tensor, 0)
+    }
+
+    /// Reads some rows of one of its tensors, dense.
+    pub(crate) fn read_rows(&mut self, name: &str, rows: Range<u32>, values: &mut [f32]) -> Result<()> {
+        let tensor = self.file.matrix(name)?;
+        self.file.rows(&tensor, rows.start)?.fill_row(values)
     }
 }

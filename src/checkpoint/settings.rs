@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::TensorFile;
 use crate::config::EmbeddingConfig;
 use crate::error::{Error, Result};
-use crate::optimizer::{Adam, Clipping, EpsilonForm, Update};
+use crate::optimizer::{Adam, Clipping, EpsilonForm, Optimizer, Update};
 
 /// The metadata's one key. With a second one the order, and so the file's bytes, would differ from save to save.
 const KEY: &str = "wgpu_embedding_checkpoint";
@@ -25,8 +25,8 @@ pub(crate) struct Settings {
     version: u64,
     pub step: u64,
     pub table: TableSettings,
-    #[serde(with = "AdamForm")]
-    pub adam: Adam,
+    #[serde(rename = "adam", with = "adam_form")]
+    pub optimizer: Optimizer,
 }
 
 /// [`EmbeddingConfig`] without the table's size, which the weights' shape is. Every field must be there: serde would take a
@@ -48,8 +48,8 @@ pub(crate) struct TableSettings {
 }
 
 impl Settings {
-    pub(crate) fn new(step: u64, table: TableSettings, adam: Adam) -> Self {
-        Self { version: VERSION, step, table, adam }
+    pub(crate) fn new(step: u64, table: TableSettings, optimizer: Optimizer) -> Self {
+        Self { version: VERSION, step, table, optimizer }
     }
 
     /// The metadata that [`read`](Self::read) reads.
@@ -79,7 +79,7 @@ impl Settings {
             )));
         }
         let settings: Self = serde_json::from_str(text).map_err(unreadable)?;
-        settings.adam.validate().map_err(|error| malformed(error.to_string()))?;
+        settings.optimizer.validate().map_err(|error| malformed(error.to_string()))?;
         if settings.step > MAX_STEP {
             return Err(malformed(format!("step must be at most {MAX_STEP}, and is {}", settings.step)));
         }
@@ -115,6 +115,22 @@ impl TableSettings {
 
 // The public types themselves stay without serde: what a file calls their fields is this format's matter. The compiler holds
 // the fields against theirs.
+
+/// The one optimizer that this version of the format knows.
+mod adam_form {
+    use serde::{Deserializer, Serializer};
+
+    use super::{AdamForm, Optimizer};
+
+    pub(super) fn serialize<S: Serializer>(optimizer: &Optimizer, serializer: S) -> Result<S::Ok, S::Error> {
+        let Optimizer::Adam(adam) = optimizer;
+        AdamForm::serialize(adam, serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Optimizer, D::Error> {
+        AdamForm::deserialize(deserializer).map(Optimizer::Adam)
+    }
+}
 
 #[derive(Serialize, Deserialize)]
 #[serde(remote = "Adam", deny_unknown_fields)]
@@ -199,13 +215,14 @@ mod tests {
                 seed: bits[0],
                 initializer: "uniform".to_owned(),
             };
-            let settings = Settings::new(bits[1], table, adam);
+            let settings = Settings::new(bits[1], table, adam.into());
             let (_, text) = settings.to_metadata().unwrap();
             let read: Settings = serde_json::from_str(&text).unwrap();
-            prop_assert_eq!(read.adam, adam);
+            let Optimizer::Adam(read_adam) = read.optimizer;
+            prop_assert_eq!(read_adam, adam);
             prop_assert_eq!(read.step, settings.step);
             prop_assert_eq!(read.table, settings.table);
-            let [mine, yours] = [adam, read.adam].map(|a| [a.learning_rate, a.beta_1, a.beta_2, a.epsilon, a.weight_decay]);
+            let [mine, yours] = [adam, read_adam].map(|a| [a.learning_rate, a.beta_1, a.beta_2, a.epsilon, a.weight_decay]);
             prop_assert_eq!(mine.map(f64::to_bits), yours.map(f64::to_bits));
         }
     }

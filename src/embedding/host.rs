@@ -55,7 +55,7 @@ impl GpuEmbedding {
         }
     }
 
-    /// One step: sums the gradient per row, and Adam updates the table.
+    /// One step: sums the gradient per row, and the optimizer updates the table.
     ///
     /// `gradient` is that of the lookup's output, of the same shape: `&[f32]`, a `&Tensor` or a GPU buffer. Does not wait
     /// for the GPU; a batch whose indices are GPU-resident is sorted there.
@@ -75,7 +75,7 @@ impl GpuEmbedding {
     ///
     /// # Errors
     ///
-    /// As [`update`](Self::update); [`Error::InvalidConfig`] if Adam clips by the table's own norm already.
+    /// As [`update`](Self::update); [`Error::InvalidConfig`] if the optimizer clips by the table's own norm already.
     pub fn update_scaled<'a>(
         &mut self,
         batch: &IndexBatch,
@@ -92,7 +92,7 @@ impl GpuEmbedding {
         if let Table::Reference(_) = self.table {
             let sums = self.reference_sums(batch, gradient)?;
             if scale.is_some()
-                && matches!(self.optimizer.clipping, Some(Clipping::Norm(_) | Clipping::NormPyTorch(_)))
+                && matches!(self.optimizer.clipping(), Some(Clipping::Norm(_) | Clipping::NormPyTorch(_)))
             {
                 return Err(scaled_twice());
             }
@@ -108,8 +108,10 @@ impl GpuEmbedding {
         let region = self.gradient_region(&gpu, batch, gradient, &mut uploaded)?;
         let mut encoder = gpu.encoder("embedding update");
         let scale = scale.map_or(GradientScale::None, GradientScale::Host);
-        self.encode_update("update", &mut encoder, batch, region, scale)?;
-        gpu.submit(encoder)
+        let recorded = self.encode_update("update", &mut encoder, batch, region, scale)?;
+        gpu.submit(encoder)?;
+        self.count_step(recorded);
+        Ok(())
     }
 
     /// The summed gradient without an update, for each distinct row of the batch. Blocks for a GPU-resident batch, whose
@@ -223,10 +225,8 @@ impl GpuEmbedding {
         let mut uploaded = None;
         let region = self.gradient_region(gpu, batch, gradient, &mut uploaded)?;
         let mut encoder = gpu.encoder("embedding gradient");
-        let value = record(gpu, table, &mut encoder, BatchGradient { runs: batch.runs()?, region })?;
-        if let BatchData::Resident { lookups, .. } = &batch.data {
-            table.record_check(gpu, &mut encoder, lookups)?;
-        }
+        let gradient = BatchGradient { runs: batch.runs()?, region, unchecked: batch.unchecked() };
+        let value = record(gpu, table, &mut encoder, gradient)?;
         gpu.submit(encoder)?;
         Ok(value)
     }

@@ -15,7 +15,7 @@ use std::sync::Arc;
 pub use host::RowGradient;
 pub(crate) use similarity::directions;
 pub use similarity::{Neighbour, Search, Similarity};
-pub use state::{Moments, WeightShard};
+pub use state::WeightShard;
 
 use crate::batch::{BatchMaker, HostIndices, IndexBatch};
 use crate::config::EmbeddingConfig;
@@ -25,9 +25,10 @@ use crate::gpu::TableLayout;
 use crate::gpu::device::Gpu;
 use crate::gpu::region::BufferRegion;
 use crate::gpu::table::GpuTable;
-use crate::gpu::transfer::Part;
+use crate::gpu::state::element_arrays;
+use crate::gpu::transfer::WEIGHT;
 use crate::initializer::RowGenerator;
-use crate::optimizer::Adam;
+use crate::optimizer::Optimizer;
 use crate::reference::table::ReferenceTable;
 use crate::stream::IndexStream;
 
@@ -37,7 +38,7 @@ const STREAM_DEPTH: usize = 2;
 /// An embedding table that lives and trains on the GPU, or on the CPU reference.
 ///
 /// A table of `input_dim` rows by `output_dim` floats. A batch of indices looks rows up; the gradient of what was looked
-/// up is summed per row and Adam updates the table.
+/// up is summed per row and an optimizer updates the table: [`Adam`](crate::Adam) and what else [`Optimizer`] has.
 ///
 /// There are two ways to drive it, and they may be mixed:
 ///
@@ -72,7 +73,7 @@ const STREAM_DEPTH: usize = 2;
 pub struct GpuEmbedding {
     maker: BatchMaker,
     table: Table,
-    optimizer: Adam,
+    optimizer: Optimizer,
     step_count: u64,
     mask_zero: bool,
     trainable: bool,
@@ -105,10 +106,10 @@ impl GpuEmbedding {
     /// [`Error::InvalidConfig`] for a setting of `config` or `optimizer` out of range; [`Error::TooLarge`] if a row
     /// does not fit the device's bindings, [`Error::OutOfMemory`] if the table does not fit the device;
     /// [`Error::File`], [`Error::Malformed`] and [`Error::Shape`] of the file that an initializer reads.
-    pub fn new(context: &GpuContext, config: EmbeddingConfig, optimizer: Adam) -> Result<Self> {
+    pub fn new(context: &GpuContext, config: EmbeddingConfig, optimizer: impl Into<Optimizer>) -> Result<Self> {
         config.validate()?;
         let mut rows = RowGenerator::new(&config)?;
-        Self::with_rows(context, &config, optimizer, |row| rows.fill_row(row))
+        Self::with_rows(context, &config, optimizer.into(), |row| rows.fill_row(row))
     }
 
     /// A table whose weights `fill_row` gives, called for each row in order. `config` must be valid; its initializer is not
@@ -116,22 +117,22 @@ impl GpuEmbedding {
     fn with_rows(
         context: &GpuContext,
         config: &EmbeddingConfig,
-        optimizer: Adam,
+        optimizer: Optimizer,
         mut fill_row: impl FnMut(&mut [f32]) -> Result<()>,
     ) -> Result<Self> {
         optimizer.validate()?;
-        let adam = config.trainable.then_some(&optimizer);
+        let trained_by = config.trainable.then_some(&optimizer);
         let (layout, table) = match context.inner() {
             Some(gpu) => {
-                let layout = TableLayout::new(config, &gpu.limits)?;
-                let table = GpuTable::new(gpu, layout, adam)?;
-                table.write(gpu, Part::Weights, fill_row)?;
+                let layout = TableLayout::new(config, trained_by.map_or(0, element_arrays), &gpu.limits)?;
+                let table = GpuTable::new(gpu, layout, trained_by)?;
+                table.write(gpu, WEIGHT, fill_row)?;
                 (layout, Table::Gpu(gpu.clone(), Box::new(table)))
             }
             None => {
                 let (input_dim, output_dim) = (config.input_dim, config.output_dim);
                 let layout = TableLayout { input_dim, output_dim, rows_per_shard: input_dim };
-                let mut table = ReferenceTable::new(input_dim as usize, output_dim as usize, adam)?;
+                let mut table = ReferenceTable::new(input_dim as usize, output_dim as usize, trained_by)?;
                 table.state.weights.chunks_exact_mut(output_dim as usize).try_for_each(&mut fill_row)?;
                 (layout, Table::Reference(table))
             }
@@ -196,14 +197,14 @@ impl GpuEmbedding {
         self.origin.seed
     }
 
-    /// Adam's settings, with the learning rate as it is now.
-    pub fn optimizer(&self) -> &Adam {
+    /// The optimizer's settings, with the learning rate as it is now.
+    pub fn optimizer(&self) -> &Optimizer {
         &self.optimizer
     }
 
     /// The learning rate of the next update.
     pub fn learning_rate(&self) -> f64 {
-        self.optimizer.learning_rate
+        self.optimizer.learning_rate()
     }
 
     /// Changes the learning rate, from the next update that is made or recorded.

@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::file::WholeFile;
 use crate::gpu::readback::Waiting;
 use crate::gpu::table::GpuTable;
-use crate::gpu::transfer::Part;
+use crate::gpu::transfer::WEIGHT;
 use crate::reference::table::ReferenceTable;
 
 impl GpuEmbedding {
@@ -55,12 +55,12 @@ impl GpuEmbedding {
         let mut file = WholeFile::create(path)?;
         self.flush()?;
         file.write(&header)?;
-        self.write_part(Part::Weights, &mut file, waiting).await?;
+        self.write_array(WEIGHT, &mut file, waiting).await?;
         file.finish()
     }
 
     /// Sets all weights to those of a tensor `[input_dim, output_dim]` in a safetensors file, as
-    /// [`set_weights`](Self::set_weights) does: moments and step count stay. See
+    /// [`set_weights`](Self::set_weights) does: the optimizer's state and the step count stay. See
     /// [`EmbeddingConfig::from_safetensors`](crate::EmbeddingConfig::from_safetensors) for which files will do.
     ///
     /// The file is read piece by piece, into a buffer beside the table's own.
@@ -82,10 +82,10 @@ impl GpuEmbedding {
             }
             Table::Gpu(gpu, table) => {
                 let read = GpuTable::new(gpu, table.layout, None)?;
-                read.write(gpu, Part::Weights, |row| rows.fill_row(row))?;
-                // What rows have still to become, they become first: it is of the old weights.
+                read.write(gpu, WEIGHT, |row| rows.fill_row(row))?;
+                // Flush first: pending steps belong to the old weights.
                 table.flush(gpu)?;
-                table.copy_from(gpu, &read)?;
+                table.copy_weights_from(gpu, &read)?;
             }
         }
         Ok(())

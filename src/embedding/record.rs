@@ -7,7 +7,7 @@ use crate::gpu::device::Gpu;
 use crate::gpu::gradient::BatchGradient;
 use crate::gpu::region::BufferRegion;
 use crate::gpu::table::GpuTable;
-use crate::gpu::update::GradientScale;
+use crate::gpu::update::{GradientScale, Recorded};
 
 impl GpuEmbedding {
     /// Records a copy of indices that other kernels write, and gives the batch of them: `parts` one after the other, u32,
@@ -59,7 +59,7 @@ impl GpuEmbedding {
         Ok(())
     }
 
-    /// Records one step: the scatter-add of `gradient`, `[batch.len(), output_dim]` f32, and Adam's update. A batch whose
+    /// Records one step: the scatter-add of `gradient`, `[batch.len(), output_dim]` f32, and the optimizer's update. A batch whose
     /// indices are GPU-resident is sorted in the same pass.
     ///
     /// The step is counted, and its learning rate taken, when it is recorded. Steps must be submitted in the order in
@@ -78,7 +78,9 @@ impl GpuEmbedding {
         batch: &IndexBatch,
         gradient: impl Into<BufferRegion<'a>>,
     ) -> Result<()> {
-        self.encode_update("record_update", encoder, batch, gradient.into(), GradientScale::None)
+        let recorded = self.encode_update("record_update", encoder, batch, gradient.into(), GradientScale::None)?;
+        self.count_step(recorded);
+        Ok(())
     }
 
     /// As [`record_update`](Self::record_update), with the gradient first multiplied by `scale`, one f32 that an earlier pass
@@ -89,7 +91,7 @@ impl GpuEmbedding {
     ///
     /// # Errors
     ///
-    /// As [`record_update`](Self::record_update), of `scale` too; [`Error::InvalidConfig`] if Adam clips by the table's own
+    /// As [`record_update`](Self::record_update), of `scale` too; [`Error::InvalidConfig`] if the optimizer clips by the table's own
     /// norm already.
     pub fn record_update_scaled<'a, 'b>(
         &mut self,
@@ -99,7 +101,9 @@ impl GpuEmbedding {
         scale: impl Into<BufferRegion<'b>>,
     ) -> Result<()> {
         let scale = GradientScale::Gpu(scale.into());
-        self.encode_update("record_update_scaled", encoder, batch, gradient.into(), scale)
+        let recorded = self.encode_update("record_update_scaled", encoder, batch, gradient.into(), scale)?;
+        self.count_step(recorded);
+        Ok(())
     }
 
     /// Records the Euclidean norm of the summed gradient, as a dense gradient of the table has it, into `output`: one f32.
@@ -177,33 +181,38 @@ impl GpuEmbedding {
     ) -> Result<()> {
         let (gpu, table) = self.gpu_table(call)?;
         batch.check_made_by(&self.maker)?;
-        record(table, gpu, encoder, BatchGradient { runs: batch.runs()?, region: gradient }, output)?;
+        record(table, gpu, encoder, BatchGradient { runs: batch.runs()?, region: gradient, unchecked: batch.unchecked() }, output)?;
         hold(encoder, batch);
         Ok(())
     }
 
-    /// Counts the step.
+    /// Records a step, which [`count_step`](Self::count_step) counts.
     pub(super) fn encode_update(
-        &mut self,
+        &self,
         call: &'static str,
         encoder: &mut wgpu::CommandEncoder,
         batch: &IndexBatch,
         region: BufferRegion<'_>,
         scale: GradientScale<'_>,
-    ) -> Result<()> {
-        let Table::Gpu(gpu, table) = &mut self.table else { return Err(Error::NeedsGpu { call }) };
+    ) -> Result<Recorded> {
+        let (gpu, table) = self.gpu_table(call)?;
         if !self.trainable {
             return Err(Error::Frozen);
         }
         batch.check_made_by(&self.maker)?;
-        let gradient = BatchGradient { runs: batch.runs()?, region };
-        table.record_update(gpu, encoder, gradient, scale, (&self.optimizer, self.step_count + 1))?;
-        self.step_count += 1;
-        if let BatchData::Resident { lookups, .. } = &batch.data {
-            table.record_check(gpu, encoder, lookups)?;
-        }
+        let gradient = BatchGradient { runs: batch.runs()?, region, unchecked: batch.unchecked() };
+        let step = (&self.optimizer, self.step_count + 1);
+        let recorded = table.record_update(gpu, encoder, gradient, scale, step)?;
         hold(encoder, batch);
-        Ok(())
+        Ok(recorded)
+    }
+
+    /// Called when nothing more can fail.
+    pub(super) fn count_step(&mut self, recorded: Recorded) {
+        if let Table::Gpu(_, table) = &mut self.table {
+            table.count_step(recorded);
+        }
+        self.step_count += 1;
     }
 
     /// Records what brings every row of a deferred table up to date, in its buffers, for passes of the caller's own that

@@ -1,26 +1,12 @@
-//! Weights in and out, moments, masks and the index report: async first, with blocking twins.
+//! Weights and the optimizer's state in and out, masks and the index report: async first, with blocking twins.
 
 use super::{GpuEmbedding, Table};
 use crate::batch::{BatchData, BatchMaker, Index, IndexBatch};
 use crate::error::{Error, Result};
 use crate::gpu::readback::{PIECE_BYTES, Waiting};
 use crate::gpu::region::BufferRegion;
-use crate::gpu::transfer::Part;
-use crate::optimizer::Adam;
-
-/// Adam's moments, each `[input_dim, output_dim]`, row-major.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Moments {
-    /// The running mean of the gradient, `m`.
-    #[doc(alias = "exp_avg")]
-    pub first: Vec<f32>,
-    /// The running mean of its square, `v`.
-    #[doc(alias = "exp_avg_sq")]
-    pub second: Vec<f32>,
-    /// With amsgrad, the largest `v` so far.
-    #[doc(alias = "max_exp_avg_sq")]
-    pub largest: Option<Vec<f32>>,
-}
+use crate::gpu::transfer::WEIGHT;
+use crate::optimizer::{Extent, Optimizer};
 
 /// A part of the table on the GPU, see [`GpuEmbedding::weight_shards`].
 #[derive(Debug, Clone)]
@@ -58,13 +44,13 @@ impl GpuEmbedding {
             Table::Reference(table) => Ok(table.state.weights.clone()),
             Table::Gpu(gpu, table) => {
                 table.flush(gpu)?;
-                Ok(table.read(gpu, Part::Weights, waiting).await?.expect("every table has weights"))
+                Ok(table.read(gpu, WEIGHT, waiting).await?.expect("every table has weights"))
             }
         }
     }
 
-    /// Sets all weights, `[input_dim, output_dim]` row-major, also of a frozen table. Moments and step count stay, as in
-    /// Keras.
+    /// Sets all weights, `[input_dim, output_dim]` row-major, also of a frozen table. The optimizer's state and the step
+    /// count stay, as in Keras.
     ///
     /// What is submitted from now on sees them.
     ///
@@ -84,10 +70,10 @@ impl GpuEmbedding {
         match &mut self.table {
             Table::Reference(table) => table.state.weights.copy_from_slice(weights),
             Table::Gpu(gpu, table) => {
-                // What rows have still to become, they become first: it is of the old weights.
+                // Flush first: pending steps belong to the old weights.
                 table.flush(gpu)?;
                 let mut rows = weights.chunks_exact(output_dim);
-                table.write(gpu, Part::Weights, |row| {
+                table.write(gpu, WEIGHT, |row| {
                     row.copy_from_slice(rows.next().expect("the length was checked"));
                     Ok(())
                 })?;
@@ -128,23 +114,26 @@ impl GpuEmbedding {
         Ok(shards.map(|shard| WeightShard { rows: shard.rows.clone(), row_floats, buffer: &shard.weights }).collect())
     }
 
-    /// Changes Adam's settings from the next update on. Weights, moments and step count stay.
+    /// Changes the optimizer's settings from the next update on. Weights, state and step count stay.
     ///
-    /// Rows are first brought up to date by the old settings. Submit recorded updates before. The update and `amsgrad`
-    /// must stay as they are, for they decide what a table keeps.
+    /// Rows are first brought up to date by the old settings. Submit recorded updates before. The optimizer itself, its update
+    /// and what it keeps (Adam's `amsgrad`) must stay as they are, for a table is made for them.
     ///
     /// # Errors
     ///
     /// [`Error::InvalidConfig`] for a setting out of range, or one that must stay; and on a software adapter for betas so near
     /// to each other that a table must be made with them. Then nothing has changed.
-    pub fn set_optimizer(&mut self, optimizer: Adam) -> Result<()> {
+    pub fn set_optimizer(&mut self, optimizer: impl Into<Optimizer>) -> Result<()> {
+        let optimizer = optimizer.into();
         optimizer.validate()?;
-        let kept = |adam: &Adam| (adam.update, adam.amsgrad);
-        if kept(&optimizer) != kept(&self.optimizer) {
+        let kept = |optimizer: &Optimizer| {
+            let names: Vec<_> = optimizer.state().iter().map(|array| array.name).collect();
+            format!("{} with {:?} and the state {names:?}", optimizer.name(), optimizer.update())
+        };
+        let [asked, given] = [&optimizer, &self.optimizer].map(kept);
+        if asked != given {
             return Err(Error::InvalidConfig(format!(
-                "a table keeps its update and amsgrad, {:?}, and {:?} was asked for; make another table",
-                kept(&self.optimizer),
-                kept(&optimizer)
+                "a table keeps its optimizer, its update and its state, {given}, and {asked} was asked for; make another table"
             )));
         }
         if let Table::Gpu(gpu, table) = &mut self.table {
@@ -177,40 +166,90 @@ impl GpuEmbedding {
         self.lookup(&batch)?.read_with(waiting).await
     }
 
-    /// Adam's moments; `None` on a frozen table, which has none. Blocks like [`weights`](Self::weights).
+    /// An array of the optimizer's state by its name, which [`Optimizer::state`] lists: `[input_dim, output_dim]` row-major, or
+    /// `[input_dim]` of one that has a number a row. Blocks like [`weights`](Self::weights), and like it brings rows up to
+    /// date first.
     ///
     /// # Errors
     ///
-    /// As [`weights`](Self::weights).
+    /// [`Error::UnknownState`] lists the names that there are, none on a frozen table; otherwise as
+    /// [`weights`](Self::weights).
+    ///
+    /// ```
+    /// # use wgpu_embedding::{Adam, EmbeddingConfig, Error, GpuContext, GpuEmbedding};
+    /// # let context = GpuContext::auto()?;
+    /// let mut embedding = GpuEmbedding::new(&context, EmbeddingConfig::new(10, 4), Adam::default())?;
+    /// let batch = embedding.batch(&[3])?;
+    /// embedding.update(&batch, &[0.5; 4])?;
+    /// let first_moment = embedding.state("exp_avg")?;
+    /// assert!((first_moment[3 * 4] - 0.05).abs() < 1e-6);
+    /// # Ok::<(), Error>(())
+    /// ```
+    #[doc(alias = "moments")]
     #[cfg(not(target_arch = "wasm32"))]
-    pub fn moments(&self) -> Result<Option<Moments>> {
-        crate::gpu::readback::block_on(|waiting| self.moments_with(waiting))
+    pub fn state(&self, name: &str) -> Result<Vec<f32>> {
+        crate::gpu::readback::block_on(|waiting| self.state_with(name, waiting))
     }
 
-    /// The async form of [`moments`](Self::moments).
-    pub async fn moments_async(&self) -> Result<Option<Moments>> {
-        self.moments_with(Waiting::Yield).await
+    /// The async form of [`state`](Self::state).
+    pub async fn state_async(&self, name: &str) -> Result<Vec<f32>> {
+        self.state_with(name, Waiting::Yield).await
     }
 
-    async fn moments_with(&self, waiting: Waiting) -> Result<Option<Moments>> {
-        if !self.trainable {
-            return Ok(None);
-        }
+    async fn state_with(&self, name: &str, waiting: Waiting) -> Result<Vec<f32>> {
+        self.state_extent(name)?;
         self.check_with(waiting).await?;
         match &self.table {
-            Table::Reference(table) => {
-                let state = table.state.clone();
-                let largest = self.optimizer.amsgrad.then_some(state.largest_moment);
-                Ok(Some(Moments { first: state.first_moment, second: state.second_moment, largest }))
-            }
+            Table::Reference(table) => Ok(table.array(name).expect("one of its arrays").clone()),
             Table::Gpu(gpu, table) => {
                 table.flush(gpu)?;
-                let first = table.read(gpu, Part::FirstMoment, waiting).await?;
-                let second = table.read(gpu, Part::SecondMoment, waiting).await?;
-                let largest = table.read(gpu, Part::LargestMoment, waiting).await?;
-                Ok(first.zip(second).map(|(first, second)| Moments { first, second, largest }))
+                Ok(table.read(gpu, name, waiting).await?.expect("one of its arrays"))
             }
         }
+    }
+
+    /// Sets an array of the optimizer's state. Rows are first brought up to date; weights, other arrays and step count stay.
+    ///
+    /// What is submitted from now on sees it. Rows are written one by one where an optimizer keeps several arrays.
+    ///
+    /// # Errors
+    ///
+    /// As [`state`](Self::state) for a name that there is not; [`Error::Shape`] if the length is not the array's. Then
+    /// nothing has changed.
+    pub fn set_state(&mut self, name: &str, values: &[f32]) -> Result<()> {
+        let width = match self.state_extent(name)? {
+            Extent::PerElement => self.output_dim() as usize,
+            Extent::PerRow => 1,
+        };
+        let required = self.input_dim() as usize * width;
+        if values.len() != required {
+            return Err(Error::Shape {
+                what: "the state",
+                required: format!("{required} floats"),
+                given: format!("{} floats", values.len()),
+            });
+        }
+        match &mut self.table {
+            Table::Reference(table) => table.array_mut(name).expect("one of its arrays").copy_from_slice(values),
+            Table::Gpu(gpu, table) => {
+                // Flush first: pending steps belong to the old state.
+                table.flush(gpu)?;
+                let mut rows = values.chunks_exact(width);
+                table.write(gpu, name, |row| {
+                    row.copy_from_slice(rows.next().expect("the length was checked"));
+                    Ok(())
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    fn state_extent(&self, name: &str) -> Result<Extent> {
+        let arrays = if self.trainable { self.optimizer.state() } else { Vec::new() };
+        arrays.iter().find(|array| array.name == name).map(|array| array.extent).ok_or_else(|| Error::UnknownState {
+            name: name.to_owned(),
+            known: arrays.iter().map(|array| array.name).collect(),
+        })
     }
 
     /// The batch's mask, row-major: true where the index is not 0. `None` unless the table was made with `mask_zero`.
@@ -254,7 +293,7 @@ impl GpuEmbedding {
     /// # Errors
     ///
     /// [`Error::GpuIndicesOutOfRange`] says how many there were and where the first one stood; this clears the report.
-    /// Each readback ([`weights`](Self::weights), [`rows`](Self::rows), [`moments`](Self::moments), and
+    /// Each readback ([`weights`](Self::weights), [`rows`](Self::rows), [`state`](Self::state), and
     /// [`Tensor::read`](crate::Tensor::read) of a GPU-resident batch's lookup) asks the same.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn check(&self) -> Result<()> {

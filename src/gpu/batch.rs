@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use super::TableLayout;
 use super::device::{Dispatch, Gpu, lock};
-use super::kernels::{LOOKUPS, Lookups, PLAN, SHARD_LOOKUPS};
+use super::kernels::inputs::Lookups;
+use super::kernels::parts;
 use super::plan::{PlanLayout, SortPlan, by_shard, partial_levels};
 use super::readback::{PIECE_BYTES, Waiting};
 use super::region::{BufferRegion, check_binding_size};
@@ -32,15 +33,16 @@ pub(crate) struct GpuLookups {
 }
 
 impl GpuLookups {
-    /// The bind group of all kernels that take them: [`LOOKUPS`], or with several shards [`SHARD_LOOKUPS`].
+    /// Group 1 of all kernels that take them: of [`parts::LOOKUPS`], with several shards of [`parts::SHARD_LOOKUPS`] too.
     pub(crate) fn group(&self, gpu: &Gpu) -> Result<&wgpu::BindGroup> {
-        let bindings = [self.uniform.binding(), self.indices.binding()];
-        once(&self.group, || match &self.by_shard {
-            None => gpu.bind("lookups", LOOKUPS, &bindings),
-            Some((_, by_shard)) => {
-                let [uniform, indices] = bindings;
-                gpu.bind("lookups", SHARD_LOOKUPS, &[uniform, indices, by_shard.binding()])
+        once(&self.group, || {
+            let mut bindings: Vec<_> = parts::LOOKUPS.bindings.iter().collect();
+            let mut resources = vec![("lookups", self.uniform.binding()), ("indices", self.indices.binding())];
+            if let Some((_, by_shard)) = &self.by_shard {
+                bindings.extend(parts::SHARD_LOOKUPS.bindings);
+                resources.push(("by_shard", by_shard.binding()));
             }
+            gpu.bind_group("lookups", &bindings, &resources)
         })
     }
 
@@ -81,9 +83,13 @@ pub(crate) struct ShardRuns {
 }
 
 impl SortedRuns {
-    /// The bind group of all kernels that take it, [`PLAN`].
+    /// Group 1 of all kernels that take it, of [`parts::PLAN`].
     pub(crate) fn group(&self, gpu: &Gpu) -> Result<&wgpu::BindGroup> {
-        once(&self.group, || gpu.bind("sorted batch", PLAN, &[self.layout.binding(), self.plan.binding()]))
+        once(&self.group, || {
+            let bindings: Vec<_> = parts::PLAN.bindings.iter().collect();
+            let resources = [("batch", self.layout.binding()), ("plan", self.plan.binding())];
+            gpu.bind_group("sorted batch", &bindings, &resources)
+        })
     }
 
     /// Prepares the sort of a GPU-resident batch.

@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use super::grid;
-use super::kernels::{Access, Binding, Kernel};
+use super::kernels::{GROUPS, Kernel};
 use crate::error::{Error, Result};
+use crate::shader::{Access, Binding};
 
 /// Host-driven calls leave at most this many submissions unfinished, so that a loop which reads nothing back cannot
 /// pile up work and memory without bound.
@@ -19,7 +20,7 @@ fn required_limits(limits: &wgpu::Limits) -> [(&'static str, u64, u64); 6] {
     [
         ("max_bind_groups", 3, limits.max_bind_groups.into()),
         ("max_storage_buffers_per_shader_stage", 8, limits.max_storage_buffers_per_shader_stage.into()),
-        ("max_uniform_buffers_per_shader_stage", 3, limits.max_uniform_buffers_per_shader_stage.into()),
+        ("max_uniform_buffers_per_shader_stage", 4, limits.max_uniform_buffers_per_shader_stage.into()),
         ("max_compute_workgroup_size_x", grid::WORKGROUP_SIZE.into(), limits.max_compute_workgroup_size_x.into()),
         (
             "max_compute_invocations_per_workgroup",
@@ -38,21 +39,34 @@ pub(crate) struct Gpu {
     pub limits: wgpu::Limits,
     pub info: wgpu::AdapterInfo,
     pipelines: Mutex<HashMap<PipelineKey, Arc<Pipeline>>>,
-    /// By the address and number of the bindings, which are statics.
-    layouts: Mutex<HashMap<(usize, usize), wgpu::BindGroupLayout>>,
+    layouts: Mutex<HashMap<LayoutKey, wgpu::BindGroupLayout>>,
     in_flight: Mutex<VecDeque<wgpu::SubmissionIndex>>,
     /// Why the device was lost, once it is; known for devices of this crate's own.
     lost: Arc<OnceLock<String>>,
 }
 
-/// The address of the kernel, which is a static, tells its build; the constants are kept by their bits, for f64 has no
-/// `Eq`.
-type PipelineKey = (usize, Vec<u64>);
+/// The addresses of the kernel's parts, which are statics, tell its composition; the constants are kept by their bits, for
+/// f64 has no `Eq`.
+type PipelineKey = (Vec<usize>, Vec<(&'static str, u64)>);
+
+/// Each binding's number, use and size.
+type LayoutKey = Vec<(u32, Access, u64)>;
+
+/// The value of an `override` constant.
+pub(crate) type Constant = (&'static str, f64);
+
+pub(crate) fn constant(name: &'static str, value: u32) -> Constant {
+    (name, value.into())
+}
+
+/// What is bound under a name.
+pub(crate) type Resource<'a> = (&'static str, wgpu::BufferBinding<'a>);
 
 /// A compiled kernel.
 #[derive(Debug)]
 pub(crate) struct Pipeline {
-    kernel: &'static Kernel,
+    name: &'static str,
+    pub groups: [Vec<&'static Binding>; GROUPS],
     pipeline: wgpu::ComputePipeline,
 }
 
@@ -64,9 +78,6 @@ pub(crate) struct Dispatch {
     groups: [Option<wgpu::BindGroup>; GROUPS],
     grid: [u32; 2],
 }
-
-/// Bind groups that a kernel may have.
-const GROUPS: usize = 3;
 
 impl Gpu {
     /// Takes a device over, if the kernels can run on it.
@@ -99,57 +110,60 @@ impl Gpu {
         });
     }
 
-    /// A kernel compiled with these values of its constants, in the order of [`Kernel::constants`].
-    pub(crate) fn pipeline(&self, kernel: &'static Kernel, constants: &[f64]) -> Result<Arc<Pipeline>> {
-        assert_eq!(kernel.constants.len(), constants.len(), "{}: one value a constant", kernel.name);
-        let key = (std::ptr::from_ref(kernel) as usize, constants.iter().map(|value| value.to_bits()).collect());
+    /// A kernel compiled with these values of its constants. There may be others among them, of which it has none.
+    pub(crate) fn pipeline(&self, kernel: &Kernel, constants: &[Constant]) -> Result<Arc<Pipeline>> {
+        let value = |name| {
+            let found = constants.iter().find(|(given, _)| *given == name);
+            found.unwrap_or_else(|| panic!("{}: no value for {name}", kernel.name())).1
+        };
+        let constants: Vec<Constant> = kernel.constants().map(|name| (name, value(name))).collect();
+        let addresses = kernel.parts().iter().map(|part| std::ptr::from_ref(*part) as usize).collect();
+        let key = (addresses, constants.iter().map(|&(name, value)| (name, value.to_bits())).collect());
         if let Some(pipeline) = lock(&self.pipelines).get(&key) {
             return Ok(pipeline.clone());
         }
-        let (pipeline, error) = self.scoped(|| self.compile(kernel, constants));
+        let (pipeline, error) = self.scoped(|| self.compile(kernel, &constants));
         if let Some(error) = error {
             return Err(Error::Device { doing: "compiling a kernel", reason: error.to_string() });
         }
         Ok(lock(&self.pipelines).entry(key).or_insert(Arc::new(pipeline)).clone())
     }
 
-    fn compile(&self, kernel: &'static Kernel, constants: &[f64]) -> Pipeline {
-        let label = Some(kernel.name);
+    fn compile(&self, kernel: &Kernel, constants: &[Constant]) -> Pipeline {
+        let label = Some(kernel.name());
         let module = self.device.create_shader_module(wgpu::ShaderModuleDescriptor {
             label,
             source: wgpu::ShaderSource::Wgsl(kernel.source().into()),
         });
-        let groups: Vec<_> = kernel
-            .groups
-            .iter()
-            .map(|bindings| (!bindings.is_empty()).then(|| self.bind_group_layout(bindings)))
-            .collect();
-        let groups: Vec<_> = groups.iter().map(Option::as_ref).collect();
+        let groups = [0, 1, 2].map(|group| kernel.bindings(group));
+        let layouts: Vec<_> =
+            groups.iter().map(|bindings| (!bindings.is_empty()).then(|| self.bind_group_layout(bindings))).collect();
+        let used = groups.iter().rposition(|bindings| !bindings.is_empty()).map_or(0, |last| last + 1);
+        let layouts: Vec<_> = layouts[..used].iter().map(Option::as_ref).collect();
         let layout = self.device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
             label,
-            bind_group_layouts: &groups,
+            bind_group_layouts: &layouts,
             immediate_size: 0,
         });
-        let constants: Vec<_> = kernel.constants.iter().copied().zip(constants.iter().copied()).collect();
         let pipeline = self.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
             label,
             layout: Some(&layout),
             module: &module,
-            entry_point: Some(kernel.name),
+            entry_point: Some(kernel.name()),
             compilation_options: wgpu::PipelineCompilationOptions {
-                constants: &constants,
+                constants,
                 // The kernels initialise their workgroup memory themselves; on Metal one thread would do it alone.
                 zero_initialize_workgroup_memory: false,
             },
             cache: None,
         });
-        Pipeline { kernel, pipeline }
+        Pipeline { name: kernel.name(), groups, pipeline }
     }
 
     /// The layout of a group; made once, for wgpu compares layouts by their contents.
-    fn bind_group_layout(&self, bindings: &'static [Binding]) -> wgpu::BindGroupLayout {
+    fn bind_group_layout(&self, bindings: &[&Binding]) -> wgpu::BindGroupLayout {
         let layout = || {
-            let entry = |binding: &Binding| wgpu::BindGroupLayoutEntry {
+            let entry = |binding: &&Binding| wgpu::BindGroupLayoutEntry {
                 binding: binding.number,
                 visibility: wgpu::ShaderStages::COMPUTE,
                 ty: wgpu::BindingType::Buffer {
@@ -166,30 +180,45 @@ impl Gpu {
             let entries: Vec<_> = bindings.iter().map(entry).collect();
             self.device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: None, entries: &entries })
         };
-        lock(&self.layouts).entry((bindings.as_ptr() as usize, bindings.len())).or_insert_with(layout).clone()
+        let key = bindings.iter().map(|binding| (binding.number, binding.access, binding.size)).collect();
+        lock(&self.layouts).entry(key).or_insert_with(layout).clone()
     }
 
-    /// Binds one resource for each binding of a group, in their order.
+    /// A group of a kernel: to each of its bindings the resource of its name. There may be others among them.
+    ///
+    /// # Errors
+    ///
+    /// As [`bind_group`](Self::bind_group).
+    pub(crate) fn bind(
+        &self,
+        pipeline: &Pipeline,
+        group: usize,
+        resources: &[Resource<'_>],
+    ) -> Result<wgpu::BindGroup> {
+        self.bind_group(pipeline.name, &pipeline.groups[group], resources)
+    }
+
+    /// Binds the resource of its name to each binding of a group.
     ///
     /// # Errors
     ///
     /// [`Error::ForeignObject`] if wgpu refuses a resource: sizes and usages were checked before, so it is of
     /// another device, or destroyed.
-    pub(crate) fn bind(
+    pub(crate) fn bind_group(
         &self,
         what: &'static str,
-        bindings: &'static [Binding],
-        resources: &[wgpu::BufferBinding<'_>],
+        bindings: &[&Binding],
+        resources: &[Resource<'_>],
     ) -> Result<wgpu::BindGroup> {
-        assert_eq!(bindings.len(), resources.len(), "{what}: one resource a binding");
-        let entries: Vec<_> = bindings
-            .iter()
-            .zip(resources)
-            .map(|(binding, resource)| wgpu::BindGroupEntry {
+        let resource = |binding: &&Binding| {
+            let found = resources.iter().find(|(name, _)| *name == binding.name);
+            let (_, resource) = found.unwrap_or_else(|| panic!("{what}: nothing to bind to {}", binding.name));
+            wgpu::BindGroupEntry {
                 binding: binding.number,
                 resource: wgpu::BindingResource::Buffer(resource.clone()),
-            })
-            .collect();
+            }
+        };
+        let entries: Vec<_> = bindings.iter().map(resource).collect();
         let (group, error) = self.scoped(|| {
             let layout = self.bind_group_layout(bindings);
             self.device.create_bind_group(&wgpu::BindGroupDescriptor {
@@ -218,21 +247,20 @@ impl Gpu {
             available: self.limits.max_compute_workgroups_per_dimension.into(),
             remedy: "split the batch",
         })?;
-        for (number, bindings) in pipeline.kernel.groups.iter().enumerate() {
-            assert_eq!(bindings.is_empty(), groups[number].is_none(), "{}: group {number}", pipeline.kernel.name);
+        for (number, bindings) in pipeline.groups.iter().enumerate() {
+            assert_eq!(bindings.is_empty(), groups[number].is_none(), "{}: group {number}", pipeline.name);
         }
         Ok(Dispatch { pipeline: pipeline.clone(), groups: groups.map(|group| group.cloned()), grid })
     }
 
-    /// The same for a kernel that has group 0 alone, with one resource for each of its bindings.
+    /// The same for a kernel that has group 0 alone.
     pub(crate) fn dispatch_alone(
         &self,
         pipeline: &Arc<Pipeline>,
-        resources: &[wgpu::BufferBinding<'_>],
+        resources: &[Resource<'_>],
         workgroups: u64,
     ) -> Result<Dispatch> {
-        let Kernel { name, groups, .. } = pipeline.kernel;
-        self.dispatch(pipeline, [Some(&self.bind(name, groups[0], resources)?), None, None], workgroups)
+        self.dispatch(pipeline, [Some(&self.bind(pipeline, 0, resources)?), None, None], workgroups)
     }
 
     /// Runs wgpu calls and gives the error they raised, if any, in place of wgpu's own handler.

@@ -1,15 +1,15 @@
 //! The summed gradient: on its way to an update, handed out by itself, and its norm.
 
-use super::batch::SortedRuns;
-use super::device::{Dispatch, Gpu};
+use super::batch::{GpuLookups, SortedRuns};
+use super::device::{Dispatch, Gpu, constant};
 use super::kernels::gradient_scale::Limit;
-use super::kernels::scatter_add::Target;
-use super::kernels::{GRADIENT_SCALAR, GRADIENT_VEC4, gradient_norm, gradient_scale, partial_sums, scatter_add};
+use super::kernels::{gradient_norm, gradient_scale, partial_sums, parts, scatter_add};
 use super::layout::QUAD_BYTES;
+use super::mapping::RowMapping;
 use super::plan::partial_slots;
 use super::record::check_other_buffer;
 use super::region::{BufferRegion, check_binding_size};
-use super::table::GpuTable;
+use super::table::{GpuTable, Shard};
 use crate::error::{Error, Result};
 
 /// A batch's gradient, for the calls that sum it.
@@ -18,6 +18,8 @@ pub(crate) struct BatchGradient<'a> {
     pub runs: &'a SortedRuns,
     /// `[lookup_count, output_dim]`.
     pub region: BufferRegion<'a>,
+    /// Its lookups, where they are on the GPU and nobody has checked them: each call does.
+    pub unchecked: Option<&'a GpuLookups>,
 }
 
 impl GpuTable {
@@ -35,6 +37,7 @@ impl GpuTable {
         let sums = self.sums(gpu, gradient)?;
         let mut dispatches = sums.dispatches(gpu)?;
         dispatches.extend(sums.norm(gpu, Limit { square_count: 0, place: 0, limit: 0.0, epsilon: 0.0 }, output)?);
+        dispatches.extend(self.unchecked_dispatch(gpu, gradient.unchecked)?);
         gpu.record(encoder, "embedding gradient norm", &dispatches, |_| (), |_| ())
     }
 
@@ -54,16 +57,9 @@ impl GpuTable {
             let bytes = u64::from(runs.run_count) * self.layout.dense_row_bytes();
             let output = output.bind(what, bytes, &gpu.limits)?;
             self.check_output(what, output.buffer, gradient)?;
-            let bindings = [sums.gradient(), output, sums.partial()];
-            dispatches.push(scatter_add::dispatch(
-                gpu,
-                &self.mapping,
-                (Target::Compact, runs.run_count),
-                self.shards[0].uniform.as_entire_buffer_binding(),
-                runs.group(gpu)?,
-                bindings,
-            )?);
+            dispatches.push(sums.dispatch(gpu, &self.mapping, Target::Compact(output), runs.run_count)?);
         }
+        dispatches.extend(self.unchecked_dispatch(gpu, gradient.unchecked)?);
         gpu.record(encoder, "embedding row gradient", &dispatches, |_| (), |_| ())
     }
 
@@ -94,17 +90,11 @@ impl GpuTable {
             let region = BufferRegion { buffer: output.buffer, offset, size };
             let binding = region.bind(what, size, &gpu.limits)?;
             if of_shard.run_count > 0 {
-                let bindings = [sums.gradient(), binding, sums.partial()];
-                dispatches.push(scatter_add::dispatch(
-                    gpu,
-                    &self.mapping,
-                    (Target::Dense, of_shard.run_count),
-                    shard.uniform.as_entire_buffer_binding(),
-                    gradient.runs.group(gpu)?,
-                    bindings,
-                )?);
+                let target = Target::Dense(shard, binding);
+                dispatches.push(sums.dispatch(gpu, &self.mapping, target, of_shard.run_count)?);
             }
         }
+        dispatches.extend(self.unchecked_dispatch(gpu, gradient.unchecked)?);
         let clear =
             |encoder: &mut wgpu::CommandEncoder| encoder.clear_buffer(output.buffer, output.offset, Some(bytes));
         gpu.record(encoder, "embedding dense gradient", &dispatches, clear, |_| ())
@@ -126,18 +116,27 @@ impl GpuTable {
         let bytes = (partial_slots(runs.lookup_count, levels) * self.layout.row_bytes()).max(QUAD_BYTES);
         check_binding_size("the batch's partial sums", bytes, &gpu.limits)?;
         let partial = self.partial_sums.at_least(gpu, bytes)?;
-        let bindings = if self.layout.output_dim.is_multiple_of(4) { GRADIENT_VEC4 } else { GRADIENT_SCALAR };
+        let bindings: Vec<_> = parts::gradient(self.mapping.width()).bindings.iter().collect();
+        let bind = |gradient| gpu.bind_group("the gradient", &bindings, &[("gradient", gradient)]);
         // A batch of no lookups has no gradient to bind, and any region will do; something must be bound all the same.
         let (gradient, group) = match u64::from(runs.lookup_count) * self.layout.dense_row_bytes() {
-            0 => (None, gpu.bind("the gradient", bindings, &[partial.as_entire_buffer_binding()])?),
+            0 => (None, bind(partial.as_entire_buffer_binding())?),
             bytes => {
                 let binding = region.bind("the gradient", bytes, &gpu.limits)?;
                 self.check_not_the_table("the gradient", region.buffer)?;
-                (Some(binding.clone()), gpu.bind("the gradient", bindings, &[binding])?)
+                (Some(binding.clone()), bind(binding)?)
             }
         };
         Ok(Sums { table: self, runs, gradient, group, levels, partial, bytes })
     }
+}
+
+/// Where the sums of runs go.
+pub(super) enum Target<'a> {
+    /// One row a run, of all runs.
+    Compact(wgpu::BufferBinding<'a>),
+    /// The rows of a shard.
+    Dense(&'a Shard, wgpu::BufferBinding<'a>),
 }
 
 /// A batch's gradient on its way to the sums of its runs.
@@ -171,25 +170,48 @@ impl Sums<'_> {
         let squares = self.table.squares.at_least(gpu, workgroups * 4)?;
         let squares =
             wgpu::BufferBinding { buffer: &squares, offset: 0, size: wgpu::BufferSize::new(workgroups * 4) };
-        let call = [self.gradient(), self.partial()];
-        let plan = self.runs.group(gpu)?;
+        let pipeline = mapping.pipeline(gpu, &gradient_norm::kernel(mapping.width()), &[])?;
+        let own = gpu.bind(&pipeline, 0, &[("squares", squares.clone())])?;
+        let call = [("gradient", self.gradient()), ("partial_sums", self.partial())];
+        let groups = [Some(&own), Some(self.runs.group(gpu)?), Some(&gpu.bind(&pipeline, 2, &call)?)];
         Ok([
-            gradient_norm::dispatch(gpu, mapping, self.runs.run_count.max(1), plan, &call, squares.clone())?,
+            gpu.dispatch(&pipeline, groups, workgroups)?,
             gradient_scale::dispatch(gpu, Limit { square_count: workgroups as u32, ..limit }, squares, result)?,
         ])
+    }
+
+    /// The sums of `run_count` runs at most, at least one.
+    pub(super) fn dispatch(
+        &self,
+        gpu: &Gpu,
+        mapping: &RowMapping,
+        target: Target<'_>,
+        run_count: u32,
+    ) -> Result<Dispatch> {
+        let (is_dense, shard, output) = match target {
+            Target::Compact(output) => (false, &self.table.shards[0], output),
+            Target::Dense(shard, output) => (true, shard, output),
+        };
+        let constants = [constant("DENSE", is_dense.into())];
+        let pipeline = mapping.pipeline(gpu, &scatter_add::kernel(mapping.width()), &constants)?;
+        let shard = self.table.group(gpu, shard, &pipeline)?;
+        let call = [("gradient", self.gradient()), ("output", output), ("partial_sums", self.partial())];
+        let groups = [Some(&shard), Some(self.runs.group(gpu)?), Some(&gpu.bind(&pipeline, 2, &call)?)];
+        gpu.dispatch(&pipeline, groups, mapping.workgroups(run_count))
     }
 
     /// What must run before the kernels that sum whole runs: the sort, where the GPU sorts, and the partial sums.
     pub(super) fn dispatches(&self, gpu: &Gpu) -> Result<Vec<Dispatch>> {
         let mut dispatches = self.runs.sort.clone();
-        dispatches.extend(partial_sums::dispatches(
-            gpu,
-            &self.table.summing,
-            (self.runs.lookup_count, self.levels),
-            self.runs.group(gpu)?,
-            &self.group,
-            self.partial(),
-        )?);
+        let (mapping, lookup_count) = (&self.table.summing, self.runs.lookup_count);
+        for level in 0..self.levels {
+            let kernel = partial_sums::kernel(mapping.width());
+            let pipeline = mapping.pipeline(gpu, &kernel, &[constant("LEVEL", level)])?;
+            let sums = gpu.bind(&pipeline, 0, &[("sums", self.partial())])?;
+            let slots = partial_slots(lookup_count, level + 1) - partial_slots(lookup_count, level);
+            let groups = [Some(&sums), Some(self.runs.group(gpu)?), Some(&self.group)];
+            dispatches.push(gpu.dispatch(&pipeline, groups, mapping.workgroups(slots as u32))?);
+        }
         Ok(dispatches)
     }
 }

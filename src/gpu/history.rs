@@ -1,19 +1,19 @@
-//! The history of deferred Adam as the kernels read it (shaders/shared/missed_steps.wgsl), and what each step brings.
+//! The history of deferred Adam as the kernels read it (shaders/shared/history.wgsl), and what each step brings.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::device::{Gpu, lock};
-use super::kernels::Words;
-use super::kernels::adam::AdamStep;
-use super::table::Deferred;
+use super::kernels::inputs;
+use super::table::{Deferred, RULE_OFFSET};
 use crate::error::Result;
-use crate::optimizer::{Adam, History, Scaled, Step};
+use crate::optimizer::{self, Adam, History, Optimizer, Scaled, Step};
+use crate::shader::Words;
 
-/// Powers in a table; `POWERS` in missed_steps.wgsl.
+/// Powers in a table; `POWERS` in history.wgsl.
 pub(crate) const POWERS: u32 = 256;
 
-/// The first of them; `FIRST_POWER` in missed_steps.wgsl.
+/// The first of them; `FIRST_POWER` in history.wgsl.
 pub(crate) const FIRST_POWER: u32 = 1;
 
 /// Quads that a step has.
@@ -26,7 +26,7 @@ pub(crate) fn contents(history: &History, adam: &Adam) -> Vec<Words> {
     let [beta_1, beta_2] = adam.kernel_betas();
     let powers = |step: u32| {
         move |i: u32| {
-            let power = |base: f64| (base.powi((i * step) as i32) as f32).to_bits();
+            let power = |base: f64| (optimizer::power(base, u64::from(i * step)) as f32).to_bits();
             [power(beta_1), power(beta_2), power(history.root()), 0]
         }
     };
@@ -129,6 +129,8 @@ impl Deliveries {
 /// What one recorded step brings to the GPU, in a buffer of its own.
 pub(crate) struct StepData<'a> {
     buffer: wgpu::Buffer,
+    /// Bytes of the scalars, with which it begins.
+    scalars: u64,
     /// Copies into the history, before the step's kernels and after them: from, to and size.
     before: Vec<[u64; 3]>,
     after: Vec<[u64; 3]>,
@@ -143,12 +145,15 @@ impl<'a> StepData<'a> {
     /// The part of the history that dropped steps should have brought is brought again.
     pub(crate) fn new(
         gpu: &Gpu,
-        adam: &Adam,
-        scalars: &AdamStep,
+        optimizer: &Optimizer,
+        (step, scalars): (&inputs::Step, &[f32]),
         deferred: Option<&'a Deferred>,
         dropped: Option<Dropped>,
     ) -> Result<Self> {
-        let mut bytes = bytemuck::bytes_of(scalars).to_vec();
+        let mut bytes = bytemuck::bytes_of(step).to_vec();
+        bytes.resize(RULE_OFFSET as usize, 0);
+        bytes.extend_from_slice(bytemuck::cast_slice(scalars));
+        let scalars = bytes.len() as u64;
         let (mut before, mut after) = (Vec::new(), Vec::new());
         let history = deferred.map(|deferred| {
             if let Some(dropped) = dropped {
@@ -157,18 +162,19 @@ impl<'a> StepData<'a> {
             let since = dropped.map_or(deferred.history.now() + 1, |dropped| dropped.first);
             let mut history = deferred.history.clone();
             let done = deferred.deliveries.done.load(Ordering::Relaxed);
+            let Optimizer::Adam(adam) = optimizer;
             history.advance(adam, done.min(since - 1));
             after = push_changes(&mut bytes, &history, since);
             history
         });
         let usage = wgpu::BufferUsages::MAP_WRITE | wgpu::BufferUsages::COPY_SRC;
         let buffer = gpu.allocate_with("step", &bytes, usage)?;
-        Ok(Self { buffer, before, after, deferred, dropped, history })
+        Ok(Self { buffer, scalars, before, after, deferred, dropped, history })
     }
 
     /// Records what the step's kernels need: the scalars, and what an earlier step should have brought.
     pub(crate) fn record_before(&self, encoder: &mut wgpu::CommandEncoder, scalars: &wgpu::Buffer) {
-        encoder.copy_buffer_to_buffer(&self.buffer, 0, scalars, 0, size_of::<AdamStep>() as u64);
+        encoder.copy_buffer_to_buffer(&self.buffer, 0, scalars, 0, self.scalars);
         self.copy(encoder, &self.before);
     }
 

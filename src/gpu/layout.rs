@@ -26,19 +26,22 @@ pub(crate) struct TableLayout {
 }
 
 impl TableLayout {
-    /// Splits a table so that a shard of it, in quads or as the caller's dense floats, fits one binding.
+    /// Splits a table so that a shard of it, as quads of weights, of `arrays` state arrays of one number a weight, or as the
+    /// caller's dense floats, fits one binding.
     ///
     /// # Errors
     ///
     /// [`Error::TooLarge`] if not even a single row fits.
-    pub(crate) fn new(config: &EmbeddingConfig, limits: &wgpu::Limits) -> Result<Self> {
+    pub(crate) fn new(config: &EmbeddingConfig, arrays: u32, limits: &wgpu::Limits) -> Result<Self> {
         let layout = Self { input_dim: config.input_dim, output_dim: config.output_dim, rows_per_shard: 0 };
         let (limit, device_bytes) = if limits.max_buffer_size < limits.max_storage_buffer_binding_size {
             ("max_buffer_size", limits.max_buffer_size)
         } else {
             ("max_storage_buffer_binding_size", limits.max_storage_buffer_binding_size)
         };
-        let available = device_bytes.min(MAX_SHARD_BYTES);
+        let device_bytes = device_bytes.min(MAX_SHARD_BYTES);
+        // Of the weights, for which the largest record leaves this.
+        let available = device_bytes / u64::from(arrays.max(1));
         let asked = config.max_shard_bytes.unwrap_or(u64::MAX).min(available);
         // Shards start at such rows that the caller's dense gradient can be bound from there.
         let granule = OFFSET_ALIGNMENT / greatest_common_divisor(u64::from(config.output_dim) * 4, OFFSET_ALIGNMENT);
@@ -56,9 +59,9 @@ impl TableLayout {
             }
             return Err(Error::TooLarge {
                 what: "a group of rows, the smallest part a table is split in,",
-                required,
+                required: required * u64::from(arrays.max(1)),
                 limit,
-                available,
+                available: device_bytes,
                 remedy: "use a smaller output_dim",
             });
         }
@@ -117,7 +120,7 @@ mod tests {
     }
 
     fn layout(input_dim: u32, output_dim: u32, bytes: u64) -> Result<TableLayout> {
-        TableLayout::new(&EmbeddingConfig::new(input_dim, output_dim), &limits(bytes))
+        TableLayout::new(&EmbeddingConfig::new(input_dim, output_dim), 0, &limits(bytes))
     }
 
     #[test]
@@ -143,6 +146,9 @@ mod tests {
             assert_eq!(next, input_dim);
         }
         assert_eq!(layout(1_000_000, 64, 128 << 20).unwrap().shard_count(), 2);
+        // Two arrays side by side take twice as many.
+        let config = EmbeddingConfig::new(1_000_000, 64);
+        assert_eq!(TableLayout::new(&config, 2, &limits(128 << 20)).unwrap().shard_count(), 4);
     }
 
     #[test]
@@ -152,6 +158,6 @@ mod tests {
         assert_eq!(layout(63, 1, 63 * 16).unwrap().rows_per_shard, 63);
         assert!(matches!(layout(u32::MAX - 1, 1024, 1 << 30), Err(Error::InvalidConfig(_))));
         let config = EmbeddingConfig::new(100, 64).with_max_shard_bytes(100);
-        assert!(matches!(TableLayout::new(&config, &limits(1 << 20)), Err(Error::InvalidConfig(_))));
+        assert!(matches!(TableLayout::new(&config, 0, &limits(1 << 20)), Err(Error::InvalidConfig(_))));
     }
 }

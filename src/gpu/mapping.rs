@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use super::TableLayout;
-use super::device::{Gpu, Pipeline};
+use super::device::{Constant, Gpu, Pipeline, constant};
 use super::grid::WORKGROUP_SIZE;
 use super::kernels::Kernel;
+use super::kernels::inputs::Width;
 use crate::error::Result;
 
 /// Quads of a row that one thread copies or updates, at most. On a GPU neighbouring threads then read neighbouring
@@ -37,12 +38,17 @@ impl RowMapping {
             wgpu::DeviceType::Cpu => MOVED_QUADS_PER_THREAD_ON_A_CPU.min(MAX_ROUNDS_ON_A_CPU / rounds.max(1)).max(1),
             _ => MOVED_QUADS_PER_THREAD,
         };
-        Self { layout, threads: layout.quads().div_ceil(quads_per_thread) }
+        Self::new(layout, quads_per_thread)
     }
 
     /// For kernels that sum rows.
     pub(crate) fn summed(layout: TableLayout) -> Self {
-        Self { layout, threads: layout.quads().div_ceil(SUMMED_QUADS_PER_THREAD) }
+        Self::new(layout, SUMMED_QUADS_PER_THREAD)
+    }
+
+    /// A row takes a whole workgroup at most.
+    fn new(layout: TableLayout, quads_per_thread: u32) -> Self {
+        Self { layout, threads: layout.quads().div_ceil(quads_per_thread).min(WORKGROUP_SIZE) }
     }
 
     /// Whether a loop of so many rounds for each quad of a thread is one that this adapter runs to its end.
@@ -51,24 +57,24 @@ impl RowMapping {
         gpu.info.device_type != wgpu::DeviceType::Cpu || quads * u64::from(rounds) <= MAX_ROUNDS_ON_A_CPU.into()
     }
 
-    /// A kernel compiled for these rows; `own` are its constants after DIM, QUADS and THREADS.
-    pub(crate) fn pipeline(&self, gpu: &Gpu, kernel: &'static Kernel, own: &[f64]) -> Result<Arc<Pipeline>> {
-        let rows = [self.layout.output_dim, self.layout.quads(), self.threads].map(f64::from);
-        gpu.pipeline(kernel, &[&rows, own].concat())
+    /// The constants of shaders/shared/row.wgsl.
+    pub(crate) fn constants(&self) -> [Constant; 3] {
+        let Self { layout, threads } = self;
+        [constant("DIM", layout.output_dim), constant("QUADS", layout.quads()), constant("THREADS", *threads)]
     }
 
-    /// Threads that share a row.
-    pub(crate) fn threads(&self) -> u32 {
-        self.threads
+    /// A kernel compiled for these rows, with other constants.
+    pub(crate) fn pipeline(&self, gpu: &Gpu, kernel: &Kernel, own: &[Constant]) -> Result<Arc<Pipeline>> {
+        gpu.pipeline(kernel, &[&self.constants(), own].concat())
     }
 
-    /// The build of a kernel for rows of this width.
-    pub(crate) fn by_width(&self, vec4: &'static Kernel, scalar: &'static Kernel) -> &'static Kernel {
-        if self.layout.output_dim.is_multiple_of(4) { vec4 } else { scalar }
+    /// How the caller's rows are read and written.
+    pub(crate) fn width(&self) -> Width {
+        Width::of(self.layout.output_dim)
     }
 
-    /// Workgroups that give each of `rows` rows its threads.
+    /// Workgroups that give each of `rows` rows its threads: those of a row are all of one workgroup.
     pub(crate) fn workgroups(&self, rows: u32) -> u64 {
-        (u64::from(rows) * u64::from(self.threads)).div_ceil(WORKGROUP_SIZE.into())
+        u64::from(rows).div_ceil((WORKGROUP_SIZE / self.threads).into())
     }
 }

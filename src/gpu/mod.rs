@@ -17,6 +17,7 @@ pub(crate) mod report;
 pub(crate) mod scratch;
 pub(crate) mod similarity;
 mod sort;
+pub(crate) mod state;
 pub(crate) mod table;
 pub(crate) mod transfer;
 pub(crate) mod update;

@@ -17,26 +17,13 @@
 //! CHUNK of their sums, until one is left.
 
 use super::TableLayout;
-use super::kernels::shader_struct;
+pub(crate) use super::kernels::inputs::PlanLayout;
 
 /// The most items that are summed one after the other; `CHUNK` in shaders/shared/plan.wgsl.
 pub const CHUNK: u32 = 64;
 
 /// Words of the header.
 pub(crate) const HEADER_WORDS: u32 = 4;
-
-shader_struct! {
-    /// Where a plan's parts begin, in words: `PlanLayout` in shaders/shared/plan.wgsl.
-    pub(crate) struct PlanLayout {
-        /// Lookups in the batch, kept or not.
-        lookup_count: u32,
-        order: u32,
-        rows: u32,
-        starts: u32,
-        blocks: u32,
-        shards: u32,
-    }
-}
 
 impl PlanLayout {
     /// For a batch of `lookup_count` lookups, of which `kept` at most are kept, in `runs` runs at most.

@@ -3,13 +3,22 @@
 //! In each call: checks first, then every dispatch prepared, then the encoder touched. The calls that take a gradient are
 //! in `gradient` and `update`.
 
+use std::ops::Range;
+
 use super::batch::GpuLookups;
-use super::device::Gpu;
+use super::device::{Dispatch, Gpu};
+use super::grid::WORKGROUP_SIZE;
 use super::history::Missing;
+use super::kernels::inputs::{Lookup, Rows};
 use super::kernels::{flush, gather, gather_deferred, index_check};
 use super::region::BufferRegion;
-use super::table::GpuTable;
+use super::table::{Deferred, GpuTable};
 use crate::error::{Error, Result};
+
+/// Bytes of weights that one dispatch brings up to date, so that none takes long enough for a GPU's watchdog; fewer where
+/// sums may be done term by term, each of so many terms like another pass over the weights.
+const BYTES_PER_FLUSH: u64 = 64 << 20;
+const TERMS_PER_PASS: u64 = 32;
 
 impl GpuTable {
     /// Records `output[i, :] = table[indices[i], :]`, and before it, if asked, the index check.
@@ -31,35 +40,94 @@ impl GpuTable {
         self.check_not_the_table(what, output.buffer)?;
         let mut dispatches = Vec::new();
         if check {
-            dispatches.push(index_check::dispatch(gpu, self, lookups)?);
+            dispatches.push(self.check_dispatch(gpu, lookups)?);
         }
-        dispatches.extend(match self.deferred() {
-            None => gather::dispatches(gpu, self, lookups, output)?,
-            Some(deferred) => gather_deferred::dispatches(gpu, self, deferred, lookups, output)?,
-        });
+        dispatches.extend(self.lookup_dispatches(gpu, lookups, output)?);
         let missing = self.deferred().map_or(Ok(None), |deferred| Missing::new(gpu, deferred))?;
         let before = |encoder: &mut wgpu::CommandEncoder| missing.iter().for_each(|missing| missing.record(encoder));
         gpu.record(encoder, "embedding lookup", &dispatches, before, |_| ())
     }
 
-    /// Records the index check by itself.
-    pub(crate) fn record_check(
+    /// One dispatch for each shard that the batch may have rows of; there must be lookups.
+    pub(super) fn lookup_dispatches(
         &self,
         gpu: &Gpu,
-        encoder: &mut wgpu::CommandEncoder,
         lookups: &GpuLookups,
-    ) -> Result<()> {
-        if lookups.count > 0 {
-            let dispatch = index_check::dispatch(gpu, self, lookups)?;
-            gpu.record(encoder, "embedding index check", &[dispatch], |_| (), |_| ())?;
+        output: wgpu::BufferBinding<'_>,
+    ) -> Result<Vec<Dispatch>> {
+        let mapping = &self.mapping;
+        let lookup = if lookups.of_shards().is_some() { Lookup::OfShard } else { Lookup::All };
+        let training = self.training.as_ref().filter(|training| training.deferred().is_some());
+        let deferred = training.and_then(|training| {
+            let kernel = gather_deferred::kernel(lookup, mapping.width(), training.optimizer.rule())?;
+            Some((kernel, training.constants()))
+        });
+        let (kernel, constants) = deferred.unwrap_or_else(|| (gather::kernel(lookup, mapping.width()), Vec::new()));
+        let pipeline = mapping.pipeline(gpu, &kernel, &constants)?;
+        let output = gpu.bind(&pipeline, 2, &[("output", output)])?;
+        let mut dispatches = Vec::new();
+        for (number, shard) in self.shards.iter().enumerate() {
+            let count = lookups.of_shards().map_or(lookups.count, |counts| counts[number]);
+            if count > 0 {
+                let group = self.group(gpu, shard, &pipeline)?;
+                let groups = [Some(&group), Some(lookups.group(gpu)?), Some(&output)];
+                dispatches.push(gpu.dispatch(&pipeline, groups, mapping.workgroups(count))?);
+            }
         }
-        Ok(())
+        Ok(dispatches)
+    }
+
+    /// Dispatches that bring these rows of the table up to date.
+    pub(super) fn flush_dispatches(
+        &self,
+        gpu: &Gpu,
+        deferred: &Deferred,
+        rows: Range<u32>,
+    ) -> Result<Vec<Dispatch>> {
+        let mut dispatches = Vec::new();
+        let training = self.training()?;
+        let Some(kernel) = flush::kernel(training.optimizer.rule()).filter(|_| !rows.is_empty()) else {
+            return Ok(dispatches);
+        };
+        let pipeline = self.mapping.pipeline(gpu, &kernel, &training.constants())?;
+        let passes = match deferred.history.needs_terms() {
+            true => 1 + u64::from(deferred.history.horizon()) / TERMS_PER_PASS,
+            false => 1,
+        };
+        let rows_per_dispatch = (BYTES_PER_FLUSH / passes / self.layout.row_bytes()).max(1) as usize;
+        for shard in &self.shards {
+            let of_shard = rows.start.max(shard.rows.start)..rows.end.min(shard.rows.end);
+            for first in of_shard.clone().step_by(rows_per_dispatch) {
+                let row_count = (of_shard.end - first).min(rows_per_dispatch as u32);
+                let uniform = Rows { first_row: first - shard.rows.start, row_count };
+                let uniform =
+                    gpu.allocate_with("rows to flush", bytemuck::bytes_of(&uniform), wgpu::BufferUsages::UNIFORM)?;
+                let rows = gpu.bind(&pipeline, 1, &[("rows", uniform.as_entire_buffer_binding())])?;
+                let group = self.group(gpu, shard, &pipeline)?;
+                let workgroups = self.mapping.workgroups(row_count);
+                dispatches.push(gpu.dispatch(&pipeline, [Some(&group), Some(&rows), None], workgroups)?);
+            }
+        }
+        Ok(dispatches)
+    }
+
+    /// The index check of lookups that nobody has checked, if there are any.
+    pub(super) fn unchecked_dispatch(&self, gpu: &Gpu, lookups: Option<&GpuLookups>) -> Result<Option<Dispatch>> {
+        let lookups = lookups.filter(|lookups| lookups.count > 0);
+        lookups.map(|lookups| self.check_dispatch(gpu, lookups)).transpose()
+    }
+
+    /// The index check; there must be lookups.
+    fn check_dispatch(&self, gpu: &Gpu, lookups: &GpuLookups) -> Result<Dispatch> {
+        let pipeline = gpu.pipeline(&index_check::kernel(), &[])?;
+        let groups = [Some(&self.report_group), Some(lookups.group(gpu)?), None];
+        gpu.dispatch(&pipeline, groups, u64::from(lookups.count).div_ceil(WORKGROUP_SIZE.into()))
     }
 
     /// Records what brings all rows up to date.
     pub(crate) fn record_flush(&self, gpu: &Gpu, encoder: &mut wgpu::CommandEncoder) -> Result<()> {
         let Some(deferred) = self.deferred() else { return Ok(()) };
-        let dispatches = flush::dispatches(gpu, self, deferred, 0..self.layout.input_dim)?;
+        let dispatches = self.flush_dispatches(gpu, deferred, 0..self.layout.input_dim)?;
         let missing = Missing::new(gpu, deferred)?;
         let before = |encoder: &mut wgpu::CommandEncoder| missing.iter().for_each(|missing| missing.record(encoder));
         gpu.record(encoder, "embedding flush", &dispatches, before, |_| ())
@@ -79,7 +147,7 @@ impl GpuTable {
     /// The same up to the last step that was submitted.
     pub(crate) fn flush_submitted(&self, gpu: &Gpu) -> Result<()> {
         let Some(deferred) = self.deferred() else { return Ok(()) };
-        for dispatch in flush::dispatches(gpu, self, deferred, 0..self.layout.input_dim)? {
+        for dispatch in self.flush_dispatches(gpu, deferred, 0..self.layout.input_dim)? {
             let mut encoder = gpu.encoder("embedding flush");
             gpu.record(&mut encoder, "embedding flush", &[dispatch], |_| (), |_| ())?;
             gpu.submit(encoder)?;

@@ -7,16 +7,18 @@
 
 use std::ops::Range;
 
-use super::device::{Dispatch, Gpu};
+use super::device::{Dispatch, Gpu, Resource};
 use super::kernels::leave_out::{self, EVERY_QUERY, LeftOut};
 use super::kernels::similarity::{QUERIES, padded};
 use super::kernels::top_k::{self, GROUP, NO_CANDIDATE, NOT_A_NUMBER, Selection, Source, TILE};
-use super::kernels::{Pair, Piece, group_best, similarity};
+use super::kernels::inputs::Piece;
+use super::kernels::{group_best, similarity};
 use super::mapping::MAX_ROUNDS_ON_A_CPU;
 use super::readback::{PIECE_BYTES, Waiting};
 use super::region::check_binding_size;
 use super::table::{GpuTable, Shard};
 use crate::error::{Error, Result};
+use crate::shader::Pair;
 
 /// The most rows that one round finds for a query: a tile of candidates must be halved at least, or no level of `top_k`
 /// would get on.
@@ -240,17 +242,19 @@ impl Round<'_> {
         let gpu = self.gpu;
         let uniform = gpu.allocate_with("piece", bytemuck::bytes_of(&piece), wgpu::BufferUsages::UNIFORM)?;
         let Piece { row_count, query_count, group_count, .. } = piece;
-        let whole = wgpu::Buffer::as_entire_buffer_binding;
+        let piece_resource = || resource("piece", &uniform);
+        let keys_resource = || resource("keys", keys);
         let (quads, cosine) = (table.layout.quads(), self.cosine);
-        let compared = [whole(&uniform), whole(&shard.weights), whole(self.queries), whole(keys)];
+        let weights = resource("weights", &shard.weights);
+        let compared = [piece_resource(), weights, resource("queries", self.queries), keys_resource()];
         let mut dispatches = vec![similarity::dispatch(gpu, (quads, cosine), (row_count, query_count), &compared)?];
         if let Some(left_out) = left_out {
-            let struck = [whole(&uniform), whole(left_out), whole(keys)];
+            let struck = [piece_resource(), resource("left_out", left_out), keys_resource()];
             dispatches.push(leave_out::dispatch(gpu, piece.left_out_count, &struck)?);
         }
         let bytes = u64::from(group_count) * u64::from(query_count) * size_of::<Pair>() as u64;
         let mut best = gpu.allocate("best of groups", bytes, STORAGE)?;
-        let grouped = [whole(&uniform), whole(keys), whole(&best)];
+        let grouped = [piece_resource(), keys_resource(), resource("best", &best)];
         dispatches.push(group_best::dispatch(gpu, (group_count, query_count), &grouped)?);
 
         let mut levels = Levels { round: self, uniform: &uniform, keys, query_count, dispatches };
@@ -307,14 +311,23 @@ impl Levels<'_> {
             let selection = Selection { count, lists, keep: kept, stride: to.stride, start: to.start };
             let selection =
                 gpu.allocate_with("selection", bytemuck::bytes_of(&selection), wgpu::BufferUsages::UNIFORM)?;
-            let whole = wgpu::Buffer::as_entire_buffer_binding;
-            let resources = [whole(&selection), whole(&pairs), whole(self.keys), whole(to.buffer)];
-            let size = (lists, self.query_count);
-            self.dispatches.push(top_k::dispatch(gpu, source, size, whole(self.uniform), &resources)?);
+            let resources = [
+                resource("selection", &selection),
+                resource("pairs", &pairs),
+                resource("keys", self.keys),
+                resource("lists", to.buffer),
+            ];
+            let (size, piece) = ((lists, self.query_count), resource("piece", self.uniform));
+            self.dispatches.push(top_k::dispatch(gpu, source, size, piece, &resources)?);
             let Some(next) = next else { return Ok(()) };
             (source, pairs, count) = (Source::Pairs, next, lists * kept);
         }
     }
+}
+
+/// A whole buffer under a name.
+fn resource<'a>(name: &'static str, buffer: &'a wgpu::Buffer) -> Resource<'a> {
+    (name, buffer.as_entire_buffer_binding())
 }
 
 /// The score behind a key of shaders/shared/score_key.wgsl; a NaN is any.

@@ -7,8 +7,9 @@
 //! itself what all of them have counted, so that no dispatch is needed in between.
 
 use super::TableLayout;
-use super::device::{Dispatch, Gpu};
-use super::kernels::{run_heads, run_plan, shader_struct, sort_histogram, sort_scatter, sort_small};
+use super::device::{Constant, Dispatch, Gpu, constant};
+use super::kernels::inputs::{Form, SortPass};
+use super::kernels::{run_heads, run_plan, sort_histogram, sort_scatter, sort_small};
 use super::plan::PlanLayout;
 use super::region::check_binding_size;
 use crate::error::Result;
@@ -25,45 +26,10 @@ const DIGITS: u32 = super::grid::WORKGROUP_SIZE;
 /// The most blocks: a workgroup has a thread for each.
 const MAX_BLOCKS: u32 = super::grid::WORKGROUP_SIZE;
 
-/// How lookups are stored between dispatches; shaders/shared/sort_source.wgsl.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Form {
-    /// As the caller's indices.
-    Indices = 0,
-    /// Key and position in one word.
-    Packed = 1,
-    /// All keys, then all positions.
-    Pairs = 2,
-}
-
-impl Form {
-    /// Its value as an `override` constant.
-    pub(crate) fn constant(self) -> f64 {
-        f64::from(self as u32)
-    }
-}
-
-shader_struct! {
-    /// `SortPass` in shaders/shared/sort_source.wgsl.
-    pub(crate) struct SortPass {
-        count: u32,
-        input_dim: u32,
-        padding_idx: u32,
-        position_bits: u32,
-        shift: u32,
-        digit_bits: u32,
-        key_bits: u32,
-        block_items: u32,
-        block_count: u32,
-        rows_per_shard: u32,
-        shard_count: u32,
-    }
-}
-
 impl SortPass {
     /// The `override` constant that spares kernels their loop over a block's tiles.
-    pub(crate) fn one_tile(&self) -> f64 {
-        f64::from(u8::from(self.block_items == TILE))
+    pub(crate) fn one_tile(&self) -> Constant {
+        constant("ONE_TILE", (self.block_items == TILE).into())
     }
 }
 
@@ -144,9 +110,11 @@ impl GpuSort {
         }
         let Passes { form, passes } = &Passes::new(lookup_count, table, padding_idx);
         let uniforms = Uniforms::new(gpu, passes, layout)?;
+        let batch = || ("batch", uniforms.layout());
+        let plan = ("plan", plan);
         if lookup_count <= TILE {
-            let dispatch = sort_small::dispatch(gpu, uniforms.pass(0), indices, uniforms.layout(), plan)?;
-            return Ok(Self { dispatches: vec![dispatch] });
+            let resources = [("sort", uniforms.pass(0)), ("source", indices), batch(), plan];
+            return Ok(Self { dispatches: vec![sort_small::dispatch(gpu, &resources)?] });
         }
 
         let item_bytes = item_bytes(*form, lookup_count);
@@ -154,22 +122,29 @@ impl GpuSort {
         let allocate = |size| gpu.allocate("sort", size, wgpu::BufferUsages::STORAGE);
         let last = passes.len() - 1;
         let counts = allocate(u64::from(passes[last].block_count) * u64::from(DIGITS) * 4)?;
-        let counts = || counts.as_entire_buffer_binding();
+        let counts = || ("counts", counts.as_entire_buffer_binding());
         // The passes write the one and the other in turn; a single one needs no other.
         let items = passes.iter().take(2).map(|_| allocate(item_bytes)).collect::<Result<Vec<_>>>()?;
 
         let mut dispatches = Vec::new();
-        let mut source = (Form::Indices, indices);
+        let (mut from, mut source) = (Form::Indices, indices);
         for (number, pass) in passes.iter().enumerate() {
-            let sort = || uniforms.pass(number);
-            let destination = (*form, items[number % 2].as_entire_buffer_binding());
-            dispatches.push(sort_histogram::dispatch(gpu, pass, sort(), source.clone(), counts())?);
-            dispatches.push(sort_scatter::dispatch(gpu, pass, sort(), source, counts(), destination.clone())?);
-            source = destination;
+            let sort = || ("sort", uniforms.pass(number));
+            let destination = items[number % 2].as_entire_buffer_binding();
+            dispatches.push(sort_histogram::dispatch(
+                gpu,
+                pass,
+                from,
+                &[sort(), ("source", source.clone()), counts()],
+            )?);
+            let resources = [sort(), ("source", source), counts(), ("destination", destination.clone())];
+            dispatches.push(sort_scatter::dispatch(gpu, pass, [from, *form], &resources)?);
+            (from, source) = (*form, destination);
         }
-        let (pass, sort) = (&passes[last], || uniforms.pass(last));
-        dispatches.push(run_heads::dispatch(gpu, pass, sort(), source.clone(), counts())?);
-        dispatches.push(run_plan::dispatch(gpu, pass, sort(), source, counts(), uniforms.layout(), plan)?);
+        let (pass, sort) = (&passes[last], || ("sort", uniforms.pass(last)));
+        dispatches.push(run_heads::dispatch(gpu, pass, from, &[sort(), ("source", source.clone()), counts()])?);
+        let resources = [sort(), ("source", source), batch(), plan, counts()];
+        dispatches.push(run_plan::dispatch(gpu, pass, from, &resources)?);
         Ok(Self { dispatches })
     }
 

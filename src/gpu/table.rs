@@ -1,26 +1,31 @@
-//! The table on the GPU: shards of weights and moments.
+//! A table on the GPU: its shards, with what the optimizer keeps of them.
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
-use super::device::Gpu;
+use super::device::{Constant, Gpu, Pipeline, Resource, lock};
 use super::history::{self, Deliveries, Dropped};
-use super::kernels::adam::{self, AdamStep};
-use super::kernels::{self, gather, gather_deferred, index_check};
+use super::kernels::index_check;
+use super::kernels::inputs::{self, Step};
 use super::layout::{QUAD_BYTES, TableLayout};
 use super::mapping::RowMapping;
 use super::readback::PIECE_BYTES;
 use super::report::IndexReport;
 use super::scratch::Scratch;
+use super::state::StateLayout;
 use crate::error::{Error, Result};
 use crate::memory::check_room_for;
-use crate::optimizer::{Adam, History, Update, horizon};
+use crate::optimizer::{Adam, History, Optimizer, Update, horizon};
+use crate::shader::Access;
 
 const TABLE_USAGE: wgpu::BufferUsages =
     wgpu::BufferUsages::STORAGE.union(wgpu::BufferUsages::COPY_SRC).union(wgpu::BufferUsages::COPY_DST);
 
 /// In errors.
-const TABLE: &str = "the table and its moments";
+const TABLE: &str = "the table and its optimizer's state";
+
+/// Where a rule's scalars are in the buffer of the step's, in bytes: at the strictest alignment that WebGPU knows.
+pub(crate) const RULE_OFFSET: u64 = 256;
 
 /// See the module.
 #[derive(Debug)]
@@ -31,10 +36,7 @@ pub(crate) struct GpuTable {
     pub summing: RowMapping,
     pub shards: Vec<Shard>,
     /// `None` on a frozen table.
-    pub update: Option<UpdateKind>,
-    pub amsgrad: bool,
-    /// The scalars of the step that is being computed; each recorded update copies its own in.
-    pub step: wgpu::Buffer,
+    pub training: Option<Training>,
     pub report: IndexReport,
     /// Group 0 of the index check.
     pub report_group: wgpu::BindGroup,
@@ -46,15 +48,28 @@ pub(crate) struct GpuTable {
     pub squares: Scratch,
 }
 
-/// What decides the kernel and the state of an update; the rest of Adam's settings comes with each step.
+/// How a table trains.
+#[derive(Debug)]
+pub(crate) struct Training {
+    /// As the table was made: it decides the kernels and what is kept. The settings themselves come with each step.
+    pub optimizer: Optimizer,
+    pub state: StateLayout,
+    pub update: UpdateKind,
+    /// The scalars of the step that is being computed, [`Step`] and at [`RULE_OFFSET`] the rule's; each recorded update
+    /// copies its own in.
+    pub step: wgpu::Buffer,
+}
+
+/// What decides the kernel of an update.
 #[derive(Debug)]
 pub(crate) enum UpdateKind {
     Dense,
+    /// The batch's rows; where nothing happens to a row without a gradient that is the dense update too.
     Lazy,
     Deferred(Deferred),
 }
 
-/// What deferred Adam keeps for the whole table.
+/// What is kept for the whole of a deferred table.
 #[derive(Debug)]
 pub(crate) struct Deferred {
     pub history: History,
@@ -81,10 +96,33 @@ impl Deferred {
         if count > most { Err(Error::DroppedSteps { count, most }) } else { Ok(()) }
     }
 
-    /// DECAYING, TERMS and RING of the kernels that catch rows up.
-    pub(crate) fn constants(&self) -> [f64; 3] {
-        let [decaying, terms] = [self.decaying, self.history.needs_terms()].map(|flag| f64::from(u8::from(flag)));
-        [decaying, terms, self.history.ring().into()]
+    fn constants(&self) -> [Constant; 3] {
+        let flag = |flag: bool| f64::from(u8::from(flag));
+        [
+            ("DECAYING", flag(self.decaying)),
+            ("TERMS", flag(self.history.needs_terms())),
+            ("RING", self.history.ring().into()),
+        ]
+    }
+}
+
+impl Training {
+    /// The constants of the kernels that know what is kept, but for those of a row and for CLIPPED.
+    pub(crate) fn constants(&self) -> Vec<Constant> {
+        let mut constants = self.optimizer.rule().constants();
+        constants.extend(self.state.constants());
+        if let UpdateKind::Deferred(deferred) = &self.update {
+            constants.extend(deferred.constants());
+        }
+        constants
+    }
+
+    /// What deferred updates keep, where the update is that.
+    pub(crate) fn deferred(&self) -> Option<&Deferred> {
+        match &self.update {
+            UpdateKind::Deferred(deferred) => Some(deferred),
+            UpdateKind::Dense | UpdateKind::Lazy => None,
+        }
     }
 }
 
@@ -92,103 +130,122 @@ impl Deferred {
 #[derive(Debug)]
 pub(crate) struct Shard {
     pub rows: Range<u32>,
-    /// A [`kernels::Shard`].
+    /// An [`inputs::Shard`].
     pub uniform: wgpu::Buffer,
     pub weights: wgpu::Buffer,
     /// `None` on a frozen table.
-    pub moments: Option<Moments>,
-    /// Group 0 of the gather.
-    pub lookup_group: wgpu::BindGroup,
-    /// Group 0 of the update; `None` on a frozen table.
-    pub update_group: Option<wgpu::BindGroup>,
+    pub state: Option<ShardState>,
+    /// Groups 0 that were made, each for other bindings.
+    groups: Mutex<Vec<(Vec<(u32, Access)>, wgpu::BindGroup)>>,
 }
 
-/// A shard's optimizer state.
+/// What the optimizer keeps of a shard; a small buffer that nobody touches in place of what it does not.
 #[derive(Debug)]
-pub(crate) struct Moments {
-    pub first: wgpu::Buffer,
-    pub second: wgpu::Buffer,
-    /// One quad that nobody touches, without amsgrad.
-    pub largest: wgpu::Buffer,
-    /// With deferred Adam, the step up to which each thread's part of a row is current, one u32 for each; one quad that
-    /// nobody touches, without.
-    pub last_step: wgpu::Buffer,
+pub(crate) struct ShardState {
+    /// A record for each row: its state arrays of one number a weight, one after the other.
+    pub elements: wgpu::Buffer,
+    /// A few words for each row.
+    pub rows: wgpu::Buffer,
 }
 
 /// How a deferred table goes on from rows that are all up to date.
 pub(crate) struct Restart {
-    update: UpdateKind,
-    /// Of each shard, as [`Moments::bind`] gives them.
-    groups: Vec<(wgpu::BindGroup, wgpu::BindGroup)>,
+    deferred: Deferred,
     step: u64,
 }
 
 impl GpuTable {
-    /// Allocates a table with all numbers zero. `adam` is `None` for a frozen table.
+    /// Allocates a table: weights zero, and what the optimizer keeps at its first values. `optimizer` is `None` for a frozen
+    /// table.
     ///
     /// # Errors
     ///
     /// [`Error::OutOfMemory`], on a software adapter before anything is allocated.
-    pub(crate) fn new(gpu: &Gpu, layout: TableLayout, adam: Option<&Adam>) -> Result<Self> {
-        let amsgrad = adam.is_some_and(|adam| adam.amsgrad);
-        let deferred = adam.filter(|adam| adam.update == Update::Deferred);
-        let is_deferred = deferred.is_some();
-        let mapping = RowMapping::moved(gpu, layout, deferred.map_or(1, horizon));
-        let arrays = 1 + 2 * u64::from(adam.is_some()) + u64::from(amsgrad);
-        let steps = if is_deferred { u64::from(mapping.threads()) * 4 } else { 0 };
-        let bytes = u64::from(layout.input_dim).saturating_mul(layout.row_bytes() * arrays + steps);
+    pub(crate) fn new(gpu: &Gpu, layout: TableLayout, optimizer: Option<&Optimizer>) -> Result<Self> {
+        let mapping = RowMapping::moved(gpu, layout, optimizer.map_or(1, rounds));
+        let state = optimizer.map(|optimizer| StateLayout::new(optimizer, layout));
+        let bytes = state.as_ref().map_or(0, StateLayout::row_bytes) + layout.row_bytes();
+        let bytes = u64::from(layout.input_dim).saturating_mul(bytes);
         // No API tells what a GPU has left; there the allocation tells.
         if gpu.info.device_type == wgpu::DeviceType::Cpu {
             check_room_for(TABLE, bytes)?;
         }
-        let update = match adam {
-            None => None,
-            Some(adam) => Some(match adam.update {
-                Update::Dense => UpdateKind::Dense,
-                Update::Lazy => UpdateKind::Lazy,
-                Update::Deferred => UpdateKind::Deferred(Deferred::new(gpu, layout, adam, 0)?),
-            }),
-        };
-        let uniform = wgpu::BufferUsages::UNIFORM;
-        let step_usage = uniform | wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST;
-        let step = gpu.allocate("step", size_of::<AdamStep>() as u64, step_usage)?;
+        let training = optimizer.zip(state).map(|(optimizer, state)| Training::new(gpu, layout, optimizer, state));
+        let training = training.transpose()?;
         let shards = (0..)
             .zip(layout.shards())
-            .map(|(number, rows)| Shard::new(gpu, layout, (number, rows), mapping, (update.as_ref(), amsgrad), &step))
+            .map(|(number, rows)| Shard::new(gpu, layout, (number, rows), training.as_ref()))
             .collect::<Result<_>>()
             .map_err(|error| of_the_table(error, bytes))?;
         let report = IndexReport::new(gpu, layout.input_dim)?;
         let table = index_check::Table { input_dim: layout.input_dim };
-        let table = gpu.allocate_with("table", bytemuck::bytes_of(&table), uniform)?;
-        let resources = [table.as_entire_buffer_binding(), report.buffer.as_entire_buffer_binding()];
-        Ok(Self {
+        let table = gpu.allocate_with("table", bytemuck::bytes_of(&table), wgpu::BufferUsages::UNIFORM)?;
+        let resources =
+            [("table", table.as_entire_buffer_binding()), ("report", report.buffer.as_entire_buffer_binding())];
+        let bindings: Vec<_> = index_check::INDEX_CHECK.bindings.iter().collect();
+        let table = Self {
             layout,
             mapping,
             summing: RowMapping::summed(layout),
             shards,
-            update,
-            amsgrad,
-            step,
-            report_group: gpu.bind("index_check", index_check::REPORT, &resources)?,
+            training,
+            report_group: gpu.bind_group("index_check", &bindings, &resources)?,
             report,
             partial_sums: Scratch::new("partial sums", wgpu::BufferUsages::STORAGE),
             row_sums: Scratch::new("row sums", wgpu::BufferUsages::STORAGE),
             squares: Scratch::new("squares", wgpu::BufferUsages::STORAGE),
-        })
+        };
+        table.write_first_values(gpu)?;
+        Ok(table)
     }
 
-    /// What deferred Adam keeps, where that is the update.
+    pub(crate) fn training(&self) -> Result<&Training> {
+        self.training.as_ref().ok_or(Error::Frozen)
+    }
+
+    /// What deferred updates keep, where the update is that.
     pub(crate) fn deferred(&self) -> Option<&Deferred> {
-        match &self.update {
-            Some(UpdateKind::Deferred(deferred)) => Some(deferred),
-            _ => None,
-        }
+        self.training.as_ref().and_then(Training::deferred)
     }
 
-    /// Goes on with other settings of the same update and amsgrad, after `step` steps, from rows that are brought up to date.
-    /// Where too many steps were dropped to make up for, that is up to the last one before.
-    pub(crate) fn set_optimizer(&mut self, gpu: &Gpu, adam: &Adam, step: u64) -> Result<()> {
-        let restart = self.prepare_restart(gpu, adam, step)?;
+    /// Group 0 of a kernel of the table's, for a shard of it.
+    pub(crate) fn group(&self, gpu: &Gpu, shard: &Shard, pipeline: &Pipeline) -> Result<wgpu::BindGroup> {
+        let key = || pipeline.groups[0].iter().map(|binding| (binding.number, binding.access));
+        let known = lock(&shard.groups).iter().find(|(known, _)| known.iter().copied().eq(key())).cloned();
+        if let Some((_, group)) = known {
+            return Ok(group);
+        }
+        let group = gpu.bind(pipeline, 0, &self.resources(shard))?;
+        lock(&shard.groups).push((key().collect(), group.clone()));
+        Ok(group)
+    }
+
+    fn resources<'a>(&'a self, shard: &'a Shard) -> Vec<Resource<'a>> {
+        let whole = wgpu::Buffer::as_entire_buffer_binding;
+        let mut resources = vec![("shard", whole(&shard.uniform)), ("weights", whole(&shard.weights))];
+        if let (Some(state), Some(training)) = (&shard.state, &self.training) {
+            let of_step = |offset: u64, size: u64| wgpu::BufferBinding {
+                buffer: &training.step,
+                offset,
+                size: wgpu::BufferSize::new(size),
+            };
+            resources.extend([
+                ("state", whole(&state.elements)),
+                ("row_state", whole(&state.rows)),
+                ("step", of_step(0, size_of::<Step>() as u64)),
+                ("rule", of_step(RULE_OFFSET, training.step.size() - RULE_OFFSET)),
+            ]);
+            if let Some(deferred) = training.deferred() {
+                resources.push(("history", whole(&deferred.buffer)));
+            }
+        }
+        resources
+    }
+
+    /// Goes on with other settings of the same optimizer, after `step` steps, from rows that are brought up to date. Where too
+    /// many steps were dropped to make up for, that is up to the last one before.
+    pub(crate) fn set_optimizer(&mut self, gpu: &Gpu, optimizer: &Optimizer, step: u64) -> Result<()> {
+        let restart = self.prepare_restart(gpu, optimizer, step)?;
         match self.flush(gpu) {
             Err(Error::DroppedSteps { .. }) => self.flush_submitted(gpu)?,
             result => result?,
@@ -197,44 +254,32 @@ impl GpuTable {
     }
 
     /// What [`restart`](Self::restart) needs, made before anything is changed: it may fail for want of memory.
-    pub(crate) fn prepare_restart(&self, gpu: &Gpu, adam: &Adam, step: u64) -> Result<Option<Restart>> {
+    pub(crate) fn prepare_restart(&self, gpu: &Gpu, optimizer: &Optimizer, step: u64) -> Result<Option<Restart>> {
+        let Optimizer::Adam(adam) = optimizer;
         if self.deferred().is_none() {
             return Ok(None);
         }
-        if !self.mapping.runs_to_the_end(gpu, horizon(adam)) {
+        if !self.mapping.runs_to_the_end(gpu, rounds(optimizer)) {
             return Err(Error::InvalidConfig(format!(
                 "on a software adapter a table that was made with other betas cannot go on with beta_1 {} and beta_2 {}, \
                  under which what a row has missed takes {} terms; make the table with them",
                 adam.beta_1,
                 adam.beta_2,
-                horizon(adam)
+                rounds(optimizer)
             )));
         }
         // Into a buffer of its own: the history may be longer now, and what is recorded still reads the old one.
-        let update = UpdateKind::Deferred(Deferred::new(gpu, self.layout, adam, step)?);
-        let groups = self
-            .shards
-            .iter()
-            .map(|Shard { uniform, weights, moments, .. }| {
-                let moments = moments.as_ref().ok_or(Error::Frozen)?;
-                moments.bind(gpu, (uniform, &self.step, weights), &update, self.amsgrad)
-            })
-            .collect::<Result<_>>()?;
-        Ok(Some(Restart { update, groups, step }))
+        Ok(Some(Restart { deferred: Deferred::new(gpu, self.layout, adam, step)?, step }))
     }
 
     /// Goes on as a new table would, from rows that are all up to date, with nothing remembered of the steps before.
     pub(crate) fn restart(&mut self, gpu: &Gpu, restart: Option<Restart>) -> Result<()> {
-        let Some(Restart { update, groups, step }) = restart else { return Ok(()) };
-        for moments in self.shards.iter().filter_map(|shard| shard.moments.as_ref()) {
-            fill(gpu, &moments.last_step, step as u32)?;
+        let (Some(Restart { deferred, step }), Some(training)) = (restart, &mut self.training) else { return Ok(()) };
+        training.update = UpdateKind::Deferred(deferred);
+        for shard in &mut self.shards {
+            lock(&shard.groups).clear();
         }
-        for (shard, (lookup, update)) in self.shards.iter_mut().zip(groups) {
-            shard.lookup_group = lookup;
-            shard.update_group = Some(update);
-        }
-        self.update = Some(update);
-        Ok(())
+        self.write_steps(gpu, step as u32)
     }
 
     /// A buffer for a gradient from the host, filled; for calls that submit at once.
@@ -247,78 +292,48 @@ impl GpuTable {
     }
 }
 
+/// Rounds of the longest loop that a rule takes for a quad.
+fn rounds(optimizer: &Optimizer) -> u32 {
+    match optimizer {
+        Optimizer::Adam(adam) if adam.update == Update::Deferred => horizon(adam),
+        Optimizer::Adam(_) => 1,
+    }
+}
+
+impl Training {
+    fn new(gpu: &Gpu, layout: TableLayout, optimizer: &Optimizer, state: StateLayout) -> Result<Self> {
+        let Optimizer::Adam(adam) = optimizer;
+        let update = match adam.update {
+            Update::Dense => UpdateKind::Dense,
+            Update::Lazy => UpdateKind::Lazy,
+            Update::Deferred => UpdateKind::Deferred(Deferred::new(gpu, layout, adam, 0)?),
+        };
+        let scalars = optimizer.rule().scalars(1).len() as u64 * 4;
+        let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST;
+        let step = gpu.allocate("step", RULE_OFFSET + scalars, usage)?;
+        Ok(Self { optimizer: *optimizer, state, update, step })
+    }
+}
+
 impl Shard {
     fn new(
         gpu: &Gpu,
         layout: TableLayout,
         (number, rows): (u32, Range<u32>),
-        mapping: RowMapping,
-        (update, amsgrad): (Option<&UpdateKind>, bool),
-        step: &wgpu::Buffer,
+        training: Option<&Training>,
     ) -> Result<Self> {
         let row_count = rows.end - rows.start;
-        let bytes = u64::from(row_count) * layout.row_bytes();
-        let uniform = kernels::Shard { first_row: rows.start, row_count, input_dim: layout.input_dim, number };
+        let bytes = |of_row: u64| u64::from(row_count) * of_row;
+        let uniform = inputs::Shard { first_row: rows.start, row_count, input_dim: layout.input_dim, number };
         let uniform = gpu.allocate_with("shard", bytemuck::bytes_of(&uniform), wgpu::BufferUsages::UNIFORM)?;
-        let weights = gpu.allocate("weights", bytes, TABLE_USAGE)?;
-        let moments = match update {
-            None => None,
-            Some(update) => {
-                let steps = match update {
-                    UpdateKind::Deferred(_) => u64::from(row_count) * u64::from(mapping.threads()) * 4,
-                    UpdateKind::Dense | UpdateKind::Lazy => QUAD_BYTES,
-                };
-                Some(Moments {
-                    first: gpu.allocate("first_moment", bytes, TABLE_USAGE)?,
-                    second: gpu.allocate("second_moment", bytes, TABLE_USAGE)?,
-                    largest: gpu.allocate("largest_moment", if amsgrad { bytes } else { QUAD_BYTES }, TABLE_USAGE)?,
-                    last_step: gpu.allocate("last_step", steps, TABLE_USAGE)?,
-                })
-            }
-        };
-        let (lookup_group, update_group) = match (&moments, update) {
-            (Some(moments), Some(update)) => {
-                let (lookup, update) = moments.bind(gpu, (&uniform, step, &weights), update, amsgrad)?;
-                (lookup, Some(update))
-            }
-            _ => {
-                let table = [uniform.as_entire_buffer_binding(), weights.as_entire_buffer_binding()];
-                (gpu.bind("gather", gather::TABLE, &table)?, None)
-            }
-        };
-        Ok(Self { rows, uniform, weights, moments, lookup_group, update_group })
-    }
-}
-
-impl Moments {
-    /// Group 0 of the gather, and of the update.
-    fn bind(
-        &self,
-        gpu: &Gpu,
-        (uniform, step, weights): (&wgpu::Buffer, &wgpu::Buffer, &wgpu::Buffer),
-        update: &UpdateKind,
-        amsgrad: bool,
-    ) -> Result<(wgpu::BindGroup, wgpu::BindGroup)> {
-        let Self { first, second, largest, last_step } = self;
-        let bind = |what, bindings, buffers: &[&wgpu::Buffer]| {
-            let resources: Vec<_> = buffers.iter().map(|buffer| buffer.as_entire_buffer_binding()).collect();
-            gpu.bind(what, bindings, &resources)
-        };
-        match update {
-            UpdateKind::Deferred(Deferred { buffer: history, .. }) => {
-                let root_moment = if amsgrad { largest } else { second };
-                let current = [uniform, weights, first, root_moment, last_step, history];
-                let trained = [uniform, step, weights, first, second, largest, last_step, history];
-                Ok((
-                    bind("gather_deferred", gather_deferred::TABLE, &current)?,
-                    bind("adam_deferred", adam::DEFERRED_TABLE, &trained)?,
-                ))
-            }
-            UpdateKind::Dense | UpdateKind::Lazy => Ok((
-                bind("gather", gather::TABLE, &[uniform, weights])?,
-                bind("adam", adam::TABLE, &[uniform, step, weights, first, second, largest])?,
-            )),
-        }
+        let weights = gpu.allocate("weights", bytes(layout.row_bytes()), TABLE_USAGE)?;
+        let state = training.map(|Training { state, .. }| {
+            Ok(ShardState {
+                elements: gpu.allocate("state", bytes(state.record_bytes()).max(QUAD_BYTES), TABLE_USAGE)?,
+                rows: gpu.allocate("row_state", bytes(state.row_words_bytes()).max(QUAD_BYTES), TABLE_USAGE)?,
+            })
+        });
+        Ok(Self { rows, uniform, weights, state: state.transpose()?, groups: Mutex::default() })
     }
 }
 
@@ -328,18 +343,6 @@ fn of_the_table(error: Error, required: u64) -> Error {
         Error::OutOfMemory { reason, .. } => Error::OutOfMemory { what: TABLE, required, reason },
         error => error,
     }
-}
-
-/// Writes one word all over a buffer.
-fn fill(gpu: &Gpu, buffer: &wgpu::Buffer, word: u32) -> Result<()> {
-    let piece = vec![word; (buffer.size().min(PIECE_BYTES) / 4) as usize];
-    for offset in (0..buffer.size()).step_by(PIECE_BYTES as usize) {
-        let words = (buffer.size() - offset).min(PIECE_BYTES) / 4;
-        gpu.write(buffer, offset, bytemuck::cast_slice(&piece[..words as usize]))?;
-        // Lets go of the queue's own copy before the next piece.
-        gpu.submit(gpu.encoder("fill"))?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -1,68 +1,64 @@
 //! The table's way from and to the host, and into another table: piece by piece, so that no copy of it is made there.
 
+#[cfg(not(target_arch = "wasm32"))]
+use std::ops::Range;
+
 use super::device::Gpu;
 use super::readback::{PIECE_BYTES, Waiting};
+use super::state::Place;
 use super::table::{GpuTable, Shard};
 use crate::error::Result;
 use crate::tensor::extend_from_le_bytes;
 
-/// A float array of the table's size.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Part {
-    Weights,
-    FirstMoment,
-    SecondMoment,
-    LargestMoment,
-}
+/// An array of a table, by its name.
+pub(crate) const WEIGHT: &str = "weight";
 
-#[cfg(not(target_arch = "wasm32"))]
-impl Part {
-    pub(crate) const ALL: [Self; 4] = [Self::Weights, Self::FirstMoment, Self::SecondMoment, Self::LargestMoment];
+/// Where an array lies in a shard's buffer: every `stride` bytes the row's `size`.
+struct Array<'a> {
+    buffer: &'a wgpu::Buffer,
+    offset: u64,
+    size: u64,
+    stride: u64,
+    /// Of the size, what the caller sees of it.
+    dense: u64,
 }
 
 impl GpuTable {
-    /// Writes an array of the table's size row by row; `fill_row` is called for each row in order. A table that does not
-    /// keep this array calls it never.
+    /// Writes an array of the table, [`WEIGHT`] or one of the optimizer's state, row by row; `fill_row` is called for each row
+    /// in order. It must be one that the table has.
     ///
     /// What is submitted from now on sees it. After an error the array is written in part.
     pub(crate) fn write(
         &self,
         gpu: &Gpu,
-        part: Part,
+        name: &str,
         mut fill_row: impl FnMut(&mut [f32]) -> Result<()>,
     ) -> Result<()> {
-        let row_floats = self.layout.quads() as usize * 4;
-        let output_dim = self.layout.output_dim as usize;
-        let rows_per_piece = (PIECE_BYTES / self.layout.row_bytes()).max(1) as usize;
         let mut piece = Vec::new();
         for shard in &self.shards {
-            let Some(buffer) = self.buffer(shard, part) else { return Ok(()) };
+            let array = self.array(shard, name).expect("an array of the table");
+            let (row_floats, dense) = (array.size as usize / 4, array.dense as usize / 4);
+            let rows_per_piece = (PIECE_BYTES / array.stride).max(1) as usize;
             let row_count = (shard.rows.end - shard.rows.start) as usize;
             for first in (0..row_count).step_by(rows_per_piece) {
                 let rows = rows_per_piece.min(row_count - first);
                 piece.clear();
                 piece.resize(rows * row_floats, 0.0f32);
                 for row in piece.chunks_exact_mut(row_floats) {
-                    fill_row(&mut row[..output_dim])?;
+                    fill_row(&mut row[..dense])?;
                 }
-                let offset = first as u64 * self.layout.row_bytes();
-                gpu.write(buffer, offset, bytemuck::cast_slice(&piece))?;
-                // Lets go of the queue's own copy before the next piece.
-                gpu.submit(gpu.encoder("write table"))?;
+                array.write(gpu, first as u64, &piece)?;
             }
         }
         Ok(())
     }
 
-    /// Reads an array of the table's size, `input_dim * output_dim` floats.
-    ///
-    /// Gives `None` for a moment that this table does not keep.
-    pub(crate) async fn read(&self, gpu: &Gpu, part: Part, waiting: Waiting) -> Result<Option<Vec<f32>>> {
-        if !self.shards.iter().all(|shard| self.buffer(shard, part).is_some()) {
-            return Ok(None);
-        }
-        let mut values = Vec::with_capacity(self.layout.input_dim as usize * self.layout.output_dim as usize);
-        self.read_bytes(gpu, part, waiting, |bytes| {
+    /// Reads an array of the table: `input_dim * output_dim` floats, or `input_dim` of one that has a number a row. `None` for
+    /// one that it does not have.
+    pub(crate) async fn read(&self, gpu: &Gpu, name: &str, waiting: Waiting) -> Result<Option<Vec<f32>>> {
+        let Some(array) = self.shards.first().and_then(|shard| self.array(shard, name)) else { return Ok(None) };
+        let mut values = Vec::with_capacity(self.layout.input_dim as usize * array.dense as usize / 4);
+        self.read_bytes(gpu, name, waiting, |bytes| {
             extend_from_le_bytes(&mut values, bytes);
             Ok(())
         })
@@ -70,38 +66,88 @@ impl GpuTable {
         Ok(Some(values))
     }
 
-    /// Reads the same as little-endian bytes, in order; `take` gets some rows at a time. Of a moment that this table does
-    /// not keep, none.
+    /// Reads the same as little-endian bytes, in order; `take` gets some rows at a time. Of an array that this table does
+    /// not have, none.
     pub(crate) async fn read_bytes(
         &self,
         gpu: &Gpu,
-        part: Part,
+        name: &str,
         waiting: Waiting,
         mut take: impl FnMut(&[u8]) -> Result<()>,
     ) -> Result<()> {
-        let (row_bytes, dense_row_bytes) = (self.layout.row_bytes(), self.layout.dense_row_bytes() as usize);
-        let piece = (PIECE_BYTES / row_bytes).max(1) * row_bytes;
         for shard in &self.shards {
-            let Some(buffer) = self.buffer(shard, part) else { return Ok(()) };
-            gpu.try_read(buffer, 0..buffer.size(), piece, waiting, |bytes| {
-                if dense_row_bytes as u64 == row_bytes {
+            let Some(Array { buffer, offset, stride, dense, .. }) = self.array(shard, name) else { return Ok(()) };
+            let piece = (PIECE_BYTES / stride).max(1) * stride;
+            let bytes = u64::from(shard.rows.end - shard.rows.start) * stride;
+            let row = offset as usize..(offset + dense) as usize;
+            gpu.try_read(buffer, 0..bytes, piece, waiting, |bytes| {
+                if dense == stride {
                     return take(bytes);
                 }
-                bytes.chunks_exact(row_bytes as usize).try_for_each(|row| take(&row[..dense_row_bytes]))
+                bytes.chunks_exact(stride as usize).try_for_each(|record| take(&record[row.clone()]))
             })
             .await?;
         }
         Ok(())
     }
 
-    /// For what is read from files: takes over what another table of the same layout holds: those arrays that both keep.
+    /// Writes all that the optimizer keeps, and `step` as the step up to which all rows are current: `fill` is asked for some
+    /// rows of an array at a time, dense, of every array in turn. As [`write`](Self::write) otherwise.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) fn write_state(
+        &self,
+        gpu: &Gpu,
+        step: u32,
+        mut fill: impl FnMut(&str, Range<u32>, &mut [f32]) -> Result<()>,
+    ) -> Result<()> {
+        let Some(training) = &self.training else { return Ok(()) };
+        let layout = &training.state;
+        let strides = [layout.record_bytes(), layout.row_words_bytes()];
+        let rows_per_piece = (PIECE_BYTES / strides[0].max(strides[1]).max(4)).max(1) as usize;
+        let mut dense = Vec::new();
+        for shard in &self.shards {
+            let Some(state) = &shard.state else { continue };
+            for first in shard.rows.clone().step_by(rows_per_piece) {
+                let rows = first..shard.rows.end.min(first.saturating_add(rows_per_piece as u32));
+                let mut pieces = strides.map(|stride| vec![0.0f32; rows.len() * stride as usize / 4]);
+                if layout.has_steps() {
+                    pieces[1].iter_mut().step_by(strides[1] as usize / 4).for_each(|word| *word = f32::from_bits(step));
+                }
+                for array in &layout.arrays {
+                    let (piece, at, width) = match layout.place(array.name).expect("one of its arrays") {
+                        Place::Record(number) => {
+                            (0, (u64::from(number) * self.layout.row_bytes()) as usize, self.layout.output_dim as usize)
+                        }
+                        Place::Row(word) => (1, word as usize * 4, 1),
+                    };
+                    dense.clear();
+                    dense.resize(rows.len() * width, 0.0);
+                    fill(array.name, rows.clone(), &mut dense)?;
+                    let places = pieces[piece].chunks_exact_mut(strides[piece] as usize / 4);
+                    for (place, row) in places.zip(dense.chunks_exact(width)) {
+                        place[at / 4..][..width].copy_from_slice(row);
+                    }
+                }
+                for ((piece, stride), buffer) in pieces.iter().zip(strides).zip([&state.elements, &state.rows]) {
+                    if !piece.is_empty() {
+                        let start = u64::from(first - shard.rows.start) * stride;
+                        gpu.write(buffer, start, bytemuck::cast_slice(piece))?;
+                    }
+                }
+                gpu.submit(gpu.encoder("write state"))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// For what is read from files: takes over what another table of the same layout and the same optimizer holds.
     #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn copy_from(&mut self, gpu: &Gpu, other: &Self) -> Result<()> {
-        debug_assert_eq!(self.layout, other.layout);
-        let mut encoder = gpu.encoder("copy table");
+        self.copy_weights_from(gpu, other)?;
+        let mut encoder = gpu.encoder("copy state");
         for (to, from) in self.shards.iter().zip(&other.shards) {
-            for part in Part::ALL {
-                if let (Some(to), Some(from)) = (self.buffer(to, part), other.buffer(from, part)) {
+            if let (Some(to), Some(from)) = (&to.state, &from.state) {
+                for (from, to) in [(&from.elements, &to.elements), (&from.rows, &to.rows)] {
                     encoder.copy_buffer_to_buffer(from, 0, to, 0, from.size());
                 }
             }
@@ -109,13 +155,88 @@ impl GpuTable {
         gpu.submit(encoder)
     }
 
-    fn buffer<'a>(&self, shard: &'a Shard, part: Part) -> Option<&'a wgpu::Buffer> {
-        match (part, &shard.moments) {
-            (Part::Weights, _) => Some(&shard.weights),
-            (Part::FirstMoment, Some(moments)) => Some(&moments.first),
-            (Part::SecondMoment, Some(moments)) => Some(&moments.second),
-            (Part::LargestMoment, Some(moments)) if self.amsgrad => Some(&moments.largest),
-            _ => None,
+    /// The weights alone.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) fn copy_weights_from(&mut self, gpu: &Gpu, other: &Self) -> Result<()> {
+        debug_assert_eq!(self.layout, other.layout);
+        let mut encoder = gpu.encoder("copy weights");
+        for (to, from) in self.shards.iter().zip(&other.shards) {
+            encoder.copy_buffer_to_buffer(&from.weights, 0, &to.weights, 0, from.weights.size());
         }
+        gpu.submit(encoder)
+    }
+
+    /// Writes the first values of the state arrays that do not start at zero, as a new buffer does.
+    pub(crate) fn write_first_values(&self, gpu: &Gpu) -> Result<()> {
+        let Some(training) = &self.training else { return Ok(()) };
+        for array in training.state.arrays.iter().filter(|array| array.first_value != 0.0) {
+            self.write(gpu, array.name, |row| {
+                row.fill(array.first_value);
+                Ok(())
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Writes one step number for all rows, where there are such.
+    pub(crate) fn write_steps(&self, gpu: &Gpu, step: u32) -> Result<()> {
+        let Some(training) = self.training.as_ref().filter(|training| training.state.has_steps()) else {
+            return Ok(());
+        };
+        let stride = training.state.row_words_bytes();
+        for shard in &self.shards {
+            let Some(state) = &shard.state else { continue };
+            let array = Array { buffer: &state.rows, offset: 0, size: 4, stride, dense: 4 };
+            let rows = u64::from(shard.rows.end - shard.rows.start);
+            let words = vec![f32::from_bits(step); rows.min(PIECE_BYTES / 4) as usize];
+            for first in (0..rows).step_by(words.len()) {
+                array.write(gpu, first, &words[..(rows - first).min(words.len() as u64) as usize])?;
+            }
+        }
+        Ok(())
+    }
+
+    fn array<'a>(&'a self, shard: &'a Shard, name: &str) -> Option<Array<'a>> {
+        let (size, dense) = (self.layout.row_bytes(), self.layout.dense_row_bytes());
+        if name == WEIGHT {
+            return Some(Array { buffer: &shard.weights, offset: 0, size, stride: size, dense });
+        }
+        let (training, state) = (self.training.as_ref()?, shard.state.as_ref()?);
+        Some(match training.state.place(name)? {
+            Place::Record(number) => Array {
+                buffer: &state.elements,
+                offset: u64::from(number) * size,
+                size,
+                stride: training.state.record_bytes(),
+                dense,
+            },
+            Place::Row(word) => Array {
+                buffer: &state.rows,
+                offset: u64::from(word) * 4,
+                size: 4,
+                stride: training.state.row_words_bytes(),
+                dense: 4,
+            },
+        })
+    }
+}
+
+impl Array<'_> {
+    /// Writes rows from `first` on, which follow each other in `values`, and lets go of the queue's own copy.
+    fn write(&self, gpu: &Gpu, first: u64, values: &[f32]) -> Result<()> {
+        let start = first * self.stride + self.offset;
+        if self.size == self.stride {
+            gpu.write(self.buffer, start, bytemuck::cast_slice(values))?;
+            return gpu.submit(gpu.encoder("write table"));
+        }
+        // Between them lies what stays: the rows go to the device as they are, and are copied there to their places.
+        let bytes = bytemuck::cast_slice(values);
+        let rows = gpu.allocate_with("rows", bytes, wgpu::BufferUsages::COPY_SRC)?;
+        let mut encoder = gpu.encoder("write table");
+        for number in 0..bytes.len() as u64 / self.size {
+            let place = start + number * self.stride;
+            encoder.copy_buffer_to_buffer(&rows, number * self.size, self.buffer, place, self.size);
+        }
+        gpu.submit(encoder)
     }
 }

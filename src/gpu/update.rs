@@ -2,17 +2,19 @@
 
 use super::batch::SortedRuns;
 use super::device::{Dispatch, Gpu};
-use super::gradient::{BatchGradient, Sums};
+use super::gradient::{BatchGradient, Sums, Target};
 use super::history::{Dropped, StepData};
-use super::kernels::adam::AdamStep;
 use super::kernels::gradient_scale::Limit;
-use super::kernels::{PARTIAL_SUMS, adam_deferred, adam_dense, adam_lazy, flush};
-use super::region::BufferRegion;
-use super::table::{GpuTable, UpdateKind};
+use super::kernels::inputs::{Runs, Step};
+use super::kernels::{update_all, update_rows};
+use super::layout::QUAD_BYTES;
+use super::plan::CHUNK;
+use super::region::{BufferRegion, check_binding_size};
+use super::table::{GpuTable, Training, UpdateKind};
 use crate::error::{Error, Result};
-use crate::optimizer::{Adam, Clipping, History};
+use crate::optimizer::{Clipping, History, Optimizer};
 
-/// What a summed gradient is multiplied by, beside what [`Adam`]'s own clipping does.
+/// What a summed gradient is multiplied by, beside what the optimizer's own clipping does.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum GradientScale<'a> {
     None,
@@ -21,58 +23,46 @@ pub(crate) enum GradientScale<'a> {
     Gpu(BufferRegion<'a>),
 }
 
+/// A step that was recorded and is not counted yet: the history after it, where the update is deferred.
+#[must_use]
+pub(crate) struct Recorded(Option<History>);
+
 /// What the kernels of one update take.
-#[derive(Clone, Copy)]
-pub(crate) struct Update<'a> {
-    pub table: &'a GpuTable,
-    pub runs: &'a SortedRuns,
-    /// Bind group 1.
-    pub plan: &'a wgpu::BindGroup,
-    /// Bind group 2 of kernels that read the gradient alone.
-    pub gradient: &'a wgpu::BindGroup,
+struct Update<'a> {
+    table: &'a GpuTable,
+    training: &'a Training,
+    runs: &'a SortedRuns,
     sums: &'a Sums<'a>,
     clipped: bool,
 }
 
-impl Update<'_> {
-    /// The constants of the Adam kernels after DIM, QUADS and THREADS.
-    pub(crate) fn constants(&self) -> Vec<f64> {
-        let flags = [self.table.amsgrad, self.clipped].map(|flag| f64::from(u8::from(flag)));
-        let deferred = self.table.deferred().map(|deferred| deferred.constants());
-        flags.into_iter().chain(deferred.into_iter().flatten()).collect()
-    }
-
-    /// Bind group 2 of kernels that read the partial sums alone.
-    pub(crate) fn partial_sums(&self, gpu: &Gpu) -> Result<wgpu::BindGroup> {
-        gpu.bind("partial sums", PARTIAL_SUMS, &[self.sums.partial()])
-    }
-
-    /// The bindings of kernels that read both.
-    pub(crate) fn gradient_and_partial_sums(&self) -> [wgpu::BufferBinding<'_>; 2] {
-        [self.sums.gradient(), self.sums.partial()]
-    }
-}
-
 impl GpuTable {
-    /// Records one update: the sort where the GPU sorts, the sums of long runs, then Adam; with deferred Adam also the
-    /// rows that are due to be caught up.
+    /// Records one update: the sort where the GPU sorts, the sums of long runs, then the optimizer; where the update is
+    /// deferred also the rows that are due to be caught up; and last the check of indices that nobody has checked.
+    ///
+    /// Gives what [`count_step`](Self::count_step) takes, once nothing more can fail.
     pub(crate) fn record_update(
-        &mut self,
+        &self,
         gpu: &Gpu,
         encoder: &mut wgpu::CommandEncoder,
         gradient: BatchGradient<'_>,
         scale: GradientScale<'_>,
-        (adam, step): (&Adam, u64),
-    ) -> Result<()> {
+        (optimizer, step): (&Optimizer, u64),
+    ) -> Result<Recorded> {
         let dropped = self.deferred().and_then(|deferred| deferred.deliveries.take_dropped());
-        let recorded = self.record_step(gpu, encoder, gradient, scale, (adam, step), dropped);
+        let recorded = self.record_step(gpu, encoder, gradient, scale, (optimizer, step), dropped);
         if let (Err(_), Some(dropped), Some(deferred)) = (&recorded, dropped, self.deferred()) {
             deferred.deliveries.put_dropped(dropped);
         }
-        if let (Some(history), Some(UpdateKind::Deferred(deferred))) = (recorded?, &mut self.update) {
+        Ok(Recorded(recorded?))
+    }
+
+    /// From now on the table is one step further.
+    pub(crate) fn count_step(&mut self, recorded: Recorded) {
+        let update = self.training.as_mut().map(|training| &mut training.update);
+        if let (Recorded(Some(history)), Some(UpdateKind::Deferred(deferred))) = (recorded, update) {
             deferred.history = history;
         }
-        Ok(())
     }
 
     /// Gives the history after the step.
@@ -82,23 +72,33 @@ impl GpuTable {
         encoder: &mut wgpu::CommandEncoder,
         gradient: BatchGradient<'_>,
         scale: GradientScale<'_>,
-        (adam, step): (&Adam, u64),
+        (optimizer, step): (&Optimizer, u64),
         dropped: Option<Dropped>,
     ) -> Result<Option<History>> {
-        let dispatches = self.update_dispatches(gpu, gradient, scale, adam, dropped)?;
+        let dispatches = self.update_dispatches(gpu, gradient, scale, optimizer, dropped)?;
+        let of_step = &self.training()?.step;
         // A step's scalars, and what it leaves in the history, travel with the encoder, not with the queue: of two
         // updates recorded before one submit each computes with its own.
         let (factor, source) = match scale {
             GradientScale::None => (1.0, None),
             GradientScale::Host(factor) => (factor, None),
-            GradientScale::Gpu(region) => (1.0, Some(check_scale(gpu, region, &self.step)?)),
+            GradientScale::Gpu(region) => (1.0, Some(check_scale(gpu, region, of_step)?)),
         };
-        let scalars = AdamStep::new(adam, step, factor);
-        let data = StepData::new(gpu, adam, &scalars, self.deferred(), dropped)?;
+        let scalars = optimizer.rule().scalars(step);
+        let step = Step {
+            number: step as u32,
+            decay: (1.0 - optimizer.learning_rate() * optimizer.weight_decay()) as f32,
+            gradient_scale: factor,
+            gradient_limit: match optimizer.clipping() {
+                Some(Clipping::Value(limit)) => limit as f32,
+                _ => f32::INFINITY,
+            },
+        };
+        let data = StepData::new(gpu, optimizer, (&step, &scalars), self.deferred(), dropped)?;
         let before = |encoder: &mut wgpu::CommandEncoder| {
-            data.record_before(encoder, &self.step);
+            data.record_before(encoder, of_step);
             if let Some(BufferRegion { buffer, offset, .. }) = source {
-                encoder.copy_buffer_to_buffer(buffer, offset, &self.step, u64::from(AdamStep::GRADIENT_SCALE) * 4, 4);
+                encoder.copy_buffer_to_buffer(buffer, offset, of_step, u64::from(Step::GRADIENT_SCALE) * 4, 4);
             }
         };
         gpu.record(encoder, "embedding update", &dispatches, before, |encoder| data.record_after(encoder))?;
@@ -110,10 +110,10 @@ impl GpuTable {
         gpu: &Gpu,
         gradient: BatchGradient<'_>,
         scale: GradientScale<'_>,
-        adam: &Adam,
+        optimizer: &Optimizer,
         dropped: Option<Dropped>,
     ) -> Result<Vec<Dispatch>> {
-        let kind = self.update.as_ref().ok_or(Error::Frozen)?;
+        let training = self.training()?;
         let mut dispatches = Vec::new();
         if let Some(deferred) = self.deferred() {
             let history = &deferred.history;
@@ -122,20 +122,14 @@ impl GpuTable {
             }
             let since = dropped.map_or(history.now() + 1, |dropped| dropped.first);
             for rows in history.due(since) {
-                dispatches.extend(flush::dispatches(gpu, self, deferred, rows)?);
+                dispatches.extend(self.flush_dispatches(gpu, deferred, rows)?);
             }
         }
         let sums = self.sums(gpu, gradient)?;
         dispatches.extend(sums.dispatches(gpu)?);
-        let update = Update {
-            table: self,
-            runs: gradient.runs,
-            plan: gradient.runs.group(gpu)?,
-            gradient: &sums.group,
-            sums: &sums,
-            clipped: adam.clipping.is_some() || !matches!(scale, GradientScale::None),
-        };
-        let limit = match adam.clipping {
+        let clipped = optimizer.clipping().is_some() || !matches!(scale, GradientScale::None);
+        let update = Update { table: self, training, runs: gradient.runs, sums: &sums, clipped };
+        let limit = match optimizer.clipping() {
             Some(Clipping::Norm(limit)) => Some((limit as f32, 0.0)),
             Some(Clipping::NormPyTorch(limit)) => Some((limit as f32, 1e-6)),
             Some(Clipping::Value(_)) | None => None,
@@ -144,15 +138,79 @@ impl GpuTable {
             if !matches!(scale, GradientScale::None) {
                 return Err(scaled_twice());
             }
-            let limit = Limit { square_count: 0, place: AdamStep::GRADIENT_SCALE, limit, epsilon };
-            dispatches.extend(sums.norm(gpu, limit, self.step.as_entire_buffer_binding())?);
+            let limit = Limit { square_count: 0, place: Step::GRADIENT_SCALE, limit, epsilon };
+            dispatches.extend(sums.norm(gpu, limit, training.step.as_entire_buffer_binding())?);
         }
-        dispatches.extend(match kind {
-            UpdateKind::Dense => adam_dense::dispatches(gpu, &update)?,
-            UpdateKind::Lazy => adam_lazy::dispatches(gpu, &update)?,
-            UpdateKind::Deferred(_) => adam_deferred::dispatches(gpu, &update)?,
+        dispatches.extend(match training.update {
+            UpdateKind::Dense => update.all(gpu)?,
+            UpdateKind::Lazy | UpdateKind::Deferred(_) => update.rows(gpu)?,
         });
+        dispatches.extend(self.unchecked_dispatch(gpu, gradient.unchecked)?);
         Ok(dispatches)
+    }
+}
+
+impl Update<'_> {
+    /// For each shard that the batch has rows of one dispatch over its short runs, and one over its long ones, where there are
+    /// such.
+    fn rows(&self, gpu: &Gpu) -> Result<Vec<Dispatch>> {
+        let Self { table, runs, sums, .. } = *self;
+        let (mapping, plan) = (&table.mapping, runs.group(gpu)?);
+        let constants = self.constants();
+        let pipeline = |runs| {
+            let deferred = self.training.deferred().is_some();
+            let kernel = update_rows::kernel(runs, self.training.optimizer.rule(), deferred);
+            mapping.pipeline(gpu, &kernel, &constants)
+        };
+        let mut dispatches = Vec::new();
+        for (shard, of_shard) in table.shards.iter().zip(&runs.shards) {
+            if of_shard.run_count > 0 {
+                let pipeline = pipeline(Runs::Short(mapping.width()))?;
+                let group = table.group(gpu, shard, &pipeline)?;
+                let groups = [Some(&group), Some(plan), Some(&sums.group)];
+                dispatches.push(gpu.dispatch(&pipeline, groups, mapping.workgroups(of_shard.run_count))?);
+            }
+            if of_shard.longest > CHUNK {
+                let pipeline = pipeline(Runs::Long)?;
+                let group = table.group(gpu, shard, &pipeline)?;
+                let partial_sums = gpu.bind(&pipeline, 2, &[("partial_sums", sums.partial())])?;
+                let groups = [Some(&group), Some(plan), Some(&partial_sums)];
+                let blocks = runs.lookup_count.div_ceil(CHUNK);
+                dispatches.push(gpu.dispatch(&pipeline, groups, mapping.workgroups(blocks))?);
+            }
+        }
+        Ok(dispatches)
+    }
+
+    /// The sums of all runs, then one dispatch a shard.
+    fn all(&self, gpu: &Gpu) -> Result<Vec<Dispatch>> {
+        let Self { table, runs, sums, .. } = *self;
+        let (mapping, plan) = (&table.mapping, runs.group(gpu)?);
+        let kernel = update_all::kernel(mapping.width(), self.training.optimizer.rule());
+        let pipeline = mapping.pipeline(gpu, &kernel, &self.constants())?;
+        let bytes = (u64::from(runs.run_count) * table.layout.dense_row_bytes()).max(QUAD_BYTES);
+        check_binding_size("the batch's summed gradient", bytes, &gpu.limits)?;
+        let row_sums = table.row_sums.at_least(gpu, bytes)?;
+        // Not the whole buffer, which may exceed a binding.
+        let row_sums = wgpu::BufferBinding { buffer: &row_sums, offset: 0, size: wgpu::BufferSize::new(bytes) };
+        let mut dispatches = Vec::new();
+        if runs.run_count > 0 {
+            let target = Target::Compact(row_sums.clone());
+            dispatches.push(sums.dispatch(gpu, &table.summing, target, runs.run_count)?);
+        }
+        let row_sums = gpu.bind(&pipeline, 2, &[("gradient", row_sums)])?;
+        for shard in &table.shards {
+            let group = table.group(gpu, shard, &pipeline)?;
+            let workgroups = mapping.workgroups(shard.rows.end - shard.rows.start);
+            dispatches.push(gpu.dispatch(&pipeline, [Some(&group), Some(plan), Some(&row_sums)], workgroups)?);
+        }
+        Ok(dispatches)
+    }
+
+    fn constants(&self) -> Vec<(&'static str, f64)> {
+        let mut constants = self.training.constants();
+        constants.push(("CLIPPED", f64::from(u8::from(self.clipped))));
+        constants
     }
 }
 
@@ -196,7 +254,6 @@ mod tests {
     use super::*;
     use crate::gpu::TableLayout;
     use crate::gpu::batch::upload;
-    use crate::gpu::kernels::gather_deferred;
     use crate::gpu::plan::SortPlan;
     use crate::{EmbeddingConfig, GpuContext};
 
@@ -204,15 +261,16 @@ mod tests {
     fn dispatches_of_a_step(config: &EmbeddingConfig, indices: &[u32]) -> (usize, usize) {
         let context = GpuContext::gpu().unwrap();
         let gpu = context.inner().unwrap();
-        let layout = TableLayout::new(config, &gpu.limits).unwrap();
-        let table = GpuTable::new(gpu, layout, Some(&Adam::default())).unwrap();
+        let layout = TableLayout::new(config, 2, &gpu.limits).unwrap();
+        let optimizer = Optimizer::default();
+        let table = GpuTable::new(gpu, layout, Some(&optimizer)).unwrap();
         let plan = SortPlan::new(indices, &layout, |_| true).unwrap();
         let (lookups, runs) = upload(gpu, &Arc::default(), &layout, indices, &plan).unwrap();
         let buffer = gpu.allocate("test", indices.len() as u64 * 256, wgpu::BufferUsages::STORAGE).unwrap();
         let gradient = BatchGradient { runs: &runs, region: (&buffer).into() };
-        let update = table.update_dispatches(gpu, gradient, GradientScale::None, &Adam::default(), None).unwrap();
+        let update = table.update_dispatches(gpu, gradient, GradientScale::None, &optimizer, None).unwrap();
         let whole = buffer.as_entire_buffer_binding();
-        let lookup = gather_deferred::dispatches(gpu, &table, table.deferred().unwrap(), &lookups, whole).unwrap();
+        let lookup = table.lookup_dispatches(gpu, &lookups, whole).unwrap();
         (lookup.len() + update.len(), table.shards.len())
     }
 

@@ -1,31 +1,9 @@
 //! Adam's settings, and its scalars at each step, in f64.
 
-use super::History;
+use super::rule::{Catching, Common, Rule};
+use super::{Clipping, History, StateArray, Update, power};
 use crate::error::{Error, Result};
-
-/// Which rows an update touches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-#[non_exhaustive]
-pub enum Update {
-    /// What [`Dense`](Self::Dense) computes, at what [`Lazy`](Self::Lazy) costs: only the batch's rows are touched, and
-    /// what a row has missed since its last update is made up for, all at once, when it is next looked up or updated.
-    ///
-    /// The result is dense Adam's up to rounding, and its rounding is less: many small steps are rounded once. A lookup
-    /// sees the rows as dense Adam would have them; reading or setting weights first brings all rows up to date, and
-    /// [`flush`](crate::GpuEmbedding::flush) does so on demand. Learning rates may change at every step. On the CPU
-    /// reference, which is there to be checked against, it is computed as `Dense`.
-    ///
-    /// It needs beta_1 well below `sqrt(beta_2)`, and a learning rate times weight decay that leaves something of the
-    /// weights; [`Adam::validate`] refuses other settings.
-    #[default]
-    Deferred,
-    /// Every row at every step, as Keras's `Adam` and PyTorch's `Adam` do: the moments of a row without a
-    /// gradient decay, and the row moves on. A step costs what the whole table costs.
-    Dense,
-    /// Only the rows of the batch, as PyTorch's `SparseAdam` does: a step costs what the batch costs, and rows
-    /// outside it keep weights and moments as they are. Weight decay and amsgrad, too, act on the batch's rows alone.
-    Lazy,
-}
+use crate::shader::{Binding, Part, part, shader_struct};
 
 /// Where epsilon stands in the update.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -37,26 +15,6 @@ pub enum EpsilonForm {
     /// `lr / (1 - beta_1^t) * m / (sqrt(v) / sqrt(1 - beta_2^t) + epsilon)`: epsilon inside the bias correction,
     /// as in PyTorch's `Adam` and `AdamW`.
     PyTorch,
-}
-
-/// What is done to a table's summed gradient before a step.
-///
-/// Keras and PyTorch clip the gradient of the whole table; rows outside the batch have none and add nothing to its norm,
-/// so this is exact. For a norm over several tables, or over a model's other parameters too, see
-/// [`GpuEmbedding::record_gradient_norm`](crate::GpuEmbedding::record_gradient_norm).
-#[derive(Debug, Clone, Copy, PartialEq)]
-#[non_exhaustive]
-pub enum Clipping {
-    /// Each element to `-limit..=limit`: Keras's `clipvalue`, PyTorch's `clip_grad_value_`.
-    Value(f64),
-    /// The whole table's gradient `g` to a Euclidean norm of `limit`, `g * limit / max(norm, limit)`: Keras's `clipnorm`,
-    /// and its `global_clipnorm` where the table is the only parameter.
-    ///
-    /// The norm is computed in f32 on the GPU, in a fixed order; one past 1.8e19 counts as infinite. Where it is not a
-    /// number, because a gradient is not, no row is scaled: the others are not lost for it.
-    Norm(f64),
-    /// The same as PyTorch's `clip_grad_norm_` has it: `g * min(1, limit / (norm + 1e-6))`.
-    NormPyTorch(f64),
 }
 
 /// Adam's settings: Keras's names and Keras's defaults.
@@ -269,9 +227,59 @@ impl Adam {
     }
 }
 
-/// `base^exponent`. Past 2^31 steps, where powi cannot count, powf is as exact as it needs to be.
-fn power(base: f64, exponent: u64) -> f64 {
-    i32::try_from(exponent).map_or_else(|_| base.powf(exponent as f64), |exponent| base.powi(exponent))
+static STATE: Part = part!("rules/adam_state.wgsl").with_constants(&["AMSGRAD"]);
+static RULE: Part = part!("rules/adam.wgsl").binds(&[Binding::uniform::<AdamStep>(0, 6, "rule")]);
+static CATCH_UP: Part = part!("rules/adam_catch_up.wgsl");
+
+shader_struct! {
+    /// The scalars of one step, `AdamStep` in rules/adam.wgsl.
+    struct AdamStep {
+        step_size: f32,
+        epsilon: f32,
+        one_minus_beta_1: f32,
+        one_minus_beta_2: f32,
+    }
+}
+
+impl Rule for Adam {
+    fn name(&self) -> &'static str {
+        "adam"
+    }
+
+    fn common(&self) -> Common {
+        let &Self { learning_rate, weight_decay, update, clipping, .. } = self;
+        Common { learning_rate, weight_decay, update, clipping }
+    }
+
+    fn set_learning_rate(&mut self, learning_rate: f64) {
+        self.learning_rate = learning_rate;
+    }
+
+    fn validate(&self) -> Result<()> {
+        self.validate()
+    }
+
+    fn state(&self) -> Vec<StateArray> {
+        let names = ["exp_avg", "exp_avg_sq", "max_exp_avg_sq"];
+        names[..2 + usize::from(self.amsgrad)].iter().map(|name| StateArray::per_element(name)).collect()
+    }
+
+    fn parts(&self) -> &'static [&'static Part] {
+        &[&STATE, &RULE]
+    }
+
+    fn catch_up(&self) -> Option<Catching> {
+        Some(&[&STATE, &CATCH_UP])
+    }
+
+    fn constants(&self) -> Vec<(&'static str, f64)> {
+        vec![("AMSGRAD", f64::from(u8::from(self.amsgrad)))]
+    }
+
+    fn scalars(&self, step: u64) -> Vec<f32> {
+        let scalars = [self.step_size(step), self.step_epsilon(step), 1.0 - self.beta_1, 1.0 - self.beta_2];
+        scalars.map(|scalar| scalar as f32).to_vec()
+    }
 }
 
 #[cfg(test)]
@@ -303,5 +311,15 @@ mod tests {
         Adam::default().with_betas(0.0, 0.0).with_update(Update::Dense).validate().unwrap();
         Adam::default().with_betas(0.0, 0.999).validate().unwrap();
         Adam::default().with_learning_rate(0.0).validate().unwrap();
+    }
+
+    #[test]
+    fn scalars_of_the_first_steps_are_the_formulas() {
+        let first = Adam::default().scalars(1);
+        // sqrt(0.001) / 0.1 * 0.001
+        assert_eq!(first[0], (0.001 * 0.001f64.sqrt() / 0.1) as f32);
+        assert_eq!(first[1], 1e-7);
+        assert_eq!(Adam::pytorch().scalars(1)[1], (1e-8 * (1.0 - 0.999f64).sqrt()) as f32);
+        assert_eq!(Adam::default().scalars(u64::MAX)[0], 0.001);
     }
 }

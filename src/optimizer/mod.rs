@@ -1,7 +1,132 @@
-//! What an update computes: Adam and its relatives, host side.
+//! The optimizers: their settings, what they keep of each row, their scalars at each step, and what is remembered of past
+//! steps.
+//!
+//! An optimizer is one file here, its rule in `shaders/rules/`, its twin in [`reference`](crate::reference), and one line in
+//! [`optimizers`].
 
 mod adam;
+mod clipping;
 mod history;
+mod power;
+mod rule;
+mod state;
+mod update;
 
-pub use adam::{Adam, Clipping, EpsilonForm, Update};
-pub(crate) use history::{History, Scaled, Step, horizon};
+pub use adam::{Adam, EpsilonForm};
+pub use clipping::Clipping;
+pub(crate) use history::{History, Scaled, Step};
+pub(crate) use power::power;
+pub(crate) use rule::{Catching, Rule};
+pub use state::{Extent, StateArray};
+pub use update::Update;
+
+use crate::error::Result;
+
+/// Calls a macro with every optimizer: its type, and the name of its module.
+macro_rules! optimizers {
+    ($callback:ident) => {
+        $callback! {
+            Adam adam,
+        }
+    };
+}
+pub(crate) use optimizers;
+
+macro_rules! optimizer_enum {
+    ($($name:ident $module:ident,)*) => {
+        /// An optimizer with its settings: what [`GpuEmbedding::new`](crate::GpuEmbedding::new) takes, and each of the
+        /// settings structs turns into.
+        #[derive(Debug, Clone, Copy, PartialEq)]
+        #[non_exhaustive]
+        pub enum Optimizer {
+            $(
+                #[doc = concat!("See [`", stringify!($name), "`].")]
+                $name($name),
+            )*
+        }
+
+        $(
+            impl From<$name> for Optimizer {
+                fn from(settings: $name) -> Self {
+                    Self::$name(settings)
+                }
+            }
+        )*
+
+        impl Optimizer {
+            /// Each of them, with its defaults.
+            pub(crate) fn each() -> Vec<Self> {
+                vec![$($name::default().into(),)*]
+            }
+
+            pub(crate) fn rule(&self) -> &dyn Rule {
+                match self {
+                    $(Self::$name(settings) => settings,)*
+                }
+            }
+
+            fn rule_mut(&mut self) -> &mut dyn Rule {
+                match self {
+                    $(Self::$name(settings) => settings,)*
+                }
+            }
+        }
+    };
+}
+optimizers!(optimizer_enum);
+
+impl Default for Optimizer {
+    /// [`Adam`]'s.
+    fn default() -> Self {
+        Adam::default().into()
+    }
+}
+
+impl Optimizer {
+    /// Its name, in lower case: `adam`.
+    pub fn name(&self) -> &'static str {
+        self.rule().name()
+    }
+
+    /// The step size.
+    #[doc(alias = "lr")]
+    pub fn learning_rate(&self) -> f64 {
+        self.rule().common().learning_rate
+    }
+
+    /// Decoupled weight decay.
+    pub fn weight_decay(&self) -> f64 {
+        self.rule().common().weight_decay
+    }
+
+    /// Which rows an update touches.
+    pub fn update(&self) -> Update {
+        self.rule().common().update
+    }
+
+    /// What is done to the summed gradient first.
+    pub fn clipping(&self) -> Option<Clipping> {
+        self.rule().common().clipping
+    }
+
+    /// Sets the step size.
+    pub fn with_learning_rate(mut self, learning_rate: f64) -> Self {
+        self.rule_mut().set_learning_rate(learning_rate);
+        self
+    }
+
+    /// What a table that it trains keeps beside the weights.
+    pub fn state(&self) -> Vec<StateArray> {
+        self.rule().state()
+    }
+
+    /// Checks every setting.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidConfig`](crate::Error::InvalidConfig) names the first setting that is out of its range, or that has no
+    /// deferred form.
+    pub fn validate(&self) -> Result<()> {
+        self.rule().validate()
+    }
+}

@@ -3,7 +3,7 @@
 use super::{AdamState, RowSums};
 use crate::error::{Error, Result};
 use crate::memory::check_room_for;
-use crate::optimizer::{Adam, Clipping, Update};
+use crate::optimizer::{Adam, Clipping, Optimizer, Update};
 
 /// See the module.
 #[derive(Debug)]
@@ -14,8 +14,9 @@ pub(crate) struct ReferenceTable {
 }
 
 impl ReferenceTable {
-    /// A table with all numbers zero. `adam` is `None` for a frozen table.
-    pub(crate) fn new(input_dim: usize, output_dim: usize, adam: Option<&Adam>) -> Result<Self> {
+    /// A table with all numbers zero. `optimizer` is `None` for a frozen table.
+    pub(crate) fn new(input_dim: usize, output_dim: usize, optimizer: Option<&Optimizer>) -> Result<Self> {
+        let adam: Option<&Adam> = optimizer.map(|Optimizer::Adam(adam)| adam);
         let arrays = adam.map_or(1, |adam| if adam.amsgrad { 4 } else { 3 });
         check_room_for(
             "the table and its moments",
@@ -44,8 +45,30 @@ impl ReferenceTable {
         })
     }
 
+    /// The weights, or an array of the optimizer's state, by its name.
+    pub(crate) fn array(&self, name: &str) -> Option<&Vec<f32>> {
+        match name {
+            "weight" => Some(&self.state.weights),
+            "exp_avg" => Some(&self.state.first_moment),
+            "exp_avg_sq" => Some(&self.state.second_moment),
+            "max_exp_avg_sq" => Some(&self.state.largest_moment),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn array_mut(&mut self, name: &str) -> Option<&mut Vec<f32>> {
+        match name {
+            "weight" => Some(&mut self.state.weights),
+            "exp_avg" => Some(&mut self.state.first_moment),
+            "exp_avg_sq" => Some(&mut self.state.second_moment),
+            "max_exp_avg_sq" => Some(&mut self.state.largest_moment),
+            _ => None,
+        }
+    }
+
     /// One step, with the gradient first multiplied by `scale`, and clipped.
-    pub(crate) fn update(&mut self, mut gradient: RowSums, scale: Option<f32>, adam: &Adam, step: u64) {
+    pub(crate) fn update(&mut self, mut gradient: RowSums, scale: Option<f32>, optimizer: &Optimizer, step: u64) {
+        let Optimizer::Adam(adam) = optimizer;
         let scale = match (scale, adam.clipping) {
             (Some(scale), _) => scale,
             (None, Some(clipping)) => super::gradient_scale(super::gradient_norm(&gradient), clipping),

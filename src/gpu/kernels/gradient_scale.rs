@@ -1,23 +1,15 @@
 //! The norm of a summed gradient, and what clips it.
 
-use super::{Binding, Kernel, WORKGROUP_SIZE, part, shader_struct};
+use super::{Kernel, parts};
 use crate::error::Result;
 use crate::gpu::device::{Dispatch, Gpu};
+use crate::shader::{Binding, Part, part, shader_struct};
 
-/// The one build.
-pub static KERNEL: Kernel = Kernel {
-    name: "gradient_scale",
-    parts: &[part!("shared/grid.wgsl"), part!("shared/sum_of_workgroup.wgsl"), part!("gradient_scale.wgsl")],
-    groups: &[GROUP],
-    constants: &[],
-    mirrored: &[("WORKGROUP_SIZE", WORKGROUP_SIZE)],
-};
-
-static GROUP: &[Binding] = &[
-    Binding::uniform::<Limit>(0, "limit"),
-    Binding::read::<f32>(1, "squares"),
-    Binding::read_write::<f32>(2, "result"),
-];
+static GRADIENT_SCALE: Part = part!("gradient_scale.wgsl").binds(&[
+    Binding::uniform::<Limit>(0, 0, "limit"),
+    Binding::read::<f32>(0, 1, "squares"),
+    Binding::read_write::<f32>(0, 2, "result"),
+]);
 
 shader_struct! {
     /// `Limit` in gradient_scale.wgsl.
@@ -31,6 +23,10 @@ shader_struct! {
     }
 }
 
+pub(crate) fn kernel() -> Kernel {
+    Kernel::new("gradient_scale", [&parts::GRID, &parts::SUM_OF_WORKGROUP, &GRADIENT_SCALE])
+}
+
 /// One dispatch.
 pub(crate) fn dispatch(
     gpu: &Gpu,
@@ -38,7 +34,8 @@ pub(crate) fn dispatch(
     squares: wgpu::BufferBinding<'_>,
     result: wgpu::BufferBinding<'_>,
 ) -> Result<Dispatch> {
-    let pipeline = gpu.pipeline(&KERNEL, &[])?;
+    let pipeline = gpu.pipeline(&kernel(), &[])?;
     let limit = gpu.allocate_with("limit", bytemuck::bytes_of(&limit), wgpu::BufferUsages::UNIFORM)?;
-    gpu.dispatch_alone(&pipeline, &[limit.as_entire_buffer_binding(), squares, result], 1)
+    let resources = [("limit", limit.as_entire_buffer_binding()), ("squares", squares), ("result", result)];
+    gpu.dispatch_alone(&pipeline, &resources, 1)
 }

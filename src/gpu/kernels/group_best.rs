@@ -1,25 +1,24 @@
 //! `best[query, group] =` the best of each group of rows.
 
-use super::{Binding, Kernel, PIECE, Pair, WORKGROUP_SIZE, part};
+use super::{Kernel, parts};
 use crate::error::Result;
-use crate::gpu::device::{Dispatch, Gpu};
+use crate::gpu::device::{Dispatch, Gpu, Resource};
+use crate::gpu::grid::WORKGROUP_SIZE;
+use crate::shader::{Binding, Pair, Part, part};
 
-/// The one build.
-pub static KERNEL: Kernel = Kernel {
-    name: "group_best",
-    parts: &[part!("shared/grid.wgsl"), part!("shared/piece.wgsl"), part!("group_best.wgsl")],
-    groups: &[&[PIECE, Binding::read::<u32>(1, "keys"), Binding::read_write::<Pair>(2, "best")]],
-    constants: &[],
-    mirrored: &[("WORKGROUP_SIZE", WORKGROUP_SIZE)],
-};
+static GROUP_BEST: Part = part!("group_best.wgsl")
+    .binds(&[Binding::read::<u32>(0, 1, "keys"), Binding::read_write::<Pair>(0, 2, "best")]);
 
-/// One dispatch over all groups of all queries; `resources` are the piece, the keys and the best.
+pub(crate) fn kernel() -> Kernel {
+    Kernel::new("group_best", [&parts::GRID, &parts::PIECE, &GROUP_BEST])
+}
+
+/// One dispatch over all groups of all queries; `resources` are `piece`, `keys` and `best`.
 pub(crate) fn dispatch(
     gpu: &Gpu,
     (group_count, query_count): (u32, u32),
-    resources: &[wgpu::BufferBinding<'_>; 3],
+    resources: &[Resource<'_>; 3],
 ) -> Result<Dispatch> {
-    let pipeline = gpu.pipeline(&KERNEL, &[])?;
     let threads = u64::from(group_count) * u64::from(query_count);
-    gpu.dispatch_alone(&pipeline, resources, threads.div_ceil(WORKGROUP_SIZE.into()))
+    gpu.dispatch_alone(&gpu.pipeline(&kernel(), &[])?, resources, threads.div_ceil(WORKGROUP_SIZE.into()))
 }

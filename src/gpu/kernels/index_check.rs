@@ -1,23 +1,11 @@
 //! Counts the GPU-resident indices outside the table.
 
-use super::{Binding, Kernel, LOOKUPS, WORKGROUP_SIZE, part, shader_struct};
-use crate::error::Result;
-use crate::gpu::batch::GpuLookups;
-use crate::gpu::device::{Dispatch, Gpu};
-use crate::gpu::table::GpuTable;
+use super::{Kernel, parts};
+use crate::shader::{Binding, Part, part, shader_struct};
 
-/// The one build.
-pub static KERNEL: Kernel = Kernel {
-    name: "index_check",
-    parts: &[part!("shared/grid.wgsl"), part!("shared/lookups.wgsl"), part!("index_check.wgsl")],
-    groups: &[REPORT, LOOKUPS],
-    constants: &[],
-    mirrored: &[("WORKGROUP_SIZE", WORKGROUP_SIZE)],
-};
-
-/// Group 0.
-pub(crate) static REPORT: &[Binding] =
-    &[Binding::uniform::<Table>(0, "table"), Binding::read_write::<Report>(1, "report")];
+/// Its own group 0: the table and the report.
+pub(crate) static INDEX_CHECK: Part = part!("index_check.wgsl")
+    .binds(&[Binding::uniform::<Table>(0, 0, "table"), Binding::read_write::<Report>(0, 1, "report")]);
 
 shader_struct! {
     /// `Table` in index_check.wgsl.
@@ -43,9 +31,6 @@ impl Report {
     }
 }
 
-/// One dispatch; there must be lookups.
-pub(crate) fn dispatch(gpu: &Gpu, table: &GpuTable, lookups: &GpuLookups) -> Result<Dispatch> {
-    let pipeline = gpu.pipeline(&KERNEL, &[])?;
-    let groups = [Some(&table.report_group), Some(lookups.group(gpu)?), None];
-    gpu.dispatch(&pipeline, groups, u64::from(lookups.count).div_ceil(WORKGROUP_SIZE.into()))
+pub(crate) fn kernel() -> Kernel {
+    Kernel::new("index_check", [&parts::GRID, &parts::LOOKUPS, &INDEX_CHECK])
 }

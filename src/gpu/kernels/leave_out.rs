@@ -1,22 +1,14 @@
 //! `keys[query, row] =` no candidate, for rows to leave out.
 
-use super::{Binding, Kernel, PIECE, WORKGROUP_SIZE, part, shader_struct};
+use super::{Kernel, parts};
 use crate::error::Result;
-use crate::gpu::device::{Dispatch, Gpu};
+use crate::gpu::device::{Dispatch, Gpu, Resource};
+use crate::gpu::grid::WORKGROUP_SIZE;
+use crate::shader::{Binding, Part, part, shader_struct};
 
-/// The one build.
-pub static KERNEL: Kernel = Kernel {
-    name: "leave_out",
-    parts: &[
-        part!("shared/grid.wgsl"),
-        part!("shared/piece.wgsl"),
-        part!("shared/score_key.wgsl"),
-        part!("leave_out.wgsl"),
-    ],
-    groups: &[&[PIECE, Binding::read::<LeftOut>(1, "left_out"), Binding::read_write::<u32>(2, "keys")]],
-    constants: &[],
-    mirrored: &[("WORKGROUP_SIZE", WORKGROUP_SIZE), ("EVERY_QUERY", EVERY_QUERY)],
-};
+static LEAVE_OUT: Part = part!("leave_out.wgsl")
+    .binds(&[Binding::read::<LeftOut>(0, 1, "left_out"), Binding::read_write::<u32>(0, 2, "keys")])
+    .mirrors(&[("EVERY_QUERY", EVERY_QUERY)]);
 
 /// In place of a query's number.
 pub(crate) const EVERY_QUERY: u32 = u32::MAX;
@@ -30,8 +22,12 @@ shader_struct! {
     }
 }
 
-/// One dispatch over `pair_count` pairs, at least one; `resources` are the piece, the pairs and the keys.
-pub(crate) fn dispatch(gpu: &Gpu, pair_count: u32, resources: &[wgpu::BufferBinding<'_>; 3]) -> Result<Dispatch> {
-    let pipeline = gpu.pipeline(&KERNEL, &[])?;
-    gpu.dispatch_alone(&pipeline, resources, u64::from(pair_count).div_ceil(WORKGROUP_SIZE.into()))
+pub(crate) fn kernel() -> Kernel {
+    Kernel::new("leave_out", [&parts::GRID, &parts::PIECE, &parts::SCORE_KEY, &LEAVE_OUT])
+}
+
+/// One dispatch over `pair_count` pairs, at least one; `resources` are `piece`, `left_out` and `keys`.
+pub(crate) fn dispatch(gpu: &Gpu, pair_count: u32, resources: &[Resource<'_>; 3]) -> Result<Dispatch> {
+    let workgroups = u64::from(pair_count).div_ceil(WORKGROUP_SIZE.into());
+    gpu.dispatch_alone(&gpu.pipeline(&kernel(), &[])?, resources, workgroups)
 }

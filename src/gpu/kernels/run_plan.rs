@@ -1,56 +1,30 @@
 //! `plan =` the sorted lookups, their runs, and where blocks and shards find them.
 
-use super::run_heads::RunCount;
-use super::{Binding, Kernel, WORKGROUP_SIZE, part};
+use super::inputs::{Form, SortPass};
+use super::{Kernel, parts};
 use crate::error::Result;
-use crate::gpu::device::{Dispatch, Gpu};
-use crate::gpu::plan::{CHUNK, HEADER_WORDS, PlanLayout};
-use crate::gpu::sort::{Form, SortPass, TILE};
+use crate::gpu::device::{Dispatch, Gpu, Resource, constant};
+use crate::shader::{Part, part};
 
-/// The one build.
-pub static KERNEL: Kernel = Kernel {
-    name: "run_plan",
-    parts: &[
-        part!("shared/grid.wgsl"),
-        part!("shared/sort_source.wgsl"),
-        part!("shared/workgroup_scan.wgsl"),
-        part!("shared/sort_tile.wgsl"),
-        part!("shared/plan_layout.wgsl"),
-        part!("shared/write_plan.wgsl"),
-        part!("shared/run_count.wgsl"),
-        part!("run_plan.wgsl"),
-    ],
-    groups: &[GROUP],
-    constants: &["SOURCE", "ONE_TILE"],
-    mirrored: &[
-        ("WORKGROUP_SIZE", WORKGROUP_SIZE),
-        ("INDICES", Form::Indices as u32),
-        ("PACKED", Form::Packed as u32),
-        ("PAIRS", Form::Pairs as u32),
-        ("TILE", TILE),
-        ("CHUNK", CHUNK),
-        ("HEADER_WORDS", HEADER_WORDS),
-    ],
-};
+static RUN_PLAN: Part =
+    part!("run_plan.wgsl").binds(&[parts::run_counts(4, false)]).with_constants(&["ONE_TILE"]);
 
-static GROUP: &[Binding] = &[
-    Binding::uniform::<SortPass>(0, "sort"),
-    Binding::read::<u32>(1, "source"),
-    Binding::uniform::<PlanLayout>(2, "batch"),
-    Binding::read_write::<u32>(3, "plan"),
-    Binding::read::<RunCount>(4, "counts"),
-];
+pub(crate) fn kernel() -> Kernel {
+    let parts = [
+        &parts::GRID,
+        &parts::SORT_SOURCE,
+        &parts::WORKGROUP_SCAN,
+        &parts::SORT_TILE,
+        &parts::PLAN_LAYOUT,
+        &parts::WRITE_PLAN,
+        &parts::RUN_COUNT,
+        &RUN_PLAN,
+    ];
+    Kernel::new("run_plan", parts)
+}
 
-/// One dispatch: a workgroup for each block.
-pub(crate) fn dispatch(
-    gpu: &Gpu,
-    pass: &SortPass,
-    sort: wgpu::BufferBinding<'_>,
-    (form, source): (Form, wgpu::BufferBinding<'_>),
-    counts: wgpu::BufferBinding<'_>,
-    batch: wgpu::BufferBinding<'_>,
-    plan: wgpu::BufferBinding<'_>,
-) -> Result<Dispatch> {
-    let pipeline = gpu.pipeline(&KERNEL, &[form.constant(), pass.one_tile()])?;
-    gpu.dispatch_alone(&pipeline, &[sort, source, batch, plan, counts], pass.block_count.into())
+/// One dispatch, a workgroup for each block; `resources` are `sort`, `source`, `batch`, `plan` and `counts`.
+pub(crate) fn dispatch(gpu: &Gpu, pass: &SortPass, form: Form, resources: &[Resource<'_>; 5]) -> Result<Dispatch> {
+    let pipeline = gpu.pipeline(&kernel(), &[constant("SOURCE", form as u32), pass.one_tile()])?;
+    gpu.dispatch_alone(&pipeline, resources, pass.block_count.into())
 }

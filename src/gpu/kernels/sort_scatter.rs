@@ -1,47 +1,27 @@
 //! Moves a block's lookups to where one pass of the sort wants them.
 
-use super::{Binding, Kernel, WORKGROUP_SIZE, part};
+use super::inputs::{Form, SortPass};
+use super::{Kernel, parts};
 use crate::error::Result;
-use crate::gpu::device::{Dispatch, Gpu};
-use crate::gpu::sort::{Form, SortPass, TILE};
+use crate::gpu::device::{Dispatch, Gpu, Resource, constant};
+use crate::shader::{Binding, Part, part};
 
-/// The one build.
-pub static KERNEL: Kernel = Kernel {
-    name: "sort_scatter",
-    parts: &[
-        part!("shared/grid.wgsl"),
-        part!("shared/sort_source.wgsl"),
-        part!("shared/workgroup_scan.wgsl"),
-        part!("shared/sort_tile.wgsl"),
-        part!("sort_scatter.wgsl"),
-    ],
-    groups: &[GROUP],
-    constants: &["SOURCE", "DESTINATION", "ONE_TILE"],
-    mirrored: &[
-        ("WORKGROUP_SIZE", WORKGROUP_SIZE),
-        ("INDICES", Form::Indices as u32),
-        ("PACKED", Form::Packed as u32),
-        ("PAIRS", Form::Pairs as u32),
-        ("TILE", TILE),
-    ],
-};
+static SORT_SCATTER: Part = part!("sort_scatter.wgsl")
+    .binds(&[Binding::read::<u32>(0, 2, "counts"), Binding::read_write::<u32>(0, 3, "destination")])
+    .with_constants(&["DESTINATION", "ONE_TILE"]);
 
-static GROUP: &[Binding] = &[
-    Binding::uniform::<SortPass>(0, "sort"),
-    Binding::read::<u32>(1, "source"),
-    Binding::read::<u32>(2, "counts"),
-    Binding::read_write::<u32>(3, "destination"),
-];
+pub(crate) fn kernel() -> Kernel {
+    let parts = [&parts::GRID, &parts::SORT_SOURCE, &parts::WORKGROUP_SCAN, &parts::SORT_TILE, &SORT_SCATTER];
+    Kernel::new("sort_scatter", parts)
+}
 
-/// One dispatch: a workgroup for each block.
+/// One dispatch, a workgroup for each block; `resources` are `sort`, `source`, `counts` and `destination`.
 pub(crate) fn dispatch(
     gpu: &Gpu,
     pass: &SortPass,
-    sort: wgpu::BufferBinding<'_>,
-    (from, source): (Form, wgpu::BufferBinding<'_>),
-    counts: wgpu::BufferBinding<'_>,
-    (to, destination): (Form, wgpu::BufferBinding<'_>),
+    [from, to]: [Form; 2],
+    resources: &[Resource<'_>; 4],
 ) -> Result<Dispatch> {
-    let pipeline = gpu.pipeline(&KERNEL, &[from.constant(), to.constant(), pass.one_tile()])?;
-    gpu.dispatch_alone(&pipeline, &[sort, source, counts, destination], pass.block_count.into())
+    let constants = [constant("SOURCE", from as u32), constant("DESTINATION", to as u32), pass.one_tile()];
+    gpu.dispatch_alone(&gpu.pipeline(&kernel(), &constants)?, resources, pass.block_count.into())
 }

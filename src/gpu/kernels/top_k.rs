@@ -1,38 +1,24 @@
 //! `lists[query, list, :] =` the best candidates of each tile, in order.
 
-use super::{Binding, Kernel, PIECE, Pair, WORKGROUP_SIZE, part, shader_struct};
+use super::{Kernel, parts};
 use crate::error::Result;
-use crate::gpu::device::{Dispatch, Gpu};
+use crate::gpu::device::{Dispatch, Gpu, Resource, constant};
+use crate::shader::{Binding, Pair, Part, part, shader_struct};
 
-/// The one build.
-pub static KERNEL: Kernel = Kernel {
-    name: "top_k",
-    parts: &[
-        part!("shared/grid.wgsl"),
-        part!("shared/piece.wgsl"),
-        part!("shared/score_key.wgsl"),
-        part!("top_k.wgsl"),
-    ],
-    groups: &[
-        &[PIECE],
-        &[
-            Binding::uniform::<Selection>(0, "selection"),
-            Binding::read::<Pair>(1, "pairs"),
-            Binding::read::<u32>(2, "keys"),
-            Binding::read_write::<Pair>(3, "lists"),
-        ],
-    ],
-    constants: &["SOURCE"],
-    mirrored: &[
-        ("WORKGROUP_SIZE", WORKGROUP_SIZE),
+static TOP_K: Part = part!("top_k.wgsl")
+    .binds(&[
+        Binding::uniform::<Selection>(1, 0, "selection"),
+        Binding::read::<Pair>(1, 1, "pairs"),
+        Binding::read::<u32>(1, 2, "keys"),
+        Binding::read_write::<Pair>(1, 3, "lists"),
+    ])
+    .with_constants(&["SOURCE"])
+    .mirrors(&[
         ("TILE", TILE),
         ("GROUP", GROUP),
-        ("NO_CANDIDATE", NO_CANDIDATE),
-        ("NOT_A_NUMBER", NOT_A_NUMBER),
         ("PAIRS", Source::Pairs as u32),
         ("GROUPS", Source::Groups as u32),
-    ],
-};
+    ]);
 
 /// Candidates that a workgroup sorts.
 pub(crate) const TILE: u32 = 1024;
@@ -64,17 +50,21 @@ shader_struct! {
     }
 }
 
-/// One dispatch, a workgroup for each list of each query; `resources` are the selection, the pairs, the keys and the
-/// lists.
+pub(crate) fn kernel() -> Kernel {
+    Kernel::new("top_k", [&parts::GRID, &parts::PIECE, &parts::SCORE_KEY, &TOP_K])
+}
+
+/// One dispatch, a workgroup for each list of each query; `resources` are `selection`, `pairs`, `keys` and `lists`.
 pub(crate) fn dispatch(
     gpu: &Gpu,
     source: Source,
     (lists, query_count): (u32, u32),
-    piece: wgpu::BufferBinding<'_>,
-    resources: &[wgpu::BufferBinding<'_>; 4],
+    piece: Resource<'_>,
+    resources: &[Resource<'_>; 4],
 ) -> Result<Dispatch> {
-    let pipeline = gpu.pipeline(&KERNEL, &[f64::from(source as u32)])?;
-    let piece = gpu.bind("top_k", KERNEL.groups[0], &[piece])?;
-    let selection = gpu.bind("top_k", KERNEL.groups[1], resources)?;
-    gpu.dispatch(&pipeline, [Some(&piece), Some(&selection), None], u64::from(lists) * u64::from(query_count))
+    let pipeline = gpu.pipeline(&kernel(), &[constant("SOURCE", source as u32)])?;
+    let piece = gpu.bind(&pipeline, 0, &[piece])?;
+    let selection = gpu.bind(&pipeline, 1, resources)?;
+    let workgroups = u64::from(lists) * u64::from(query_count);
+    gpu.dispatch(&pipeline, [Some(&piece), Some(&selection), None], workgroups)
 }

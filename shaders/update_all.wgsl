@@ -1,17 +1,16 @@
-// Adam on every row of one shard; a row outside the batch has gradient zero. `gradient` is what scatter_add
+// The optimizer's step on every row of one shard; a row outside the batch has gradient zero. `gradient` is what scatter_add
 // has made of the batch's, a row a run.
 //
-// A workgroup takes 1,024 consecutive quads of the shard, so at most 1,024 rows. It first finds which of its rows the
-// batch has: a binary search in the sorted rows, then one note a row in workgroup memory. So no gradient of the
-// table's size is ever built or cleared: the bytes moved are w, m, v (v_hat) once each way, and the batch's sums.
+// THREADS threads a row. A workgroup first finds which of its rows the batch has: a binary search in the sorted rows, then
+// one note a row in workgroup memory. So no gradient of the table's size is ever built or cleared: the bytes moved are the
+// weights and the state once each way, and the batch's sums.
 //
-// Parts: grid, row, shard, plan_layout, plan, gradient_*, adam.
+// Parts: arithmetic, grid, row, shard, plan_layout, plan, gradient_*, table_write, quad, store_quad, row_state, step, a rule.
 
-const QUADS_PER_WORKGROUP: u32 = 1024u;
 const NO_RUN: u32 = 0xffffffffu;
 
 // The run of each of the workgroup's rows, or NO_RUN.
-var<workgroup> run_of_row: array<u32, QUADS_PER_WORKGROUP>;
+var<workgroup> run_of_row: array<u32, WORKGROUP_SIZE>;
 
 // The first run in first..end whose row is at least `row`.
 fn lower_bound(first: u32, end: u32, row: u32) -> u32 {
@@ -29,21 +28,17 @@ fn lower_bound(first: u32, end: u32, row: u32) -> u32 {
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)
-fn adam_dense(
+fn update_all(
     @builtin(workgroup_id) workgroup: vec3<u32>,
     @builtin(num_workgroups) grid: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
+    let lane = lane(workgroup, grid, local);
     // A folded grid may overhang: such a workgroup finds no rows, but goes through the barriers with the others.
-    let quad_count = shard.row_count * QUADS;
-    let first_quad = min((workgroup.y * grid.x + workgroup.x) * QUADS_PER_WORKGROUP, quad_count);
-    let end_quad = min(first_quad + QUADS_PER_WORKGROUP, quad_count);
-    let first_row = first_quad / QUADS;
-    let end_row = (end_quad + QUADS - 1u) / QUADS;
+    let first_row = min(lane.work - lane.slot, shard.row_count);
+    let end_row = min(first_row + WORKGROUP_SIZE / THREADS, shard.row_count);
 
-    for (var slot = local; slot < QUADS_PER_WORKGROUP; slot += WORKGROUP_SIZE) {
-        run_of_row[slot] = NO_RUN;
-    }
+    run_of_row[local] = NO_RUN;
     workgroupBarrier();
     let end_run = plan[batch.shards + shard.number + 1u];
     let first_run = lower_bound(plan[batch.shards + shard.number], end_run, shard.first_row + first_row);
@@ -56,13 +51,16 @@ fn adam_dense(
     }
     workgroupBarrier();
 
-    for (var quad = first_quad + local; quad < end_quad; quad += WORKGROUP_SIZE) {
-        let run = run_of_row[quad / QUADS - first_row];
-        let old = load_quad(quad);
+    if !lane.exists || lane.work >= shard.row_count {
+        return;
+    }
+    let run = run_of_row[lane.slot];
+    for (var quad = lane.part; quad < QUADS; quad += THREADS) {
+        let old = load_quad(lane.work, quad);
         var g = vec4<f32>();
         if run != NO_RUN {
-            g = load_gradient(run, quad % QUADS);
+            g = clipped(load_gradient(run, quad));
         }
-        store_quad(quad, update_quad(old, g));
+        store_quad(lane.work, quad, apply(old, g, 0.0));
     }
 }

@@ -1,0 +1,60 @@
+// Deferred Adam: what the steps do to a row that they gave no gradient, all of them at once.
+//
+// A row whose last update was step t0 has since missed k = now - t0 steps. With s = sqrt(v) then (amsgrad: sqrt(v_hat)):
+//
+//   w  = C_now / C_t0 * (w - m * sum over j = 1 .. k of p_j / (s + epsilon e_j))
+//   m *= beta_1^k,  v *= beta_2^k
+//
+// src/optimizer/history.rs derives it, and writes `history` in f64: for each t0 the sum as a rule of two nodes,
+// (P s + A) / (s^2 + B s + C), exact to rounding where s is at least least_root; elsewhere the sum is done term by term,
+// from the step sizes of the steps missed. The terms fall so fast that `horizon` of them are all.
+//
+// Kernels take a row's quads by the rule first and come back for those it does not cover, which are few: adapters that
+// run both sides of a branch would otherwise pay for the terms at every quad.
+//
+// Parts: arithmetic, quad, history, adam_state.
+
+// Whether the rule gives the sum for these elements; where m = 0 there is none to give.
+fn is_covered(missed: Missed, old: Quad) -> bool {
+    if !TERMS {
+        return true;
+    }
+    // Not the opposite, which a NaN would pass.
+    return all((square_root(s_squared_of(old)) >= vec4<f32>(missed.least_root)) | (old.first == vec4<f32>()));
+}
+
+fn catch_up(missed: Missed, old: Quad) -> Quad {
+    let s_squared = s_squared_of(old);
+    let root = square_root(s_squared);
+    let p = vec4<f32>(missed.rule.x);
+    // Near the end of f32, and beyond it, epsilon is nothing, and the square must not be infinite above and below.
+    let large = root > vec4<f32>(1e18);
+    let above = select(add(multiply(p, root), vec4<f32>(missed.rule.y)), p, large);
+    let below = add(add(s_squared, multiply(vec4<f32>(missed.rule.z), root)), vec4<f32>(missed.rule.w));
+    return moved(missed, old, divide(above, select(below, root, large)));
+}
+
+// The sum, term by term: p_j / (s + epsilon e_j) = step size * beta_1^j / (s r^j + epsilon of the step).
+fn catch_up_by_terms(missed: Missed, old: Quad) -> Quad {
+    let root = square_root(s_squared_of(old));
+    var sum = vec4<f32>();
+    // The smallest first, which rounds less.
+    for (var j = min(missed.count, history[0].w); j >= 1u; j--) {
+        let place = history_step(missed.since + j);
+        let term = bitcast<vec4<f32>>(history[place + 2u]);
+        let powers = powers_of(j);
+        var size = multiply_numbers(term.x, powers.x);
+        if DECAYING {
+            size = divide_numbers(size, decay_between(history[history_step(missed.since) + 1u].yz, history[place + 1u].yz));
+        }
+        sum = add(sum, divide(vec4<f32>(size), add(multiply(root, vec4<f32>(powers.z)), vec4<f32>(term.y))));
+    }
+    return moved(missed, old, sum);
+}
+
+fn moved(missed: Missed, old: Quad, sum: vec4<f32>) -> Quad {
+    // A row that never had a gradient stays where it is, whatever the sum is there.
+    let step = select(multiply(old.first, sum), vec4<f32>(), old.first == vec4<f32>());
+    let w = multiply(vec4<f32>(missed.decay), subtract(old.w, step));
+    return Quad(w, multiply(old.first, vec4<f32>(missed.powers.x)), multiply(old.second, vec4<f32>(missed.powers.y)), old.third);
+}

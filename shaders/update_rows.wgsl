@@ -1,0 +1,62 @@
+// The optimizer's step on the batch's rows of one shard, summed and updated in one; every other row is left as it is, to be
+// caught up, where the update is deferred, when it is next read or updated.
+//
+// One composition takes the short runs and one the long (shaders/shared/short_runs.wgsl, long_runs.wgsl). THREADS threads a
+// run; bytes moved: each gradient once, and each of the weights and the state read and written once.
+//
+// Parts: arithmetic, grid, row, shard, plan_layout, plan, those of the runs, table_write, quad, store_quad, row_state, step,
+// a rule; current_rows, or behind_rows with history and the rule's catch-up.
+
+// Quads that a thread looks at before it comes back for those that a rule does not cover: a bit each.
+const QUADS_AT_ONCE: u32 = 32u;
+
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn update_rows(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) grid: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let lane = lane(workgroup, grid, local);
+    var run = Run(0u, 0u, 0u);
+    if lane.exists {
+        run = find_run(lane.work);
+    }
+    let live = run.end != 0u;
+    let row = run.row - shard.first_row;
+    let missed = missed_by(lane, row, live);
+    if !live {
+        return;
+    }
+    for (var start = lane.part; start < QUADS; start += QUADS_AT_ONCE * THREADS) {
+        let end = min(start + QUADS_AT_ONCE * THREADS, QUADS);
+        var left = 0u;
+        var bit = 1u;
+        for (var quad = start; quad < end; quad += THREADS) {
+            // All loads before the first store, so that their cache misses overlap.
+            let old = load_quad(row, quad);
+            let gradient = clipped(sum_of(run, quad));
+            var current = old;
+            var covered = true;
+            if missed.count > 0u {
+                current = catch_up(missed, old);
+                covered = is_covered(missed, old);
+            }
+            if covered {
+                store_quad(row, quad, apply(current, gradient, 0.0));
+            } else {
+                left |= bit;
+            }
+            bit <<= 1u;
+        }
+        bit = 1u;
+        for (var quad = start; quad < end && TERMS && left != 0u; quad += THREADS) {
+            if (left & bit) != 0u {
+                let current = catch_up_by_terms(missed, load_quad(row, quad));
+                store_quad(row, quad, apply(current, clipped(sum_of(run, quad)), 0.0));
+                left ^= bit;
+            }
+            bit <<= 1u;
+        }
+    }
+    mark_current(lane, row, step.number);
+}

@@ -1,0 +1,42 @@
+//! All valid compositions of the kernels.
+
+use super::inputs::{Lookup, Runs, Width};
+use super::{Kernel, flush, gather, gather_deferred, gradient_norm, gradient_scale, group_best, index_check, leave_out};
+use super::{partial_sums, run_heads, run_plan, scatter_add, similarity, sort_histogram, sort_scatter, sort_small};
+use super::{top_k, update_all, update_rows};
+use crate::optimizer::Optimizer;
+
+/// Every kernel, in every valid composition.
+pub fn all() -> Vec<Kernel> {
+    let alone = [
+        gradient_scale::kernel,
+        group_best::kernel,
+        index_check::kernel,
+        leave_out::kernel,
+        run_heads::kernel,
+        run_plan::kernel,
+        similarity::kernel,
+        sort_histogram::kernel,
+        sort_scatter::kernel,
+        sort_small::kernel,
+        top_k::kernel,
+    ];
+    let mut kernels: Vec<_> = alone.iter().map(|kernel| kernel()).collect();
+    let of_width = [partial_sums::kernel, scatter_add::kernel, gradient_norm::kernel];
+    kernels.extend(of_width.iter().flat_map(|kernel| Width::ALL.map(kernel)));
+    let lookups = || Lookup::ALL.into_iter().flat_map(|lookup| Width::ALL.map(|width| (lookup, width)));
+    kernels.extend(lookups().map(|(lookup, width)| gather::kernel(lookup, width)));
+    for optimizer in Optimizer::each() {
+        let rule = optimizer.rule();
+        kernels.extend(lookups().filter_map(|(lookup, width)| gather_deferred::kernel(lookup, width, rule)));
+        kernels.extend(flush::kernel(rule));
+        kernels.extend(Width::ALL.map(|width| update_all::kernel(width, rule)));
+        for deferred in [false, true] {
+            if deferred && rule.catch_up().is_none() {
+                continue;
+            }
+            kernels.extend(Runs::ALL.map(|runs| update_rows::kernel(runs, rule, deferred)));
+        }
+    }
+    kernels
+}

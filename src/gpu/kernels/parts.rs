@@ -1,0 +1,116 @@
+//! The files of `shaders/shared/`, with what each declares.
+
+use super::inputs::{Form, Lookups, Piece, PlanLayout, RunCount, Shard, SortPass, Step, Width};
+use super::top_k::{NO_CANDIDATE, NOT_A_NUMBER};
+use crate::gpu::grid::WORKGROUP_SIZE;
+use crate::gpu::history::{FIRST_POWER, POWERS};
+use crate::gpu::plan::{CHUNK, HEADER_WORDS};
+use crate::gpu::sort::TILE;
+use crate::shader::{Binding, Part, Quad, Words, part};
+
+pub(crate) static ARITHMETIC: Part = part!("shared/arithmetic_native.wgsl");
+pub(crate) static GRID: Part = part!("shared/grid.wgsl").mirrors(&[("WORKGROUP_SIZE", WORKGROUP_SIZE)]);
+
+// A table.
+
+pub(crate) static ROW: Part = part!("shared/row.wgsl").with_constants(&["DIM", "QUADS", "THREADS"]);
+pub(crate) static SHARD: Part = part!("shared/shard.wgsl").binds(&[Binding::uniform::<Shard>(0, 0, "shard")]);
+pub(crate) static STEP: Part = part!("shared/step.wgsl")
+    .binds(&[Binding::uniform::<Step>(0, 1, "step")])
+    .with_constants(&["CLIPPED"]);
+pub(crate) static WEIGHTS_READ: Part =
+    part!("shared/weights_read.wgsl").binds(&[Binding::read::<Quad>(0, 2, "weights")]);
+pub(crate) static TABLE_READ: Part = part!("shared/table_read.wgsl")
+    .binds(&[Binding::read::<Quad>(0, 3, "state"), Binding::read::<u32>(0, 4, "row_state")]);
+pub(crate) static TABLE_WRITE: Part = part!("shared/table_write.wgsl").binds(&[
+    Binding::read_write::<Quad>(0, 2, "weights"),
+    Binding::read_write::<Quad>(0, 3, "state"),
+    Binding::read_write::<u32>(0, 4, "row_state"),
+]);
+pub(crate) static QUAD: Part = part!("shared/quad.wgsl").with_constants(&["ARRAYS"]);
+pub(crate) static STORE_QUAD: Part = part!("shared/store_quad.wgsl");
+pub(crate) static ROW_STATE: Part = part!("shared/row_state.wgsl").with_constants(&["ROW_WORDS", "ROW_NUMBERS"]);
+pub(crate) static HISTORY: Part = part!("shared/history.wgsl")
+    .binds(&[Binding::read::<Words>(0, 5, "history")])
+    .with_constants(&["DECAYING", "TERMS", "RING"])
+    .mirrors(&[("POWERS", POWERS), ("FIRST_POWER", FIRST_POWER)]);
+pub(crate) static CURRENT_ROWS: Part = part!("shared/current_rows.wgsl");
+pub(crate) static BEHIND_ROWS: Part = part!("shared/behind_rows.wgsl");
+
+// A batch.
+
+pub(crate) static LOOKUPS: Part = part!("shared/lookups.wgsl")
+    .binds(&[Binding::uniform::<Lookups>(1, 0, "lookups"), Binding::read::<u32>(1, 1, "indices")]);
+pub(crate) static ALL_LOOKUPS: Part = part!("shared/all_lookups.wgsl");
+pub(crate) static SHARD_LOOKUPS: Part =
+    part!("shared/shard_lookups.wgsl").binds(&[Binding::read::<u32>(1, 2, "by_shard")]);
+pub(crate) static PLAN_LAYOUT: Part =
+    part!("shared/plan_layout.wgsl").mirrors(&[("CHUNK", CHUNK), ("HEADER_WORDS", HEADER_WORDS)]);
+pub(crate) static PLAN: Part = part!("shared/plan.wgsl")
+    .binds(&[Binding::uniform::<PlanLayout>(1, 0, "batch"), Binding::read::<u32>(1, 1, "plan")]);
+
+// What is summed, and how.
+
+static GRADIENT_VEC4: Part =
+    part!("shared/gradient_vec4.wgsl").binds(&[Binding::read::<Quad>(2, 0, "gradient")]);
+static GRADIENT_SCALAR: Part =
+    part!("shared/gradient_scalar.wgsl").binds(&[Binding::read::<f32>(2, 0, "gradient")]);
+static OUTPUT_VEC4: Part = part!("shared/output_vec4.wgsl").binds(&[Binding::read_write::<Quad>(2, 1, "output")]);
+static OUTPUT_SCALAR: Part =
+    part!("shared/output_scalar.wgsl").binds(&[Binding::read_write::<f32>(2, 1, "output")]);
+
+/// The caller's gradient.
+pub(crate) fn gradient(width: Width) -> &'static Part {
+    match width {
+        Width::Quads => &GRADIENT_VEC4,
+        Width::Floats => &GRADIENT_SCALAR,
+    }
+}
+
+/// The caller's output.
+pub(crate) fn output(width: Width) -> &'static Part {
+    match width {
+        Width::Quads => &OUTPUT_VEC4,
+        Width::Floats => &OUTPUT_SCALAR,
+    }
+}
+
+pub(crate) static SUM_LOOKUPS: Part = part!("shared/sum_lookups.wgsl");
+pub(crate) static PARTIAL_SLOTS: Part = part!("shared/partial_slots.wgsl");
+pub(crate) static SUM_PARTIALS: Part =
+    part!("shared/sum_partials.wgsl").binds(&[Binding::read::<Quad>(2, 2, "partial_sums")]);
+pub(crate) static ANY_RUN: Part = part!("shared/any_run.wgsl");
+pub(crate) static SHORT_RUNS: Part = part!("shared/short_runs.wgsl");
+pub(crate) static LONG_RUNS: Part = part!("shared/long_runs.wgsl");
+pub(crate) static SUM_OF_WORKGROUP: Part = part!("shared/sum_of_workgroup.wgsl");
+
+// The sort.
+
+pub(crate) static SORT_SOURCE: Part = part!("shared/sort_source.wgsl")
+    .binds(&[Binding::uniform::<SortPass>(0, 0, "sort"), Binding::read::<u32>(0, 1, "source")])
+    .with_constants(&["SOURCE"])
+    .mirrors(&[
+        ("INDICES", Form::Indices as u32),
+        ("PACKED", Form::Packed as u32),
+        ("PAIRS", Form::Pairs as u32),
+    ]);
+pub(crate) static SORT_TILE: Part = part!("shared/sort_tile.wgsl").mirrors(&[("TILE", TILE)]);
+pub(crate) static WORKGROUP_SCAN: Part = part!("shared/workgroup_scan.wgsl");
+pub(crate) static WRITE_PLAN: Part = part!("shared/write_plan.wgsl")
+    .binds(&[Binding::uniform::<PlanLayout>(0, 2, "batch"), Binding::read_write::<u32>(0, 3, "plan")]);
+pub(crate) static RUN_COUNT: Part = part!("shared/run_count.wgsl");
+
+/// What run_heads counts and run_plan reads.
+pub(crate) const fn run_counts(number: u32, is_written: bool) -> Binding {
+    if is_written {
+        Binding::read_write::<RunCount>(0, number, "counts")
+    } else {
+        Binding::read::<RunCount>(0, number, "counts")
+    }
+}
+
+// The search.
+
+pub(crate) static PIECE: Part = part!("shared/piece.wgsl").binds(&[Binding::uniform::<Piece>(0, 0, "piece")]);
+pub(crate) static SCORE_KEY: Part = part!("shared/score_key.wgsl")
+    .mirrors(&[("NO_CANDIDATE", NO_CANDIDATE), ("NOT_A_NUMBER", NOT_A_NUMBER)]);

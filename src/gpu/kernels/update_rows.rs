@@ -1,0 +1,24 @@
+//! The optimizer's step on the batch's rows.
+
+use super::inputs::Runs;
+use super::{Kernel, parts};
+use crate::optimizer::Rule;
+use crate::shader::{Part, part};
+
+static UPDATE_ROWS: Part = part!("update_rows.wgsl");
+
+/// Of rows that are current, or with `deferred` after the steps that they have missed.
+pub(crate) fn kernel(runs: Runs, rule: &dyn Rule, deferred: bool) -> Kernel {
+    let table = [&parts::ARITHMETIC, &parts::GRID, &parts::ROW, &parts::SHARD, &parts::PLAN_LAYOUT, &parts::PLAN];
+    let runs = match runs {
+        Runs::Short(width) => [parts::gradient(width), &parts::SUM_LOOKUPS, &parts::SHORT_RUNS],
+        Runs::Long => [&parts::PARTIAL_SLOTS, &parts::SUM_PARTIALS, &parts::LONG_RUNS],
+    };
+    let rows = [&parts::TABLE_WRITE, &parts::QUAD, &parts::STORE_QUAD, &parts::ROW_STATE, &parts::STEP];
+    let catch_up = match rule.catch_up().filter(|_| deferred) {
+        Some(catch_up) => catch_up.iter().copied().chain([&parts::HISTORY, &parts::BEHIND_ROWS]).collect(),
+        None => vec![&parts::CURRENT_ROWS],
+    };
+    let rule = rule.parts().iter().copied().chain(catch_up);
+    Kernel::new("update_rows", table.into_iter().chain(runs).chain(rows).chain(rule).chain([&UPDATE_ROWS]))
+}

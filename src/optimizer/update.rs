@@ -1,0 +1,25 @@
+//! Which rows an update touches.
+
+/// Which rows an update touches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum Update {
+    /// What [`Dense`](Self::Dense) computes, at what [`Lazy`](Self::Lazy) costs: only the batch's rows are touched, and
+    /// what a row has missed since its last update is made up for, all at once, when it is next looked up or updated.
+    ///
+    /// The result is dense Adam's up to rounding, and its rounding is less: many small steps are rounded once. A lookup
+    /// sees the rows as dense Adam would have them; reading or setting weights first brings all rows up to date, and
+    /// [`flush`](crate::GpuEmbedding::flush) does so on demand. Learning rates may change at every step. On the CPU
+    /// reference, which is there to be checked against, it is computed as `Dense`.
+    ///
+    /// It needs beta_1 well below `sqrt(beta_2)`, and a learning rate times weight decay that leaves something of the
+    /// weights; [`Adam::validate`] refuses other settings.
+    #[default]
+    Deferred,
+    /// Every row at every step, as Keras's `Adam` and PyTorch's `Adam` do: the moments of a row without a
+    /// gradient decay, and the row moves on. A step costs what the whole table costs.
+    Dense,
+    /// Only the rows of the batch, as PyTorch's `SparseAdam` does: a step costs what the batch costs, and rows
+    /// outside it keep weights and moments as they are. Weight decay and amsgrad, too, act on the batch's rows alone.
+    Lazy,
+}
