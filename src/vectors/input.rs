@@ -94,7 +94,8 @@ impl<'a> Input<'a> {
         self.position
     }
 
-    /// The file's start after a byte-order mark, not taken: at least one line, and what else fits the window. And whether that is all of it.
+    /// What comes next, after a byte-order mark and not taken: at least one line, and what else fits the window. And
+    /// whether that is all of it.
     pub(super) fn sample(&mut self) -> Result<(&[u8], bool)> {
         let (mut newline, mut searched) = (false, 0);
         loop {
@@ -108,7 +109,7 @@ impl<'a> Input<'a> {
             }
         }
         if !newline && searched >= MAX_LINE_BYTES {
-            return Err(self.too_long("line 1".to_owned()));
+            return Err(self.too_long(format!("line {}", self.line + 1)));
         }
         Ok((&self.buffer[self.start..self.end], self.ended))
     }
@@ -185,6 +186,11 @@ impl<'a> Input<'a> {
 
     fn too_long(&self, place: String) -> Error {
         self.malformed(place, format!("a line must have fewer than {MAX_LINE_BYTES} bytes, and this has not"))
+    }
+
+    /// Lines that were asked for.
+    pub(super) fn lines(&self) -> u64 {
+        self.line
     }
 
     pub(super) fn line_place(&self) -> String {

@@ -29,6 +29,7 @@
 mod binary;
 mod gzip;
 mod input;
+mod layout;
 mod matrix;
 mod opening;
 mod options;

@@ -6,11 +6,12 @@ use std::path::Path;
 
 use super::binary::{self, MAX_WORD_BYTES};
 use super::input::Input;
+use super::layout::Separators;
 use super::opening::Opening;
 use super::options::{Format, Problem, Progress, ReadOptions, ReadReport};
 use super::text::{self, Fault, quoted};
 use super::vocabulary::Vocabulary;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// The callback is called when so many bytes more have come from the file.
 const PROGRESS_BYTES: u64 = 1 << 20;
@@ -40,10 +41,13 @@ pub struct VectorReader<'a> {
     input: Input<'a>,
     options: ReadOptions,
     format: Format,
+    separators: Separators,
     /// How many vectors the header says there are.
     declared: Option<u64>,
-    /// How many there were, those left out among them.
+    /// How many there were, those left out among them, but no blank lines: these are no vectors.
     met: u64,
+    /// The last line that is not blank.
+    last_line: u64,
     words: Vocabulary,
     values: Vec<f32>,
     report: ReadReport,
@@ -88,16 +92,23 @@ impl<'a> VectorReader<'a> {
     }
 
     fn start(mut input: Input<'a>, options: &ReadOptions) -> Result<Self> {
-        let Opening { format, declared, width } = Opening::read(&mut input, options)?;
+        let Opening { format, declared, width, separators, blank_lines } = Opening::read(&mut input, options)?;
+        let mut report = ReadReport::default();
+        if blank_lines > 0 && !options.skips(Problem::WrongWidth) {
+            return Err(refused(&input, "line 1".to_owned(), text::blank_header()));
+        }
+        report.skipped[Problem::WrongWidth as usize] = blank_lines;
         Ok(Self {
+            last_line: input.lines(),
             input,
             options: *options,
             format,
+            separators,
             declared,
             met: 0,
             words: Vocabulary::default(),
             values: vec![0.0; width],
-            report: ReadReport::default(),
+            report,
             progress: None,
             next_progress: PROGRESS_BYTES,
             ended: false,
@@ -180,9 +191,9 @@ impl<'a> VectorReader<'a> {
                     self.report.vectors += 1;
                     return Ok(true);
                 }
-                Next::Faulty { fault: (problem, message), place } => {
+                Next::Faulty { fault, place } => {
                     self.met += 1;
-                    self.tolerate(problem, place, message)?;
+                    self.tolerate(fault, place)?;
                 }
                 Next::End => match self.declared {
                     Some(declared) => {
@@ -198,15 +209,28 @@ impl<'a> VectorReader<'a> {
     }
 
     fn next_line(&mut self) -> Result<Next> {
-        let Some(line) = self.input.line()? else { return Ok(Next::End) };
-        let fault = match text::parse_line(line, &mut self.values) {
-            Ok(word) => match add_word(&mut self.words, word)? {
-                None => return Ok(Next::Vector),
-                Some(fault) => fault,
-            },
-            Err(fault) => fault,
+        let mut blank_lines = 0;
+        let line = loop {
+            match self.input.line()? {
+                // Blank lines at the file's end are no fault.
+                None => return Ok(Next::End),
+                Some(line) if text::is_blank(line) => blank_lines += 1,
+                Some(line) => break line,
+            }
         };
-        Ok(Next::Faulty { fault, place: self.input.line_place() })
+        if blank_lines > 0 {
+            if !self.options.skips(Problem::WrongWidth) {
+                let first = format!("line {}", self.input.lines() - blank_lines);
+                return Err(refused(&self.input, first, text::blank_line(self.values.len())));
+            }
+            self.report.skipped[Problem::WrongWidth as usize] += blank_lines;
+        }
+        let fault = match text::parse_line(line, &mut self.values, self.separators) {
+            Ok(word) => add_word(&mut self.words, word)?,
+            Err(fault) => Some(fault),
+        };
+        self.last_line = self.input.lines();
+        Ok(fault.map_or(Next::Vector, |fault| Next::Faulty { fault, place: self.input.line_place() }))
     }
 
     fn next_record(&mut self) -> Result<Next> {
@@ -251,7 +275,7 @@ impl<'a> VectorReader<'a> {
             let rest = self.input.peek(1)?;
             match rest.first() {
                 None => return Ok(false),
-                Some(b'\n' | b'\r' | b' ') => self.input.take(1),
+                Some(&byte) if text::is_white(byte) => self.input.take(1),
                 Some(_) => {
                     let message = format!("the header says {} vectors, and the file goes on after them", self.met);
                     return self.wrong_count(message);
@@ -263,20 +287,19 @@ impl<'a> VectorReader<'a> {
     fn wrong_count(&mut self, message: String) -> Result<bool> {
         let place = match self.format {
             Format::Word2vecBinary => format!("byte {}", self.input.position()),
-            _ => format!("after line {}", self.met + 1),
+            _ => format!("after line {}", self.last_line),
         };
-        self.tolerate(Problem::WrongCount, place, message)?;
+        self.tolerate((Problem::WrongCount, message), place)?;
         Ok(false)
     }
 
     /// Counts a problem that is to be skipped, or makes an error of it.
-    fn tolerate(&mut self, problem: Problem, place: String, message: String) -> Result<()> {
-        if self.options.skips(problem) {
-            self.report.skipped[problem as usize] += 1;
-            return Ok(());
+    fn tolerate(&mut self, fault: Fault, place: String) -> Result<()> {
+        if !self.options.skips(fault.0) {
+            return Err(refused(&self.input, place, fault));
         }
-        let remedy = format!("{message}; to skip and count these, ReadOptions::with_skip(Problem::{problem:?})");
-        Err(self.input.malformed(place, remedy))
+        self.report.skipped[fault.0 as usize] += 1;
+        Ok(())
     }
 
     fn call_progress(&mut self, from_bytes: u64) {
@@ -288,6 +311,12 @@ impl<'a> VectorReader<'a> {
             progress(Progress { bytes, total_bytes: self.input.total_bytes(), vectors: self.report.vectors });
         }
     }
+}
+
+/// An error of what might have been skipped.
+fn refused(input: &Input<'_>, place: String, (problem, message): Fault) -> Error {
+    let remedy = format!("{message}; to skip and count these, ReadOptions::with_skip(Problem::{problem:?})");
+    input.malformed(place, remedy)
 }
 
 fn add_word(words: &mut Vocabulary, word: &str) -> Result<Option<Fault>> {
