@@ -6,6 +6,7 @@ mod arguments;
 mod program;
 
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use arguments::{Arguments, Asked, Command};
@@ -31,7 +32,7 @@ fn run(arguments: &Arguments, out: &mut impl Write) -> Result<()> {
     let context = if arguments.reference { GpuContext::reference() } else { GpuContext::auto()? };
     // Before the vectors: reading them takes longer.
     let questions = match &arguments.asked {
-        Asked::Questions(path) => Some(AnalogyQuestions::load(path)?),
+        Asked::Questions(path) => Some(load_questions(path)?),
         _ => None,
     };
     let vectors = load(arguments)?;
@@ -59,11 +60,22 @@ fn run(arguments: &Arguments, out: &mut impl Write) -> Result<()> {
             writeln!(out, "{a} - {b} + {c}:")?;
             print_found(out, &words.analogy(a, b, c, arguments.k)?)?;
         }
-        (Asked::Questions(_), questions) => {
-            answer(out, arguments, &words, questions.as_ref().expect("loaded above"))?;
+        (Asked::Questions(path), questions) => {
+            let questions = questions.as_ref().expect("loaded above");
+            answer(out, arguments, &words, questions)?;
+            print_excluded(out, path, questions.excluded_lines())?;
         }
     }
     Ok(())
+}
+
+fn load_questions(path: &Path) -> Result<AnalogyQuestions> {
+    let questions = AnalogyQuestions::load(path)?;
+    if questions.is_empty() {
+        let needed = "a question is a line of four words, below a line ': section'";
+        return Err(format!("{} has no questions; {needed}", path.display()).into());
+    }
+    Ok(questions)
 }
 
 /// Refuses words that have no vector, all of them at once.
@@ -158,6 +170,16 @@ fn answer(
         writeln!(out, "{section:width$}  {accuracy:>8}  {correct:>7}  {asked:>6}  {unknown:>7}")?;
     }
     Ok(())
+}
+
+/// Says which lines of the questions' file were left out, if any.
+fn print_excluded(out: &mut impl Write, path: &Path, lines: &[u64]) -> io::Result<()> {
+    let Some(first) = lines.first() else { return Ok(()) };
+    let (count, file) = (lines.len(), path.display());
+    writeln!(
+        out,
+        "lines of {file} that were left out, for they have not four words: {count}, the first is line {first}"
+    )
 }
 
 #[cfg(test)]

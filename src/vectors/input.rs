@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::gzip::Members;
 use crate::error::{Error, Result};
 use crate::file::file_error;
+use crate::file_kind::{START_BYTES, file_kind};
 
 /// Bytes asked for at once, and the window's size until a longer line comes.
 const BLOCK_BYTES: usize = 256 << 10;
@@ -141,6 +142,20 @@ impl<'a> Input<'a> {
     pub(super) fn peek(&mut self, count: usize) -> Result<&[u8]> {
         while self.end - self.start < count && self.fill()? {}
         Ok(&self.buffer[self.start..self.end.min(self.start + count)])
+    }
+
+    /// Makes an error of a file of another kind. Where any line may come first, only of one that is no text.
+    pub(super) fn refuse_other_kinds(&mut self, any_text: bool) -> Result<()> {
+        let start = self.peek(START_BYTES)?;
+        // The last character may be cut off.
+        let is_utf_8 = |error: std::str::Utf8Error| error.error_len().is_none();
+        let is_text = || !start.contains(&0) && std::str::from_utf8(start).map_or_else(is_utf_8, |_| true);
+        match file_kind(start) {
+            Some(kind) if !start.is_empty() && !(any_text && is_text()) => {
+                Err(self.malformed("byte 0".to_owned(), kind.to_string()))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Takes bytes that were looked at.

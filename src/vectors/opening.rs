@@ -55,7 +55,7 @@ fn other_kind(sample: &[u8], options: &ReadOptions) -> Option<FileKind> {
     match lines_of(sample).find(|line| !text::is_blank(line)) {
         None => (!sample.is_empty() || !may_be_empty).then_some(kind),
         // A tar archive has its first file's first line behind zeros.
-        Some(line) => (line.contains(&0) || !layout::is_header_or_vector(line)).then_some(kind),
+        Some(line) => (line.iter().any(is_control) || !layout::is_header_or_vector(line)).then_some(kind),
     }
 }
 
@@ -90,11 +90,14 @@ fn guess_format(sample: &[u8]) -> Format {
 fn is_printed(rest: &[u8], width: usize) -> bool {
     let Some(space) = memchr::memchr(b' ', rest) else { return true };
     let numbers = &rest[space + 1..rest.len().min(space + 1 + width * 4)];
-    let is_control = |byte: u8| byte.is_ascii_control() && !text::is_white(byte);
     let line_end = memchr::memchr(b'\n', numbers).unwrap_or(numbers.len());
     // The last character may be cut off.
     let is_utf_8 = std::str::from_utf8(numbers).map_or_else(|error| error.error_len().is_none(), |_| true);
-    numbers[..line_end].is_ascii() && is_utf_8 && !numbers.iter().any(|&byte| is_control(byte))
+    numbers[..line_end].is_ascii() && is_utf_8 && !numbers.iter().any(is_control)
+}
+
+fn is_control(byte: &u8) -> bool {
+    byte.is_ascii_control() && !text::is_white(*byte)
 }
 
 /// Takes blank lines, and gives how many there were.

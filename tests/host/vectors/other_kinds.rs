@@ -35,7 +35,10 @@ fn files() -> Vec<(Vec<u8>, &'static str)> {
         (b"\x80\x04\x95\x20\0\0\0\0\0\0\0}".to_vec(), "a Python pickle (gensim's .model and .kv"),
         (b"\x93NUMPY\x01\0v\0{'descr': '<f4'".to_vec(), "an array of NumPy's (.npy); load it in the program"),
         (b"\x89HDF\r\n\x1a\n\0\0".to_vec(), "an HDF5 file (Keras's .h5 is one); load it in"),
-        (b"\x28\0\0\0\0\0\0\0{\"a\":{\"dtype\":\"F32\"}".to_vec(), "a safetensors file; read it as a table's weights"),
+        (
+            b"\x28\0\0\0\0\0\0\0{\"a\":{\"dtype\":\"F32\"}".to_vec(),
+            "a safetensors file; read it as a table's weights",
+        ),
         (b"<!DOCTYPE html>\n<html lang=en>".to_vec(), "an HTML page; download the file itself: a link may lead"),
         (b"<?xml version='1.0'?>\n<Error>".to_vec(), "an XML document; download the file itself"),
         (b"{\n  \"sun\": [0.5, 1.5]\n}".to_vec(), "a JSON document; load it in the program that wrote it"),
