@@ -74,7 +74,8 @@ impl VectorReader<'static> {
     /// # Errors
     ///
     /// [`Error::File`](crate::Error::File) if it cannot be opened or read;
-    /// [`Error::Malformed`](crate::Error::Malformed) if the header is none, or the width cannot be told;
+    /// [`Error::Malformed`](crate::Error::Malformed) if the header is none, the width cannot be told, or the file is
+    /// of another kind;
     /// [`Error::Shape`](crate::Error::Shape) if the header's width is not that of `options`.
     pub fn open(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Self> {
         Self::start(Input::open(path.as_ref())?, options)

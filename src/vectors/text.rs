@@ -87,20 +87,23 @@ fn too_few(width: usize, column: usize) -> Fault {
 fn parse_number(field: &str, column: usize, width: usize) -> Result<f32, Fault> {
     match field.parse::<f32>() {
         Ok(value) if value.is_finite() => Ok(value),
-        Ok(_) => {
-            let problem = format!("number {} of {width} is {}, and must be finite in f32", column + 1, quoted(field));
-            Err((Problem::NotFinite, problem))
-        }
-        Err(_) => {
-            let mut problem = format!("field {} of {width} is {}, and must be a number", column + 1, quoted(field));
-            if field.is_empty() {
-                problem.push_str("; two spaces stand in a row there");
-            } else if is_decimal_comma(field.as_bytes()) {
-                problem.push_str("; decimals need a point, not a comma");
-            }
-            Err((Problem::BadNumber, problem))
-        }
+        parsed => Err(bad_number(field, column, width, parsed.is_ok())),
     }
+}
+
+#[cold]
+fn bad_number(field: &str, column: usize, width: usize, is_number: bool) -> Fault {
+    let (column, given) = (column + 1, quoted(field));
+    if is_number {
+        return (Problem::NotFinite, format!("number {column} of {width} is {given}, and must be finite in f32"));
+    }
+    let mut problem = format!("field {column} of {width} is {given}, and must be a number");
+    if field.is_empty() {
+        problem.push_str("; two spaces stand in a row there");
+    } else if is_decimal_comma(field.as_bytes()) {
+        problem.push_str("; decimals need a point, not a comma");
+    }
+    (Problem::BadNumber, problem)
 }
 
 /// Names the separators of a line that has too few fields.
