@@ -151,10 +151,9 @@ impl<'a> Input<'a> {
         let is_utf_8 = |error: std::str::Utf8Error| error.error_len().is_none();
         let is_text = || !start.contains(&0) && std::str::from_utf8(start).map_or_else(is_utf_8, |_| true);
         match file_kind(start) {
-            Some(kind) if !start.is_empty() && !(any_text && is_text()) => {
-                Err(self.malformed("byte 0".to_owned(), kind.to_string()))
-            }
-            _ => Ok(()),
+            None => Ok(()),
+            Some(_) if start.is_empty() || any_text && is_text() => Ok(()),
+            Some(kind) => Err(self.malformed("byte 0".to_owned(), kind.to_string())),
         }
     }
 

@@ -34,6 +34,7 @@ mod gzip;
 mod input;
 mod layout;
 mod matrix;
+mod next;
 mod opening;
 mod options;
 mod questions;

@@ -4,12 +4,12 @@ use std::fmt;
 use std::io::Read;
 use std::path::Path;
 
-use super::binary::{self, MAX_WORD_BYTES};
 use super::input::Input;
 use super::layout::Separators;
+use super::next::Next;
 use super::opening::Opening;
 use super::options::{Format, Problem, Progress, ReadOptions, ReadReport};
-use super::text::{self, Fault, quoted};
+use super::text::{self, Fault};
 use super::vocabulary::Vocabulary;
 use crate::error::{Error, Result};
 
@@ -38,34 +38,22 @@ const PROGRESS_BYTES: u64 = 1 << 20;
 /// # Ok::<(), wgpu_embedding::Error>(())
 /// ```
 pub struct VectorReader<'a> {
-    input: Input<'a>,
-    options: ReadOptions,
+    pub(super) input: Input<'a>,
+    pub(super) options: ReadOptions,
     format: Format,
-    separators: Separators,
+    pub(super) separators: Separators,
     /// How many vectors the header says there are.
     declared: Option<u64>,
     /// How many there were, those left out among them, but no blank lines: these are no vectors.
     met: u64,
     /// The last line that is not blank.
-    last_line: u64,
-    words: Vocabulary,
-    values: Vec<f32>,
-    report: ReadReport,
+    pub(super) last_line: u64,
+    pub(super) words: Vocabulary,
+    pub(super) values: Vec<f32>,
+    pub(super) report: ReadReport,
     progress: Option<Box<dyn FnMut(Progress) + Send + 'a>>,
     next_progress: u64,
     ended: bool,
-}
-
-/// What comes next in the file.
-enum Next {
-    Vector,
-    Faulty {
-        fault: Fault,
-        place: String,
-    },
-    End,
-    /// The end, within a vector.
-    CutOff(String),
 }
 
 impl VectorReader<'static> {
@@ -209,67 +197,6 @@ impl<'a> VectorReader<'a> {
         }
     }
 
-    fn next_line(&mut self) -> Result<Next> {
-        let mut blank_lines = 0;
-        let line = loop {
-            match self.input.line()? {
-                // Blank lines at the file's end are no fault.
-                None => return Ok(Next::End),
-                Some(line) if text::is_blank(line) => blank_lines += 1,
-                Some(line) => break line,
-            }
-        };
-        if blank_lines > 0 {
-            if !self.options.skips(Problem::WrongWidth) {
-                let first = format!("line {}", self.input.lines() - blank_lines);
-                return Err(refused(&self.input, first, text::blank_line(self.values.len())));
-            }
-            self.report.skipped[Problem::WrongWidth as usize] += blank_lines;
-        }
-        let fault = match text::parse_line(line, &mut self.values, self.separators) {
-            Ok(word) => add_word(&mut self.words, word)?,
-            Err(fault) => Some(fault),
-        };
-        self.last_line = self.input.lines();
-        Ok(fault.map_or(Next::Vector, |fault| Next::Faulty { fault, place: self.input.line_place() }))
-    }
-
-    fn next_record(&mut self) -> Result<Next> {
-        // The newline that may follow a vector is seen in front of the next word; as in gensim there may be several.
-        while self.input.peek(1)? == b"\n" {
-            self.input.take(1);
-        }
-        let place = |position: u64| format!("byte {position}");
-        let position = self.input.position();
-        let bytes = self.input.peek(MAX_WORD_BYTES + 1)?;
-        let available = bytes.len();
-        let Some(word_bytes) = memchr::memchr(b' ', bytes) else {
-            if available == 0 {
-                return Ok(Next::End);
-            }
-            if available <= MAX_WORD_BYTES {
-                return Ok(Next::CutOff("the file ends within a word".to_owned()));
-            }
-            let problem = format!("a word must end in a space within {MAX_WORD_BYTES} bytes, and this does not");
-            return Err(self.input.malformed(place(position), problem));
-        };
-        let record_bytes = word_bytes + 1 + self.values.len() * 4;
-        let record = self.input.peek(record_bytes)?;
-        if record.len() < record_bytes {
-            let given = record.len() - word_bytes - 1;
-            let message =
-                format!("a vector has {} bytes, and the file ends after {given} of them", self.values.len() * 4);
-            return Ok(Next::CutOff(message));
-        }
-        let (word, bytes) = (&record[..word_bytes], &record[word_bytes + 1..]);
-        let fault = match binary::parse_record(word, bytes, &mut self.values) {
-            Ok(word) => add_word(&mut self.words, word)?,
-            Err(fault) => Some(fault),
-        };
-        self.input.take(record_bytes);
-        Ok(fault.map_or(Next::Vector, |fault| Next::Faulty { fault, place: place(position) }))
-    }
-
     /// After as many vectors as the header says: whether the file ends there, but for white space.
     fn check_rest(&mut self) -> Result<bool> {
         loop {
@@ -315,17 +242,9 @@ impl<'a> VectorReader<'a> {
 }
 
 /// An error of what might have been skipped.
-fn refused(input: &Input<'_>, place: String, (problem, message): Fault) -> Error {
+pub(super) fn refused(input: &Input<'_>, place: String, (problem, message): Fault) -> Error {
     let remedy = format!("{message}; to skip and count these, ReadOptions::with_skip(Problem::{problem:?})");
     input.malformed(place, remedy)
-}
-
-fn add_word(words: &mut Vocabulary, word: &str) -> Result<Option<Fault>> {
-    Ok(words.push(word)?.err().map(|first| {
-        let problem =
-            format!("the word {} stood in the file before, as vector {}", quoted(word), u64::from(first) + 1);
-        (Problem::DuplicateWord, problem)
-    }))
 }
 
 impl fmt::Debug for VectorReader<'_> {

@@ -25,7 +25,8 @@ fn format(bytes: &[u8]) -> Format {
 #[test]
 fn short_numbers_under_a_header_are_text() {
     // So short that the next line's word stands where a binary file has the first one's numbers.
-    let cases: [(&[u8], &[(&str, &[f32])]); 7] = [
+    type Vectors<'a> = &'a [(&'a str, &'a [f32])];
+    let cases: [(&[u8], Vectors); 7] = [
         ("2 3\nsun 4 0 1\nété 0 7 2\n".as_bytes(), &[("sun", &[4.0, 0.0, 1.0]), ("été", &[0.0, 7.0, 2.0])]),
         ("2 1\nx 5\n日 6".as_bytes(), &[("x", &[5.0]), ("日", &[6.0])]),
         ("2 2\r\nx 5 6\r\n日 7 8\r\n".as_bytes(), &[("x", &[5.0, 6.0]), ("日", &[7.0, 8.0])]),
