@@ -13,6 +13,9 @@ const MAX_WIDTH: usize = 1 << 20;
 /// Lines after a header that are looked at to tell text from binary.
 const GUESS_LINES: usize = 32;
 
+/// Bytes that are looked at where no line is a vector: of one short vector all may be those of text.
+const GUESS_BYTES: usize = 256;
+
 pub(super) struct Opening {
     pub format: Format,
     /// How many vectors the header says there are.
@@ -85,15 +88,16 @@ fn guess_format(sample: &[u8]) -> Format {
     }
 }
 
-/// Whether what stands where a binary file has its first vector looks like text, if of flawed lines: ASCII as far as the
-/// line's end, and UTF-8 behind it, where the next words are.
+/// Whether what stands where a binary file has its first vectors looks like text, if of flawed lines: ASCII as far as
+/// the line's end, and UTF-8 behind it, where the next words are.
 fn is_printed(rest: &[u8], width: usize) -> bool {
     let Some(space) = memchr::memchr(b' ', rest) else { return true };
-    let numbers = &rest[space + 1..rest.len().min(space + 1 + width * 4)];
-    let line_end = memchr::memchr(b'\n', numbers).unwrap_or(numbers.len());
+    let rest = &rest[space + 1..];
+    let seen = &rest[..rest.len().min((width * 4).max(GUESS_BYTES))];
+    let line_end = memchr::memchr(b'\n', seen).unwrap_or(seen.len());
     // The last character may be cut off.
-    let is_utf_8 = std::str::from_utf8(numbers).map_or_else(|error| error.error_len().is_none(), |_| true);
-    numbers[..line_end].is_ascii() && is_utf_8 && !numbers.iter().any(is_control)
+    let is_utf_8 = std::str::from_utf8(seen).map_or_else(|error| error.error_len().is_none(), |_| true);
+    seen[..line_end.min(width * 4)].is_ascii() && is_utf_8 && !seen.iter().any(is_control)
 }
 
 fn is_control(byte: &u8) -> bool {

@@ -100,12 +100,12 @@ pub struct ReadOptions {
     ///
     /// A first line of exactly two whole numbers is a header `count width`, and any other is the first vector of a
     /// GloVe file. After a header the file is text if at least half of the next lines, 32 at most, end in `width`
-    /// numbers behind a word. It is so too, for its lines may all be flawed, if the `4 * width` bytes behind the first
-    /// space are UTF-8 without control characters, and ASCII as far as the line's end. Otherwise it is binary.
+    /// numbers behind a word. It is so too, for its lines may all be flawed, if the bytes behind the first space, 256 or
+    /// `4 * width`, are UTF-8 without control characters, and ASCII as far as the line's end. Otherwise it is binary.
     ///
     /// So these are mistaken, and their format must be given: a GloVe file with a single number a word, if its first
-    /// line is of two whole numbers, like `7 3`; a binary file with one or two numbers a vector, if the bits of the
-    /// first all happen to be such text.
+    /// line is of two whole numbers, like `7 3`; a binary file of one or two short vectors, if their bits all happen to
+    /// be such text.
     pub format: Option<Format>,
     /// Numbers a vector. A header must say the same; in a file without one it is what most of the first 32 lines have
     /// (those that are not blank, and within the first 256 KiB; of two widths as frequent, the one that came first),

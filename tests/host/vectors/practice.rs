@@ -1,5 +1,7 @@
 //! Text as it is met in practice: short numbers, blank lines, other separators.
 
+use rand::rngs::ChaCha8Rng;
+use rand::{RngExt, SeedableRng};
 use wgpu_embedding::vectors::Problem;
 
 use super::*;
@@ -241,4 +243,31 @@ fn other_separators_are_named() {
         assert!(error.starts_with("the input, line 3: ") && error.contains(hint), "{error}");
         assert_eq!(read(text.as_bytes(), &lenient()).unwrap().1.vectors, 2);
     }
+}
+
+#[test]
+fn text_and_binary_are_told_apart_at_random() {
+    let mut random = ChaCha8Rng::seed_from_u64(11);
+    let names = ["a", "7", "été", "日本", "n\0l", "-"];
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("vectors");
+    let mut mistaken = [0; 4];
+    for round in 0..4_000 {
+        let (count, width) = (random.random_range(1..7), 1 + round % 9);
+        let whole = (0..count * width).map(|_| f32::from(random.random_range(-9..10_i8))).collect();
+        let any = (0..count * width).map(|_| random.random_range(-1.0..1.0_f32)).collect();
+        for (format, values) in [(Format::Word2vecText, whole), (Format::Word2vecBinary, any)] {
+            let vocabulary = Vocabulary::from_words(&names[..count]).unwrap();
+            WordVectors::new(vocabulary, values, width).unwrap().save(&path, format).unwrap();
+            let told = VectorReader::open(&path, &ReadOptions::default()).map(|reader| reader.format());
+            let is_right = told == Ok(format);
+            assert!(
+                is_right || format == Format::Word2vecBinary && width < 3,
+                "{format:?} of width {width}: {told:?}"
+            );
+            mistaken[width.min(3)] += usize::from(!is_right);
+        }
+    }
+    // Of some 440 binary files of one number a vector: where there is one vector, its bits may all be those of text.
+    assert!(mistaken[1] < 10 && mistaken[2] < 3, "{mistaken:?}");
 }
