@@ -20,6 +20,8 @@ mod plots;
 mod program;
 #[path = "../shared/summary.rs"]
 mod summary;
+#[path = "../../../../examples/shared/vector_files.rs"]
+mod vector_files;
 
 use std::process::ExitCode;
 
