@@ -10,11 +10,17 @@ mod arguments;
 mod bindings;
 mod classifier;
 mod corpus;
+#[path = "../shared/encoding.rs"]
+mod encoding;
+#[path = "../shared/learning_rate.rs"]
+mod learning_rate;
 #[path = "../shared/lines.rs"]
 mod lines;
 #[path = "../shared/program.rs"]
 mod program;
 mod report;
+#[path = "../shared/shown.rs"]
+mod shown;
 mod training;
 
 use std::io::{self, Write};
@@ -55,12 +61,15 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> Result<()> {
     let corpus = match &arguments.files {
-        Some((positive, negative)) => Corpus::read(positive, negative)?,
+        Some((positive, negative)) => Corpus::read(positive, negative, arguments.encoding)?,
         None => Corpus::built_in()?,
     };
     let texts = corpus.train.iter().map(|sentence| sentence.text.as_str());
     let mut tokenizer = Tokenizer::new().with_num_words(arguments.vocabulary);
     tokenizer.fit_on_texts(texts)?;
+    if tokenizer.word_counts().is_empty() {
+        return Err("there is no word in the sentences to train on, but punctuation and spaces alone".into());
+    }
     let train = Set::new(&corpus.train, &tokenizer)?;
     let test = Set::new(&corpus.test, &tokenizer)?;
     let unseen = unseen(arguments, &corpus);
