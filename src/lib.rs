@@ -10,6 +10,7 @@ mod error;
 mod file;
 mod gpu;
 mod initializer;
+mod json;
 mod memory;
 mod optimizer;
 pub mod reference;

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 
 use safetensors::tensor::Metadata as Header;
 use safetensors::{Dtype, SafeTensors};
+use crate::shown::shortened;
+use crate::whole::whole;
 use wgpu_embedding::{Adam, EmbeddingConfig, EpsilonForm, Error, Initializer, Update};
 
 /// Metadata `format` of the only format there is.
@@ -38,7 +40,7 @@ impl Case {
     pub fn from_bytes(bytes: &[u8], update: Option<Update>) -> Result<Self, String> {
         let whole_file = |error: String| format!("not a whole safetensors file: {error}");
         let header = header(bytes).map_err(whole_file)?;
-        let tensors = Tensors(SafeTensors::deserialize(bytes).map_err(|error| whole_file(error.to_string()))?);
+        let tensors = Tensors(SafeTensors::deserialize(bytes).map_err(|error| whole_file(cut(&error.to_string())))?);
         let metadata = Metadata(header.metadata().as_ref());
         metadata.choice("format", &[(FORMAT, ())])?;
 
@@ -71,7 +73,7 @@ fn header(bytes: &[u8]) -> Result<Header, String> {
     let (length, rest) = bytes.split_first_chunk().ok_or("it has no header")?;
     let length = usize::try_from(u64::from_le_bytes(*length)).unwrap_or(usize::MAX);
     let text = rest.get(..length).ok_or_else(|| format!("its header would have {length} bytes"))?;
-    let header: Header = serde_json::from_slice(text).map_err(|error| error.to_string())?;
+    let header: Header = serde_json::from_slice(text).map_err(|error| cut(&error.to_string()))?;
     let (required, given) = (header.data_len(), rest.len() - length);
     if required != given {
         return Err(format!("its tensors would have {required} bytes, and {given} are there"));
@@ -79,12 +81,17 @@ fn header(bytes: &[u8]) -> Result<Header, String> {
     Ok(header)
 }
 
+/// Text of the file's in an error.
+fn cut(text: &str) -> String {
+    shortened(text, 200)
+}
+
 /// The choice of this name; an error calls it `what`, and lists them all.
 pub fn choose<T: Copy>(what: &str, name: &str, choices: &[(&str, T)]) -> Result<T, String> {
     let choice = choices.iter().find(|&&(choice, _)| choice == name);
     choice.map(|&(_, value)| value).ok_or_else(|| {
         let names: Vec<_> = choices.iter().map(|&(name, _)| name).collect();
-        format!("{what} must be {}, and is {name:?}", names.join(" or "))
+        format!("{what} must be {}, and is {:?}", names.join(" or "), cut(name))
     })
 }
 
@@ -103,15 +110,16 @@ impl Metadata<'_> {
 
     fn count(&self, key: &str) -> Result<u32, String> {
         let text = self.text(key)?;
-        text.parse()
-            .map_err(|_| format!("metadata {key} must be a whole number in 0..={}, and is {text:?}", u32::MAX))
+        whole(text)
+            .and_then(|number| u32::try_from(number).ok())
+            .ok_or_else(|| format!("metadata {key} must be a whole number in 0..={}, and is {:?}", u32::MAX, cut(text)))
     }
 
     fn number(&self, key: &str) -> Result<f64, String> {
         let text = self.text(key)?;
         // Rust parses `nan` and `inf` too, and a number too large for f64 as infinity.
         let number = text.parse().ok().filter(|number: &f64| number.is_finite());
-        number.ok_or_else(|| format!("metadata {key} must be a finite number, and is {text:?}"))
+        number.ok_or_else(|| format!("metadata {key} must be a finite number, and is {:?}", cut(text)))
     }
 
     fn choice<T: Copy>(&self, key: &str, choices: &[(&str, T)]) -> Result<T, String> {
@@ -187,7 +195,7 @@ impl Tensors<'_> {
         };
         // The smallest name, because the names come in no particular order.
         match self.0.names().into_iter().filter(is_beyond).min() {
-            Some(name) => Err(format!("tensor {name:?} is none of a case whose metadata steps is {step_count}")),
+            Some(name) => Err(format!("tensor {:?} is none of a case whose metadata steps is {step_count}", cut(name))),
             None => Ok(()),
         }
     }

@@ -19,6 +19,10 @@ use wgpu_embedding::{Backend, GpuContext, Update};
 mod case;
 mod output;
 mod run;
+#[path = "../shared/shown.rs"]
+mod shown;
+#[path = "../shared/whole.rs"]
+mod whole;
 
 use output::Output;
 

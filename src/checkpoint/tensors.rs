@@ -8,15 +8,13 @@ use std::path::{Path, PathBuf};
 use safetensors::Dtype;
 use safetensors::tensor::{Metadata, TensorInfo};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, quoted};
 use crate::file::file_error;
+use crate::json;
 
 /// The longest header, of what the format allows a sixth: room for 100,000 tensors. One that is there to harm takes 350 MB
 /// to parse.
 const MAX_HEADER_BYTES: u64 = 16 << 20;
-
-/// Characters of a name, or of a parser's complaint, in an error.
-const MAX_QUOTED: usize = 120;
 
 /// Names that an error lists.
 const MAX_LISTED: usize = 20;
@@ -98,7 +96,7 @@ impl<R: Read + Seek> TensorFile<R> {
         // Checks that the tensors follow each other, and that their bytes are what their shapes say. Not the crate's own
         // SafeTensors::deserialize: it wants the whole file in memory, and adds up lengths that may overflow.
         let header: Metadata =
-            serde_json::from_slice(&text).map_err(|error| in_header(quoted(&error.to_string())))?;
+            serde_json::from_slice(&text).map_err(|error| in_header(json::problem(&error)))?;
         let (data_bytes, data_start) = (header.data_len() as u64, 8 + length);
         if data_bytes != file_bytes - data_start {
             return Err(malformed(
@@ -261,12 +259,4 @@ fn seek(reader: &mut impl Seek, path: &Path, position: u64) -> Result<()> {
 
 fn malformed(path: &Path, place: &str, problem: String) -> Error {
     Error::Malformed { what: path.display().to_string(), place: place.to_owned(), problem }
-}
-
-/// Text of the file's, of bounded length.
-pub(super) fn quoted(text: &str) -> String {
-    match text.char_indices().nth(MAX_QUOTED) {
-        None => text.to_owned(),
-        Some((end, _)) => format!("{}…", &text[..end]),
-    }
 }

@@ -245,6 +245,16 @@ fn settings() {
         (text("{\"version\":1}"), "missing field"),
         (text(&"[".repeat(1_000)), "invalid type: sequence"),
         (
+            changed(|parts| {
+                let text = parts.settings().to_string();
+                parts.set_settings(&text.into());
+            }),
+            "it must be a JSON object, and is a JSON string that holds one; decode it once more",
+        ),
+        (text(&format!("\"{}\"", "x".repeat(1 << 20))), "…"),
+        (with_setting("version", json!(1e300)), "expected a whole number from 0 to 18446744073709551615"),
+        (with_setting("table.padding_idx", json!(2.5)), "floating point `2.5`, expected a whole number"),
+        (
             with_setting("version", json!(2)),
             "it is version 2 of the format, and this version of wgpu-embedding reads",
         ),
@@ -293,6 +303,19 @@ fn settings() {
         cases.extend(fields.iter().map(|field| (without(object, field), "missing field")));
     }
     assert_refused(cases);
+}
+
+#[test]
+fn whole_settings_may_have_become_floats() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("floats.safetensors");
+    super::rewrite(&path, &changed(|_| ()));
+    let expected = state(&load(&path).unwrap());
+    for (key, value) in [("step", 3.0), ("version", 1.0), ("table.padding_idx", 2.0), ("table.seed", 0.0)] {
+        super::rewrite(&path, &with_setting(key, json!(value)));
+        let read = load(&path).unwrap_or_else(|error| panic!("{key}: {error}"));
+        assert_eq!(state(&read), expected, "{key}");
+    }
 }
 
 #[test]

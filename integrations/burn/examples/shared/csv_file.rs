@@ -21,6 +21,7 @@ pub enum Holds {
     /// What only such fields are. Lines that have them all are records.
     Checked(fn(&str) -> bool),
     /// Text of one line.
+    #[allow(dead_code)] // none of reviews
     Line,
     /// Text that may have line breaks, within quotes.
     Text,

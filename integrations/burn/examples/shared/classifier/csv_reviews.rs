@@ -96,7 +96,7 @@ mod tests {
     #[test]
     fn line_breaks_in_reviews_are_read_and_swallowed_reviews_named() {
         // None of these lines is a review with its sentiment.
-        let text = "Good, bad,\n\npositive\n\"quoted\", 1\nand ,so,1\r\n on";
+        let text = "Good, bad,\n\npositive\n\"quoted\", 12\nand ,so,1\r\n on";
         let quoted = text.replace('"', "\"\"");
         let classes = read(&format!("review,sentiment\n\"{quoted}\",1\nbad,0\n")).unwrap();
         assert_eq!(classes[1].texts, [(0, text.into())]);
