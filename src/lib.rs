@@ -8,6 +8,7 @@ mod context;
 mod embedding;
 mod error;
 mod file;
+mod file_kind;
 mod gpu;
 mod initializer;
 mod json;

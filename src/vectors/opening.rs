@@ -4,12 +4,7 @@ use super::input::Input;
 use super::options::{Format, ReadOptions};
 use super::text::{self, quoted};
 use crate::error::{Error, Result};
-
-/// What vectors are often mistaken for, by its first bytes, and what to do.
-const OTHER_FILES: [(&[u8], &str); 2] = [
-    (b"PK\x03\x04", "this is a zip archive; unpack it first"),
-    (b"\xba\x16\x4f\x2f", "this is a model of fastText's own; read the .vec file that comes with it"),
-];
+use crate::file_kind::{START_BYTES, file_kind};
 
 /// A vector has at most as many numbers.
 const MAX_WIDTH: usize = 1 << 20;
@@ -28,8 +23,9 @@ impl Opening {
             Some(format) => format,
             None => {
                 let (sample, _) = input.sample()?;
-                if let Some((_, what)) = OTHER_FILES.iter().find(|(start, _)| sample.starts_with(start)) {
-                    return Err(input.malformed("byte 0".to_owned(), (*what).to_owned()));
+                if let Some(kind) = file_kind(&sample[..sample.len().min(START_BYTES)]).filter(|_| !sample.is_empty())
+                {
+                    return Err(input.malformed("byte 0".to_owned(), kind.to_string()));
                 }
                 guess_format(sample)
             }
