@@ -144,7 +144,9 @@ mod tests {
 
     #[test]
     fn whole_numbers_are_read_as_floats_too() {
-        for (json, number) in [("7", 7), ("7.0", 7), ("5e3", 5000), ("1.5e1", 15), ("-0.0", 0), ("9007199254740992.0", 1 << 53)] {
+        for (json, number) in
+            [("7", 7), ("7.0", 7), ("5e3", 5000), ("1.5e1", 15), ("-0.0", 0), ("9007199254740992.0", 1 << 53)]
+        {
             assert_eq!(parse(json), Ok(Whole(number)), "{json}");
             assert_eq!(parse(&format!("\"{json}\"")), Ok(WholeKey(number)), "{json}");
         }
@@ -152,14 +154,20 @@ mod tests {
         assert_eq!(parse("4294967295.0"), Ok(Whole(u32::MAX)));
         for json in ["1.5", "-1", "-1.0", "4294967296", "4294967296.0", "1e300", "null", "\"1\"", "true"] {
             let error = parse::<Whole<u32>>(json).unwrap_err();
-            assert!(error.contains("expected a whole number from 0 to 4294967295 at line 1 column"), "{json}: {error}");
+            assert!(
+                error.contains("expected a whole number from 0 to 4294967295 at line 1 column"),
+                "{json}: {error}"
+            );
             assert!(error.len() < 400, "{error}");
         }
         // Not the number that was meant, for sure.
         assert!(parse::<Whole<u64>>("1e16").is_err());
         for key in ["\"\"", "\"one\"", "\"01\"", "\"1.5\"", "\"-1\""] {
             let error = parse::<WholeKey<u32>>(key).unwrap_err();
-            assert!(error.contains("invalid value: string \"") && error.contains("expected a whole number"), "{error}");
+            assert!(
+                error.contains("invalid value: string \"") && error.contains("expected a whole number"),
+                "{error}"
+            );
         }
     }
 
@@ -168,7 +176,10 @@ mod tests {
         let long = "x".repeat(1 << 20);
         for json in [format!("\"{long}\""), format!("{{\"{long}\": 1}}"), format!("[\"{long}\"]"), "9".repeat(300)] {
             let error = parse::<Vec<Option<bool>>>(&json).unwrap_err();
-            assert!(error.len() < 400 && error.contains("expected ") && error.contains(" at line 1 column "), "{error}");
+            assert!(
+                error.len() < 400 && error.contains("expected ") && error.contains(" at line 1 column "),
+                "{error}"
+            );
         }
         let [object, nothing] = ["\"{\\\"a\\\": 1}\"", "\"a\""].map(|json| parse::<Vec<bool>>(json).unwrap_err());
         assert!(object.ends_with("decode it once more, in Python with json.loads"), "{object}");

@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 
-use safetensors::tensor::Metadata as Header;
-use safetensors::{Dtype, SafeTensors};
+use crate::file_kind::{START_BYTES, file_kind};
 use crate::shown::shortened;
 use crate::whole::whole;
+use safetensors::tensor::Metadata as Header;
+use safetensors::{Dtype, SafeTensors};
 use wgpu_embedding::{Adam, EmbeddingConfig, EpsilonForm, Error, Initializer, Update};
 
 /// Metadata `format` of the only format there is.
@@ -38,7 +39,11 @@ impl Case {
     ///
     /// All of it is checked here, so that a malformed case is refused before any device is opened.
     pub fn from_bytes(bytes: &[u8], update: Option<Update>) -> Result<Self, String> {
-        let whole_file = |error: String| format!("not a whole safetensors file: {error}");
+        let start = &bytes[..bytes.len().min(START_BYTES)];
+        let whole_file = |error: String| {
+            let other = file_kind(start).filter(|kind| kind.name != "a safetensors file");
+            format!("not a whole safetensors file: {}", other.map_or(error, |kind| kind.to_string()))
+        };
         let header = header(bytes).map_err(whole_file)?;
         let tensors = Tensors(SafeTensors::deserialize(bytes).map_err(|error| whole_file(cut(&error.to_string())))?);
         let metadata = Metadata(header.metadata().as_ref());
@@ -110,9 +115,9 @@ impl Metadata<'_> {
 
     fn count(&self, key: &str) -> Result<u32, String> {
         let text = self.text(key)?;
-        whole(text)
-            .and_then(|number| u32::try_from(number).ok())
-            .ok_or_else(|| format!("metadata {key} must be a whole number in 0..={}, and is {:?}", u32::MAX, cut(text)))
+        whole(text).and_then(|number| u32::try_from(number).ok()).ok_or_else(|| {
+            format!("metadata {key} must be a whole number in 0..={}, and is {:?}", u32::MAX, cut(text))
+        })
     }
 
     fn number(&self, key: &str) -> Result<f64, String> {
@@ -195,8 +200,14 @@ impl Tensors<'_> {
         };
         // The smallest name, because the names come in no particular order.
         match self.0.names().into_iter().filter(is_beyond).min() {
-            Some(name) => Err(format!("tensor {:?} is none of a case whose metadata steps is {step_count}", cut(name))),
+            Some(name) => {
+                Err(format!("tensor {:?} is none of a case whose metadata steps is {step_count}", cut(name)))
+            }
             None => Ok(()),
         }
     }
 }
+
+#[cfg(test)]
+#[path = "case_tests.rs"]
+mod tests;

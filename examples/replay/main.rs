@@ -17,6 +17,9 @@ use std::{fmt, fs};
 use wgpu_embedding::{Backend, GpuContext, Update};
 
 mod case;
+#[path = "../../src/file_kind.rs"]
+#[allow(dead_code)]
+mod file_kind;
 mod output;
 mod run;
 #[path = "../shared/shown.rs"]

@@ -10,6 +10,10 @@ use std::path::Path;
 use encoding_rs::{DecoderResult, Encoding, UTF_8};
 
 use crate::program::Result;
+use file_kind::{START_BYTES, file_kind};
+
+#[path = "../../src/file_kind.rs"]
+mod file_kind;
 
 /// What to do about a file that is not UTF-8, where it does not tell what it is.
 pub const REMEDY: &str = "if the file is Windows-1252, as older English texts are, give --encoding windows-1252, or convert \
@@ -68,9 +72,15 @@ pub fn utf_16(start: &[u8]) -> Option<String> {
     Some(format!("the file must be UTF-8, and is UTF-16; {remedy}"))
 }
 
+/// What a file that starts like this is, where it is not text in UTF-8.
+pub fn other_kind(start: &[u8]) -> Option<String> {
+    let start = &start[..start.len().min(START_BYTES)];
+    utf_16(start).or_else(|| file_kind(start).map(|kind| kind.to_string()))
+}
+
 /// The remedy for text that is not UTF-8, in a file that starts like this.
 pub fn remedy(start: &[u8]) -> String {
-    utf_16(start).unwrap_or_else(|| REMEDY.to_owned())
+    other_kind(start).unwrap_or_else(|| REMEDY.to_owned())
 }
 
 #[cfg(test)]

@@ -130,7 +130,8 @@ fn check_ids(word_index: &IndexMap<String, u32>, index_word: &IndexMap<WholeKey<
     let mut words = IndexMap::with_capacity(word_index.len());
     for (word, &id) in word_index {
         if id == 0 {
-            let problem = format!("the id of {:?} must be at least 1, and is 0, which stands for padding", quoted(word));
+            let problem =
+                format!("the id of {:?} must be at least 1, and is 0, which stands for padding", quoted(word));
             return Err(malformed("config.word_index", problem));
         }
         if let Some(other) = words.insert(id, word) {

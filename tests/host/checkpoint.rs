@@ -17,6 +17,8 @@ mod interrupted;
 mod memory;
 #[path = "checkpoint/mutations.rs"]
 mod mutations;
+#[path = "checkpoint/other_files.rs"]
+mod other_files;
 #[path = "checkpoint/plain.rs"]
 mod plain;
 #[path = "checkpoint/resume.rs"]

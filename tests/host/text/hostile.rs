@@ -4,7 +4,7 @@ use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 use serde_json::Value;
 use wgpu_embedding::Error;
-use wgpu_embedding::text::{MatrixMode, Tokenizer};
+use wgpu_embedding::text::{IndexMap, MatrixMode, Tokenizer};
 
 /// Every mutation is read; those that are still a tokenizer are used, too.
 const MUTATIONS: usize = 10_000;
@@ -93,13 +93,25 @@ fn bad_fields_are_named() {
     }
     assert_malformed(&with_field("analyser", Some("x".into())), "the document", "unknown field `analyser`");
     assert_malformed(&with_field("num_words", Some((-1).into())), "the document", "integer `-1`, expected a whole");
-    assert_malformed(&with_field("num_words", Some(10.5.into())), "the document", "floating point `10.5`, expected a");
+    assert_malformed(
+        &with_field("num_words", Some(10.5.into())),
+        "the document",
+        "floating point `10.5`, expected a",
+    );
     assert_malformed(&with_field("document_count", Some((-1).into())), "the document", "integer `-1`");
     assert_malformed(&with_field("lower", Some(1.into())), "the document", "expected a boolean");
     for field in ["word_counts", "word_docs", "index_docs"] {
         let place = format!("config.{field}");
-        assert_malformed(&with_field(field, Some(r#"{"1": -1}"#.into())), &place, "integer `-1`, expected a whole number");
-        assert_malformed(&with_field(field, Some(r#"{"1": 1e30}"#.into())), &place, "expected a whole number from 0 to 18446744073709551615");
+        assert_malformed(
+            &with_field(field, Some(r#"{"1": -1}"#.into())),
+            &place,
+            "integer `-1`, expected a whole number",
+        );
+        assert_malformed(
+            &with_field(field, Some(r#"{"1": 1e30}"#.into())),
+            &place,
+            "expected a whole number from 0 to 18446744073709551615",
+        );
         assert_malformed(&with_field(field, Some("[]".into())), &place, "expected a map");
     }
     let uncounted = with_field("word_docs", Some(r#"{"zebra": 1}"#.into()));
@@ -120,17 +132,17 @@ fn bad_fields_are_named() {
 fn whole_numbers_may_have_become_floats() {
     let tokenizer = fitted();
     let mut json: Value = serde_json::from_str(&tokenizer.to_json()).unwrap();
-    // As a program writes them that knows floats alone, of 6 and of 2 by their exponent.
+    // As a program writes them that knows floats alone.
     let float = |number: &Value| number.as_u64().map_or(number.clone(), |number| (number as f64).into());
     for field in ["num_words", "document_count"] {
         json["config"][field] = float(&json["config"][field]);
     }
     for field in ["word_counts", "word_docs", "index_docs", "index_word", "word_index"] {
-        let map: serde_json::Map<String, Value> =
-            serde_json::from_str(json["config"][field].as_str().unwrap()).unwrap();
+        // In their order.
+        let map: IndexMap<String, Value> = serde_json::from_str(json["config"][field].as_str().unwrap()).unwrap();
         let key = |key: String| if field.starts_with("index") { format!("{key}.0") } else { key };
-        let map: serde_json::Map<_, _> = map.into_iter().map(|(name, value)| (key(name), float(&value))).collect();
-        json["config"][field] = Value::Object(map).to_string().into();
+        let map: IndexMap<_, _> = map.into_iter().map(|(name, value)| (key(name), float(&value))).collect();
+        json["config"][field] = serde_json::to_string(&map).unwrap().into();
     }
     let text = json.to_string();
     assert!(text.contains("\"num_words\":6.0") && text.contains("{\\\"2.0\\\":"), "{text}");
