@@ -75,7 +75,8 @@ pub fn utf_16(start: &[u8]) -> Option<String> {
 /// What a file that starts like this is, where it is not text in UTF-8.
 pub fn other_kind(start: &[u8]) -> Option<String> {
     let start = &start[..start.len().min(START_BYTES)];
-    utf_16(start).or_else(|| file_kind(start).map(|kind| kind.to_string()))
+    let kind = || file_kind(start).filter(|_| !start.is_empty()).map(|kind| kind.to_string());
+    utf_16(start).or_else(kind)
 }
 
 /// The remedy for text that is not UTF-8, in a file that starts like this.

@@ -206,6 +206,28 @@ mod tests {
             let error = corpus(text, false, 2).unwrap_err();
             assert!(error.starts_with(start), "{error}");
         }
+        // The start of the file tells the kind, though another line is wrong.
+        for (text, end) in [
+            (&b"a b\na \x97 b"[..], "iconv -f cp1252 -t utf-8 FILE"),
+            (
+                b"\xfe\xff\0a",
+                "; the file must be UTF-8, and is UTF-16; give --encoding utf-16be, or convert it: iconv -f utf-16be -t utf-8 FILE",
+            ),
+            (
+                b"a\0b\0c\0",
+                "a.txt:1: the file must be UTF-8, and is UTF-16; give --encoding utf-16le, or convert it: iconv -f utf-16le -t utf-8 FILE",
+            ),
+            (b"BZh91AY&SY\xff", "; this is a bzip2 file; unpack it first"),
+        ] {
+            let error = corpus(text, false, 1).unwrap_err();
+            assert!(error.ends_with(end), "{error}");
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("text.txt");
+        std::fs::write(&path, b"caf\xe9 noir\ncaf\xe9 \x97 noir\n").unwrap();
+        let corpus = Corpus::read(&path, encoding_rs::WINDOWS_1252, false, 1).unwrap();
+        assert_eq!(corpus.words, ["café", "noir", "—"]);
+        assert!(Corpus::read(&path, UTF_8, false, 1).unwrap_err().to_string().contains("text.txt:1: byte 4"));
         let error = Corpus::read(Path::new("no/such/file"), UTF_8, false, 1).unwrap_err().to_string();
         assert!(error.starts_with("no/such/file: cannot be read"), "{error}");
     }

@@ -23,6 +23,8 @@ mod other_files;
 mod plain;
 #[path = "checkpoint/resume.rs"]
 mod resume;
+#[path = "checkpoint/settings.rs"]
+mod settings;
 
 /// The key of a checkpoint's own metadata.
 const KEY: &str = "wgpu_embedding_checkpoint";

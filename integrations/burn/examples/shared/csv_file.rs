@@ -38,12 +38,11 @@ pub fn records<const N: usize>(
     let mut reader = Reader::new(contents);
     let mut record = Record::default();
     let unreadable = |error| format!("{file}: cannot be read: {error}");
-    if let Some(problem) = encoding::utf_16(reader.start().map_err(unreadable)?) {
-        return Err(format!("{file}:1: {problem}").into());
-    }
+    // Of use only where the header is none.
+    let other_kind = encoding::other_kind(reader.start().map_err(unreadable)?);
     reader.read(&mut record).map_err(unreadable)?;
-    check(&record, 0, &[]).map_err(|(line, what)| at(file, line, &what))?;
-    let in_header = |what: String| at(file, record.line.max(1), &what);
+    check(&record, 0, &[]).map_err(|(line, what)| at(file, line, other_kind.as_ref().unwrap_or(&what)))?;
+    let in_header = |what: String| at(file, record.line.max(1), other_kind.as_ref().unwrap_or(&what));
     let header = record.texts().map_err(in_header)?;
     let positions = positions(&header, columns.map(|column| column.name)).map_err(in_header)?;
     let width = header.len();
