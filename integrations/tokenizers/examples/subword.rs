@@ -115,3 +115,33 @@ fn run(Arguments { file, encoding, vocabulary }: &Arguments) -> Result<()> {
     writeln!(out, "loss {before:.3}, and {after:.3} after a step that trained {trained} rows")?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(contents: &[u8], options: &[&str]) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("text.txt");
+        std::fs::write(&path, contents).unwrap();
+        let options = options.iter().map(OsString::from);
+        let arguments = parse(lexopt::Parser::from_args([path.clone().into()].into_iter().chain(options)));
+        let arguments = arguments.unwrap().expect("this is no call for help");
+        run(&arguments).unwrap_err().to_string().replace(path.to_str().unwrap(), "text.txt")
+    }
+
+    #[test]
+    fn files_without_text_are_named() {
+        for blank in [&b""[..], b" \n\t\r\n", b"\xef\xbb\xbf\n"] {
+            assert_eq!(error(blank, &[]), "text.txt: there is no word in it, but blank lines alone");
+        }
+        assert_eq!(
+            error(b"bien\nun caf\xe9\n", &[]),
+            "text.txt:2: byte 7 of the line is not UTF-8; if the file is Windows-1252, as older English texts are, give \
+             --encoding windows-1252, or convert it: iconv -f cp1252 -t utf-8 FILE"
+        );
+        let blank = "text.txt: there is no word in it, but blank lines alone";
+        assert_eq!(error(b"\xa0\n", &["--encoding", "windows-1252"]), blank);
+        assert!(parse(lexopt::Parser::from_args(["--encoding", "none"])).is_err());
+    }
+}
