@@ -142,7 +142,7 @@ fn wide_text(start: &[u8]) -> Option<FileKind> {
 fn markup(start: &[u8]) -> Option<FileKind> {
     let text = start.strip_prefix("\u{feff}".as_bytes()).unwrap_or(start).trim_ascii_start();
     let is = |tag: &&str| text.get(..tag.len()).is_some_and(|start| start.eq_ignore_ascii_case(tag.as_bytes()));
-    if ["<!doctype html", "<!--", "<html", "<head", "<body"].iter().any(|tag| is(&tag)) {
+    if ["<!doctype html", "<!--", "<html", "<head", "<body"].iter().any(is) {
         return Some(FileKind { name: "an HTML page", remedy: DOWNLOAD });
     }
     if is(&"<?xml") {

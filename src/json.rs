@@ -145,7 +145,7 @@ mod tests {
     #[test]
     fn whole_numbers_are_read_as_floats_too() {
         for (json, number) in
-            [("7", 7), ("7.0", 7), ("5e3", 5000), ("1.5e1", 15), ("-0.0", 0), ("9007199254740992.0", 1 << 53)]
+            [("7", 7), ("7.0", 7), ("5e3", 5000), ("1.5e1", 15), ("-0.0", 0), ("9007199254740992.0", 1u64 << 53)]
         {
             assert_eq!(parse(json), Ok(Whole(number)), "{json}");
             assert_eq!(parse(&format!("\"{json}\"")), Ok(WholeKey(number)), "{json}");

@@ -2,12 +2,16 @@
 
 use std::collections::HashMap;
 
-use crate::file_kind::{START_BYTES, file_kind};
-use crate::shown::shortened;
-use crate::whole::whole;
 use safetensors::tensor::Metadata as Header;
 use safetensors::{Dtype, SafeTensors};
 use wgpu_embedding::{Adam, EmbeddingConfig, EpsilonForm, Error, Initializer, Update};
+
+use file_kind::{START_BYTES, file_kind};
+
+// Here and not in main.rs, for tests/gpu has this file too.
+#[path = "../../src/file_kind.rs"]
+#[allow(dead_code)]
+mod file_kind;
 
 /// Metadata `format` of the only format there is.
 const FORMAT: &str = "embedding-replay/1";
@@ -88,7 +92,10 @@ fn header(bytes: &[u8]) -> Result<Header, String> {
 
 /// Text of the file's in an error.
 fn cut(text: &str) -> String {
-    shortened(text, 200)
+    match text.char_indices().nth(200) {
+        None => text.to_owned(),
+        Some((end, _)) => format!("{}...", &text[..end]),
+    }
 }
 
 /// The choice of this name; an error calls it `what`, and lists them all.
@@ -115,9 +122,8 @@ impl Metadata<'_> {
 
     fn count(&self, key: &str) -> Result<u32, String> {
         let text = self.text(key)?;
-        whole(text).and_then(|number| u32::try_from(number).ok()).ok_or_else(|| {
-            format!("metadata {key} must be a whole number in 0..={}, and is {:?}", u32::MAX, cut(text))
-        })
+        text.parse()
+            .map_err(|_| format!("metadata {key} must be a whole number in 0..={}, and is {:?}", u32::MAX, cut(text)))
     }
 
     fn number(&self, key: &str) -> Result<f64, String> {
@@ -207,7 +213,3 @@ impl Tensors<'_> {
         }
     }
 }
-
-#[cfg(test)]
-#[path = "case_tests.rs"]
-mod tests;

@@ -17,15 +17,10 @@ use std::{fmt, fs};
 use wgpu_embedding::{Backend, GpuContext, Update};
 
 mod case;
-#[path = "../../src/file_kind.rs"]
-#[allow(dead_code)]
-mod file_kind;
+#[cfg(test)]
+mod case_tests;
 mod output;
 mod run;
-#[path = "../shared/shown.rs"]
-mod shown;
-#[path = "../shared/whole.rs"]
-mod whole;
 
 use output::Output;
 

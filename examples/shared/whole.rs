@@ -18,8 +18,6 @@ pub fn whole(text: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
     #[test]
     fn floats_that_are_whole_are_read() {
         for (text, number) in [
@@ -33,12 +31,12 @@ mod tests {
             ("18446744073709551615", u64::MAX),
             ("18446744073709551615.00", u64::MAX),
         ] {
-            assert_eq!(whole(text), Some(number), "{text}");
+            assert_eq!(super::whole(text), Some(number), "{text}");
         }
         for text in
             ["", ".", "1.5", "-1", "-1.0", "nan", "inf", "1e16", "1e999", "18446744073709551616.0", "1,0", "1.0.0"]
         {
-            assert_eq!(whole(text), None, "{text}");
+            assert_eq!(super::whole(text), None, "{text}");
         }
     }
 }

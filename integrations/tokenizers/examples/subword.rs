@@ -85,11 +85,12 @@ fn run(Arguments { file, encoding, vocabulary }: &Arguments) -> Result<()> {
         return Err(format!("{name}: there is no word in it, but blank lines alone").into());
     }
 
-    let tokenizer = train_bpe(&sentences, *vocabulary)?;
+    let tokenizer = train_bpe(&sentences, *vocabulary).map_err(plain)?;
     let rows = u32::try_from(tokenizer.get_vocab_size(true))?;
     writeln!(out, "{} sentences, {rows} tokens", sentences.len())?;
 
-    let encodings = tokenizer.encode_batch(sentences.iter().take(BATCH_SIZE).copied().collect(), true)?;
+    let encodings =
+        tokenizer.encode_batch(sentences.iter().take(BATCH_SIZE).copied().collect(), true).map_err(plain)?;
     for (encoding, sentence) in encodings.iter().zip(&sentences).take(SHOWN) {
         writeln!(out, "\n{sentence}\n{}\n{:?}", encoding.get_tokens().join(" "), encoding.get_ids())?;
     }
@@ -114,6 +115,11 @@ fn run(Arguments { file, encoding, vocabulary }: &Arguments) -> Result<()> {
     let (before, after) = (loss(&gradient), loss(&after));
     writeln!(out, "loss {before:.3}, and {after:.3} after a step that trained {trained} rows")?;
     Ok(())
+}
+
+/// An error of the tokenizers crate as one of the program's.
+fn plain(error: Box<dyn std::error::Error + Send + Sync>) -> Box<dyn std::error::Error> {
+    error
 }
 
 #[cfg(test)]
