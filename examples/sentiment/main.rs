@@ -183,7 +183,7 @@ mod tests {
         let error = run_on(positive, negative, "--reference").unwrap_err();
         assert!(
             error.ends_with(
-                "up.txt:2: byte 7 of the line is not UTF-8; if the file is Windows-1252, as older English texts are, give \
+                "up.txt:2: byte 7 of the line is not UTF-8; if the file is Windows-1252, as many older texts are, give \
                  --encoding windows-1252, or convert it: iconv -f cp1252 -t utf-8 FILE"
             ),
             "{error}"

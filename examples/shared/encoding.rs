@@ -16,7 +16,7 @@ use file_kind::{START_BYTES, file_kind};
 mod file_kind;
 
 /// What to do about a file that is not UTF-8, where it does not tell what it is.
-pub const REMEDY: &str = "if the file is Windows-1252, as older English texts are, give --encoding windows-1252, or convert \
+pub const REMEDY: &str = "if the file is Windows-1252, as many older texts are, give --encoding windows-1252, or convert \
                           it: iconv -f cp1252 -t utf-8 FILE";
 
 /// The value of `--encoding`.

@@ -40,7 +40,7 @@ fn run(Arguments { file, encoding, mut tokenizer, padding }: Arguments) -> Resul
     tokenizer.fit_on_texts(&texts)?;
     if tokenizer.word_counts().is_empty() {
         // What Keras gives is right for what comes next; nobody should wonder at it.
-        let _ = writeln!(io::stderr(), "{name}: there is no word in it, so all that is printed is empty");
+        let _ = writeln!(io::stderr(), "{name}: there is no word in it, so every sequence is empty");
     }
     let sequences = tokenizer.texts_to_sequences(&texts)?;
     let wide: Vec<Vec<i64>> = sequences.iter().map(|ids| ids.iter().map(|&id| id.into()).collect()).collect();
@@ -94,7 +94,7 @@ mod tests {
         let error = lines("f.txt", b"good\nba\xffd\n").unwrap_err().to_string();
         assert_eq!(
             error,
-            "f.txt:2: must be UTF-8, and byte 3 of the line is not; if the file is Windows-1252, as older English texts \
+            "f.txt:2: must be UTF-8, and byte 3 of the line is not; if the file is Windows-1252, as many older texts \
              are, give --encoding windows-1252, or convert it: iconv -f cp1252 -t utf-8 FILE"
         );
         let error = lines("f.txt", b"\xff\xfea\0\n\0").unwrap_err().to_string();

@@ -143,7 +143,7 @@ mod tests {
         }
         assert_eq!(
             error(b"bien\nun caf\xe9\n", &[]),
-            "text.txt:2: byte 7 of the line is not UTF-8; if the file is Windows-1252, as older English texts are, give \
+            "text.txt:2: byte 7 of the line is not UTF-8; if the file is Windows-1252, as many older texts are, give \
              --encoding windows-1252, or convert it: iconv -f cp1252 -t utf-8 FILE"
         );
         let blank = "text.txt: there is no word in it, but blank lines alone";

@@ -46,7 +46,8 @@ fn why(record: &Record, quote: &Quote, width: usize, columns: &[(usize, Column)]
     Some(format!("and line {line}, between the two, reads like a record"))
 }
 
-/// The first line of a quoted text that would be a record by itself.
+/// The first line of a quoted text that would be a record by itself. A text may quote such a line, too; that is refused
+/// rather than records lost.
 fn swallowed(record: &Record, quote: &Quote, width: usize, columns: &[(usize, Column)]) -> Option<u64> {
     let field = |number| String::from_utf8_lossy(record.field(number));
     let text = field(quote.field);
