@@ -190,7 +190,13 @@ mod tests {
         );
         let utf_16: Vec<u8> = "gut\nsehr gut\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
         let error = run_on(&utf_16, negative, "--reference").unwrap_err();
-        assert!(error.ends_with("up.txt:1: byte 2 of the line is 0; the file must be UTF-8, and is UTF-16; give --encoding utf-16le, or convert it: iconv -f utf-16le -t utf-8 FILE"), "{error}");
+        assert!(
+            error.ends_with(
+                "up.txt:1: byte 2 of the line is 0; the file must be UTF-8, and is UTF-16; give \
+                 --encoding utf-16le, or convert it: iconv -f utf-16le -t utf-8 FILE"
+            ),
+            "{error}"
+        );
         run_on(&utf_16, &utf_16, "--reference --epochs 1 --encoding utf-16le").unwrap();
         let error = run_on(b"\x1f\x8b\x08\0\0", negative, "--reference").unwrap_err();
         assert!(

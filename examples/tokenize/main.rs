@@ -98,6 +98,12 @@ mod tests {
              are, give --encoding windows-1252, or convert it: iconv -f cp1252 -t utf-8 FILE"
         );
         let error = lines("f.txt", b"\xff\xfea\0\n\0").unwrap_err().to_string();
-        assert!(error.ends_with("; the file must be UTF-8, and is UTF-16; give --encoding utf-16le, or convert it: iconv -f utf-16le -t utf-8 FILE"), "{error}");
+        assert!(
+            error.ends_with(
+                "; the file must be UTF-8, and is UTF-16; give --encoding utf-16le, or convert it: \
+                 iconv -f utf-16le -t utf-8 FILE"
+            ),
+            "{error}"
+        );
     }
 }

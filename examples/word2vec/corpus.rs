@@ -211,11 +211,13 @@ mod tests {
             (&b"a b\na \x97 b"[..], "iconv -f cp1252 -t utf-8 FILE"),
             (
                 b"\xfe\xff\0a",
-                "; the file must be UTF-8, and is UTF-16; give --encoding utf-16be, or convert it: iconv -f utf-16be -t utf-8 FILE",
+                "; the file must be UTF-8, and is UTF-16; give --encoding utf-16be, or convert it: iconv -f \
+                 utf-16be -t utf-8 FILE",
             ),
             (
                 b"a\0b\0c\0",
-                "a.txt:1: the file must be UTF-8, and is UTF-16; give --encoding utf-16le, or convert it: iconv -f utf-16le -t utf-8 FILE",
+                "a.txt:1: the file must be UTF-8, and is UTF-16; give --encoding utf-16le, or convert it: iconv -f \
+                 utf-16le -t utf-8 FILE",
             ),
             (b"BZh91AY&SY\xff", "; this is a bzip2 file; unpack it first"),
         ] {

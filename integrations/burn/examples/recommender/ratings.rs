@@ -228,7 +228,8 @@ mod tests {
         std::fs::write(&path, b"movieId,title\n7,Cit\xe9 (1995)\n").unwrap();
         assert_eq!(read_titles(&path, WINDOWS_1252).unwrap()[&7], "Cité (1995)");
         let error = read_titles(&path, UTF_8).unwrap_err().to_string();
-        assert!(error.ends_with("movies.csv:2: field 2 is not UTF-8; if the file is Windows-1252, as many older texts are, give --encoding windows-1252, or convert it: iconv -f cp1252 -t utf-8 FILE"), "{error}");
+        assert!(error.ends_with(&format!("movies.csv:2: field 2 is not UTF-8; {}", encoding::REMEDY)), "{error}");
+        assert!(encoding::REMEDY.ends_with("iconv -f cp1252 -t utf-8 FILE"));
         std::fs::write(&path, b"PK\x03\x04\x14\0\0\0\x08\0\xff").unwrap();
         let error = read_titles(&path, UTF_8).unwrap_err().to_string();
         assert!(error.ends_with("movies.csv:1: this is a zip archive; unpack it first"), "{error}");

@@ -160,7 +160,13 @@ mod tests {
             assert!(error.starts_with(start), "{error}");
         }
         let error = corpus(b"good\nnot \xe0 la mode\n", b"bad\nworse\n", None).unwrap_err();
-        assert!(error.ends_with("; if the file is Windows-1252, as many older texts are, give --encoding windows-1252, or convert it: iconv -f cp1252 -t utf-8 FILE"), "{error}");
+        assert!(
+            error.ends_with(
+                "; if the file is Windows-1252, as many older texts are, give --encoding \
+                 windows-1252, or convert it: iconv -f cp1252 -t utf-8 FILE"
+            ),
+            "{error}"
+        );
         let error = Corpus::read(&Source::Csv("no/such/file.csv".into()), UTF_8).unwrap_err().to_string();
         assert!(error.starts_with("no/such/file.csv: cannot be read: "), "{error}");
     }

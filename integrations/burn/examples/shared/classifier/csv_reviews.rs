@@ -111,15 +111,18 @@ mod tests {
             ),
             (
                 "review,sentiment\na,1\n\"b,0\nc,1\n\"d\",0\n",
-                "reviews.csv:3: the quote that opens here closes only in line 5, where a comma or the line's end must follow, and does not",
+                "reviews.csv:3: the quote that opens here closes only in line 5, where a comma or the line's end \
+                 must follow, and does not",
             ),
             (
                 "review,sentiment\na,1\n\"b,0\nc 3\",1\n",
-                "reviews.csv:3: the quote that opens here closes only in line 4, and line 3, between the two, reads like a record",
+                "reviews.csv:3: the quote that opens here closes only in line 4, and line 3, between the two, \
+                 reads like a record",
             ),
             (
                 "sentiment,review\n1,a\n0,\"b\n1,c\n0,\"\n1,d\n",
-                "reviews.csv:3: the quote that opens here closes only in line 5, and line 4, between the two, reads like a record",
+                "reviews.csv:3: the quote that opens here closes only in line 5, and line 4, between the two, \
+                 reads like a record",
             ),
             (
                 "sentiment,review\n\"1,a\n0\",b\n",
