@@ -11,6 +11,7 @@ mod file;
 mod file_kind;
 mod gpu;
 mod initializer;
+mod json;
 mod memory;
 mod optimizer;
 pub mod reference;

@@ -292,7 +292,7 @@ mod tests {
         let (mut asked, mut left_alone) = (run(), run());
         let read = |good_bytes: u64| {
             let bytes = Cursor::new(bytes.clone());
-            TensorFile::new(Failing { bytes, good_bytes }, &path).and_then(Checkpoint::new)
+            TensorFile::new(Failing { bytes, good_bytes }, &path, None).and_then(Checkpoint::new)
         };
         let whole = bytes.len() as u64;
         let mut past_the_header = 0;
