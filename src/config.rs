@@ -78,6 +78,10 @@ impl EmbeddingConfig {
     /// F32 is taken bit for bit; F16 and BF16 become the same numbers in f32; F64 is rounded, to infinity where it exceeds
     /// f32. The values themselves are read when the table is made, piece by piece.
     ///
+    /// Names that PyTorch's `save_model` dropped, of tensors that share memory, lead to the one that it kept. Of a model in
+    /// several files, give the one that has the tensor: given the index, the error names it. A header may have 100 MB, the
+    /// format's bound; one of that length that was made to harm takes 2 GB of memory to read.
+    ///
     /// PyTorch writes such files by `safetensors.torch.save_file(model.state_dict(), path)`. From Keras:
     ///
     /// ```python
@@ -103,7 +107,7 @@ impl EmbeddingConfig {
     #[cfg(not(target_arch = "wasm32"))]
     pub fn from_safetensors(path: impl AsRef<std::path::Path>, tensor: &str) -> Result<Self> {
         let path = path.as_ref();
-        let shape = crate::checkpoint::TensorFile::open(path)?.matrix(tensor)?.shape;
+        let shape = crate::checkpoint::TensorFile::open(path, Some(tensor))?.matrix(tensor)?.shape;
         let [Ok(input_dim), Ok(output_dim)] = shape.map(u32::try_from) else {
             return Err(Error::InvalidConfig(format!(
                 "input_dim must be in 1..={MAX_INPUT_DIM} and output_dim a u32, and {tensor:?} in {} is {shape:?}",

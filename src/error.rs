@@ -275,3 +275,14 @@ pub enum Error {
         reason: String,
     },
 }
+
+/// Characters of a name or a word in an error.
+const MAX_QUOTED: usize = 120;
+
+/// Text of a file's, of bounded length.
+pub(crate) fn quoted(text: &str) -> String {
+    match text.char_indices().nth(MAX_QUOTED) {
+        None => text.to_owned(),
+        Some((end, _)) => format!("{}…", &text[..end]),
+    }
+}

@@ -185,9 +185,9 @@ impl<'a> RowGenerator<'a> {
             Initializer::Ones => Kind::Constant(1.0),
             Initializer::Matrix(values) => Kind::Matrix(values),
             #[cfg(not(target_arch = "wasm32"))]
-            Initializer::Safetensors { path, tensor } => {
-                Kind::Safetensors(TensorFile::open(path)?.into_table(tensor, config.input_dim, config.output_dim)?)
-            }
+            Initializer::Safetensors { path, tensor } => Kind::Safetensors(
+                TensorFile::open(path, Some(tensor))?.into_table(tensor, config.input_dim, config.output_dim)?,
+            ),
         };
         Ok(Self { config, kind, generator: ChaCha8Rng::seed_from_u64(config.seed), next_row: 0 })
     }

@@ -18,7 +18,8 @@ Usage: cargo run --release --example nearest -- VECTORS WORD...
   VECTORS              GloVe text, word2vec text or binary, or fastText .vec; plain or gzip
   WORD...              the words most similar to each of these
   --analogy A B C      the words most similar to A - B + C: king - man + woman is near queen
-  --questions FILE     the accuracy on analogy questions, by section: lines ': section' and 'a b c answer'
+  --questions FILE     the accuracy on analogy questions, by section: lines ': section' and 'a b c answer'; lines without
+                       four words are left out and counted
 
   --k N                how many words to show [10]
   --format F           glove, text or binary; guessed unless given

@@ -4,8 +4,11 @@
 mod arguments;
 #[path = "../shared/program.rs"]
 mod program;
+#[path = "../shared/vector_files.rs"]
+mod vector_files;
 
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use arguments::{Arguments, Asked, Command};
@@ -13,7 +16,7 @@ use indexmap::IndexSet;
 use indicatif::{ProgressBar, ProgressStyle};
 use program::Result;
 use wgpu_embedding::vectors::{
-    AnalogyOptions, AnalogyQuestions, Problem, ReadOptions, SectionAccuracy, SimilarWord, SimilarWords, VectorReader,
+    AnalogyOptions, AnalogyQuestions, ReadOptions, SectionAccuracy, SimilarWord, SimilarWords, VectorReader,
     Vocabulary, WordVectors,
 };
 use wgpu_embedding::{Adam, EmbeddingConfig, Error, GpuContext, GpuEmbedding, Initializer};
@@ -31,7 +34,7 @@ fn run(arguments: &Arguments, out: &mut impl Write) -> Result<()> {
     let context = if arguments.reference { GpuContext::reference() } else { GpuContext::auto()? };
     // Before the vectors: reading them takes longer.
     let questions = match &arguments.asked {
-        Asked::Questions(path) => Some(AnalogyQuestions::load(path)?),
+        Asked::Questions(path) => Some(load_questions(path)?),
         _ => None,
     };
     let vectors = load(arguments)?;
@@ -59,11 +62,22 @@ fn run(arguments: &Arguments, out: &mut impl Write) -> Result<()> {
             writeln!(out, "{a} - {b} + {c}:")?;
             print_found(out, &words.analogy(a, b, c, arguments.k)?)?;
         }
-        (Asked::Questions(_), questions) => {
-            answer(out, arguments, &words, questions.as_ref().expect("loaded above"))?;
+        (Asked::Questions(path), questions) => {
+            let questions = questions.as_ref().expect("loaded above");
+            answer(out, arguments, &words, questions)?;
+            print_excluded(out, path, questions.excluded_lines())?;
         }
     }
     Ok(())
+}
+
+fn load_questions(path: &Path) -> Result<AnalogyQuestions> {
+    let questions = AnalogyQuestions::load(path)?;
+    if questions.is_empty() {
+        let needed = "a question is a line of four words, below a line ': section'";
+        return Err(format!("{} has no questions; {needed}", path.display()).into());
+    }
+    Ok(questions)
 }
 
 /// Refuses words that have no vector, all of them at once.
@@ -91,19 +105,6 @@ fn no_vectors(arguments: &Arguments) -> String {
     }
 }
 
-/// Where an error names calls of the crate to mend it by, names the options that make them here.
-fn with_options(error: Error) -> String {
-    let mut message = error.to_string();
-    if matches!(error, Error::Malformed { .. }) {
-        for (call, option) in [("ReadOptions::with_width", "--width N"), ("ReadOptions::with_skip", "--skip-bad")] {
-            if message.contains(call) {
-                message.push_str(&format!(" (here: {option})"));
-            }
-        }
-    }
-    message
-}
-
 fn load(arguments: &Arguments) -> Result<WordVectors> {
     // An empty file does not say of what width the vectors are that it does not have.
     if std::fs::metadata(&arguments.vectors).is_ok_and(|metadata| metadata.is_file() && metadata.len() == 0) {
@@ -112,21 +113,21 @@ fn load(arguments: &Arguments) -> Result<WordVectors> {
     let mut options = ReadOptions::default();
     (options.format, options.width, options.limit) = (arguments.format, arguments.width, arguments.limit);
     if arguments.skip_bad {
-        options = Problem::ALL.into_iter().fold(options, ReadOptions::with_skip);
+        options = vector_files::skip_bad(options);
     }
+    let in_words = |error: Error| vector_files::in_words(&error, true);
     let bar = ProgressBar::no_length()
         .with_style(ProgressStyle::with_template("reading {wide_bar} {binary_bytes}/{binary_total_bytes}")?);
     let shown = bar.clone();
-    let reader =
-        VectorReader::open(&arguments.vectors, &options).map_err(with_options)?.with_progress(move |progress| {
-            shown.set_position(progress.bytes);
-            shown.set_length(progress.total_bytes.unwrap_or(progress.bytes));
-        });
+    let reader = VectorReader::open(&arguments.vectors, &options).map_err(in_words)?.with_progress(move |progress| {
+        shown.set_position(progress.bytes);
+        shown.set_length(progress.total_bytes.unwrap_or(progress.bytes));
+    });
     let read = WordVectors::read(reader);
     bar.finish_and_clear();
-    let (vectors, report) = read.map_err(with_options)?;
+    let (vectors, report) = read.map_err(in_words)?;
     if arguments.skip_bad {
-        eprintln!("{report}");
+        eprintln!("{}: {report}", arguments.vectors.display());
     }
     Ok(vectors)
 }
@@ -158,6 +159,16 @@ fn answer(
         writeln!(out, "{section:width$}  {accuracy:>8}  {correct:>7}  {asked:>6}  {unknown:>7}")?;
     }
     Ok(())
+}
+
+/// Says which lines of the questions' file were left out, if any.
+fn print_excluded(out: &mut impl Write, path: &Path, lines: &[u64]) -> io::Result<()> {
+    let Some(first) = lines.first() else { return Ok(()) };
+    let (count, file) = (lines.len(), path.display());
+    writeln!(
+        out,
+        "lines of {file} that were left out, for they have not four words: {count}, the first is line {first}"
+    )
 }
 
 #[cfg(test)]

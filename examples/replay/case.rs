@@ -6,6 +6,13 @@ use safetensors::tensor::Metadata as Header;
 use safetensors::{Dtype, SafeTensors};
 use wgpu_embedding::{Adam, EmbeddingConfig, EpsilonForm, Error, Initializer, Update};
 
+use file_kind::{START_BYTES, file_kind};
+
+// Here and not in main.rs, for tests/gpu has this file too.
+#[path = "../../src/file_kind.rs"]
+#[allow(dead_code)]
+mod file_kind;
+
 /// Metadata `format` of the only format there is.
 const FORMAT: &str = "embedding-replay/1";
 
@@ -36,9 +43,13 @@ impl Case {
     ///
     /// All of it is checked here, so that a malformed case is refused before any device is opened.
     pub fn from_bytes(bytes: &[u8], update: Option<Update>) -> Result<Self, String> {
-        let whole_file = |error: String| format!("not a whole safetensors file: {error}");
+        let start = &bytes[..bytes.len().min(START_BYTES)];
+        let whole_file = |error: String| {
+            let other = file_kind(start).filter(|kind| kind.name != "a safetensors file");
+            format!("not a whole safetensors file: {}", other.map_or(error, |kind| kind.to_string()))
+        };
         let header = header(bytes).map_err(whole_file)?;
-        let tensors = Tensors(SafeTensors::deserialize(bytes).map_err(|error| whole_file(error.to_string()))?);
+        let tensors = Tensors(SafeTensors::deserialize(bytes).map_err(|error| whole_file(cut(&error.to_string())))?);
         let metadata = Metadata(header.metadata().as_ref());
         metadata.choice("format", &[(FORMAT, ())])?;
 
@@ -71,7 +82,7 @@ fn header(bytes: &[u8]) -> Result<Header, String> {
     let (length, rest) = bytes.split_first_chunk().ok_or("it has no header")?;
     let length = usize::try_from(u64::from_le_bytes(*length)).unwrap_or(usize::MAX);
     let text = rest.get(..length).ok_or_else(|| format!("its header would have {length} bytes"))?;
-    let header: Header = serde_json::from_slice(text).map_err(|error| error.to_string())?;
+    let header: Header = serde_json::from_slice(text).map_err(|error| cut(&error.to_string()))?;
     let (required, given) = (header.data_len(), rest.len() - length);
     if required != given {
         return Err(format!("its tensors would have {required} bytes, and {given} are there"));
@@ -79,12 +90,20 @@ fn header(bytes: &[u8]) -> Result<Header, String> {
     Ok(header)
 }
 
+/// Text of the file's in an error.
+fn cut(text: &str) -> String {
+    match text.char_indices().nth(200) {
+        None => text.to_owned(),
+        Some((end, _)) => format!("{}...", &text[..end]),
+    }
+}
+
 /// The choice of this name; an error calls it `what`, and lists them all.
 pub fn choose<T: Copy>(what: &str, name: &str, choices: &[(&str, T)]) -> Result<T, String> {
     let choice = choices.iter().find(|&&(choice, _)| choice == name);
     choice.map(|&(_, value)| value).ok_or_else(|| {
         let names: Vec<_> = choices.iter().map(|&(name, _)| name).collect();
-        format!("{what} must be {}, and is {name:?}", names.join(" or "))
+        format!("{what} must be {}, and is {:?}", names.join(" or "), cut(name))
     })
 }
 
@@ -104,14 +123,14 @@ impl Metadata<'_> {
     fn count(&self, key: &str) -> Result<u32, String> {
         let text = self.text(key)?;
         text.parse()
-            .map_err(|_| format!("metadata {key} must be a whole number in 0..={}, and is {text:?}", u32::MAX))
+            .map_err(|_| format!("metadata {key} must be a whole number in 0..={}, and is {:?}", u32::MAX, cut(text)))
     }
 
     fn number(&self, key: &str) -> Result<f64, String> {
         let text = self.text(key)?;
         // Rust parses `nan` and `inf` too, and a number too large for f64 as infinity.
         let number = text.parse().ok().filter(|number: &f64| number.is_finite());
-        number.ok_or_else(|| format!("metadata {key} must be a finite number, and is {text:?}"))
+        number.ok_or_else(|| format!("metadata {key} must be a finite number, and is {:?}", cut(text)))
     }
 
     fn choice<T: Copy>(&self, key: &str, choices: &[(&str, T)]) -> Result<T, String> {
@@ -187,7 +206,9 @@ impl Tensors<'_> {
         };
         // The smallest name, because the names come in no particular order.
         match self.0.names().into_iter().filter(is_beyond).min() {
-            Some(name) => Err(format!("tensor {name:?} is none of a case whose metadata steps is {step_count}")),
+            Some(name) => {
+                Err(format!("tensor {:?} is none of a case whose metadata steps is {step_count}", cut(name)))
+            }
             None => Ok(()),
         }
     }

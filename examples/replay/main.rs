@@ -17,6 +17,8 @@ use std::{fmt, fs};
 use wgpu_embedding::{Backend, GpuContext, Update};
 
 mod case;
+#[cfg(test)]
+mod case_tests;
 mod output;
 mod run;
 

@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 
+use encoding_rs::{Encoding, UTF_8};
 use lexopt::prelude::*;
 
 use crate::program::number;
+use crate::{encoding, learning_rate};
 
 /// What `--help` prints.
 pub const HELP: &str = "\
@@ -13,8 +15,9 @@ words, and a linear layer with a sigmoid. It trains on the GPU, or on the CPU re
 
 Usage: cargo run --release --example sentiment -- [OPTIONS]
 
-  --positive FILE      positive sentences, one a line, UTF-8; blank lines are skipped
+  --positive FILE      positive sentences, one a line; blank lines are skipped
   --negative FILE      negative sentences; give both files, or neither for the reviews in examples/data
+  --encoding NAME      of the files: utf-8, windows-1252, utf-16 or another that web pages use [utf-8]
   --epochs N           passes over the training sentences [12]
   --learning-rate R    Adam's learning rate [0.001; 0.01 for the built-in reviews]
   --seed N             seeds the first weights and the order of the sentences [1]
@@ -33,6 +36,7 @@ const MAX_DIM: u32 = 4096;
 pub struct Arguments {
     /// The positive and the negative file; the built-in reviews unless given.
     pub files: Option<(PathBuf, PathBuf)>,
+    pub encoding: &'static Encoding,
     pub epochs: u32,
     pub learning_rate: f64,
     pub seed: u64,
@@ -53,19 +57,16 @@ pub fn parse(mut parser: lexopt::Parser) -> Result<Command, lexopt::Error> {
     let (mut positive, mut negative) = (None, None);
     let mut learning_rate = None;
     let (mut epochs, mut seed, mut dim, mut vocabulary) = (12, 1, 64, 10_000);
-    let mut reference = false;
+    let (mut reference, mut encoding) = (false, UTF_8);
     while let Some(argument) = parser.next()? {
         match argument {
             Long("positive") => positive = Some(PathBuf::from(parser.value()?)),
             Long("negative") => negative = Some(PathBuf::from(parser.value()?)),
+            Long("encoding") => encoding = encoding::option(&mut parser)?,
             Long("epochs") => {
                 epochs = number(&mut parser, "--epochs", "a whole number from 1", |&epochs| epochs > 0)?
             }
-            Long("learning-rate") => {
-                // It must not vanish or overflow as an f32, in which the GPU has it.
-                let sensible = |&rate: &f64| rate as f32 > 0.0 && (rate as f32).is_finite();
-                learning_rate = Some(number(&mut parser, "--learning-rate", "a positive number", sensible)?);
-            }
+            Long("learning-rate") => learning_rate = Some(learning_rate::option(&mut parser)?),
             Long("seed") => seed = number(&mut parser, "--seed", "a whole number from 0", |_| true)?,
             Long("dim") => {
                 let required = "a whole number from 1 to 4096";
@@ -89,6 +90,7 @@ pub fn parse(mut parser: lexopt::Parser) -> Result<Command, lexopt::Error> {
     let default_rate = if files.is_some() { 0.001 } else { 0.01 };
     Ok(Command::Train(Arguments {
         files,
+        encoding,
         epochs,
         learning_rate: learning_rate.unwrap_or(default_rate),
         seed,
@@ -108,12 +110,14 @@ mod tests {
 
     #[test]
     fn options_are_read() {
-        let Ok(Command::Train(arguments)) = parse_line("--positive a --negative=b --dim 7 --seed 3 --reference")
+        let Ok(Command::Train(arguments)) =
+            parse_line("--positive a --negative=b --dim 7 --seed 3 --reference --encoding cp1252")
         else {
             panic!("these are good");
         };
         assert_eq!(arguments.files, Some(("a".into(), "b".into())));
         assert_eq!((arguments.epochs, arguments.learning_rate), (12, 0.001));
+        assert_eq!(arguments.encoding, encoding_rs::WINDOWS_1252);
         assert_eq!((arguments.dim, arguments.seed, arguments.reference), (7, 3, true));
         assert_eq!(parse_line("--dim 4096 --help"), Ok(Command::Help));
     }
@@ -133,6 +137,7 @@ mod tests {
             ("--negative a", "--negative needs --positive too"),
             ("--dim", "missing argument for option '--dim'"),
             ("--reference=yes", "unexpected argument for option '--reference'"),
+            ("--encoding cp9", "--encoding must be utf-8, windows-1252, utf-16 or another name"),
             ("--depth 3", "invalid option '--depth'"),
             ("reviews.txt", "unexpected argument \"reviews.txt\""),
         ];

@@ -1,9 +1,11 @@
 //! Sentences with labels: read one a line, and split into those to train on and those to test with.
 
-use std::fs;
 use std::path::Path;
 
+use encoding_rs::Encoding;
+
 use crate::Result;
+use crate::encoding;
 use crate::lines::lines;
 
 /// The reviews in examples/data, so that the example needs no file: (name, contents), positive and negative.
@@ -36,11 +38,8 @@ impl Corpus {
     }
 
     /// Two files of the user's own.
-    pub fn read(positive: &Path, negative: &Path) -> Result<Self> {
-        let read = |path: &Path| match fs::read(path) {
-            Ok(contents) => Ok((path.display().to_string(), contents)),
-            Err(error) => Err(format!("{}: cannot be read: {error}", path.display())),
-        };
+    pub fn read(positive: &Path, negative: &Path, encoding: &'static Encoding) -> Result<Self> {
+        let read = |path: &Path| -> Result<_> { Ok((path.display().to_string(), encoding::read(path, encoding)?)) };
         Self::from_contents([read(positive)?, read(negative)?])
     }
 

@@ -10,11 +10,17 @@ mod arguments;
 mod bindings;
 mod classifier;
 mod corpus;
+#[path = "../shared/encoding.rs"]
+mod encoding;
+#[path = "../shared/learning_rate.rs"]
+mod learning_rate;
 #[path = "../shared/lines.rs"]
 mod lines;
 #[path = "../shared/program.rs"]
 mod program;
 mod report;
+#[path = "../shared/shown.rs"]
+mod shown;
 mod training;
 
 use std::io::{self, Write};
@@ -55,12 +61,15 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> Result<()> {
     let corpus = match &arguments.files {
-        Some((positive, negative)) => Corpus::read(positive, negative)?,
+        Some((positive, negative)) => Corpus::read(positive, negative, arguments.encoding)?,
         None => Corpus::built_in()?,
     };
     let texts = corpus.train.iter().map(|sentence| sentence.text.as_str());
     let mut tokenizer = Tokenizer::new().with_num_words(arguments.vocabulary);
     tokenizer.fit_on_texts(texts)?;
+    if tokenizer.word_counts().is_empty() {
+        return Err("there is no word in the sentences to train on, but punctuation and spaces alone".into());
+    }
     let train = Set::new(&corpus.train, &tokenizer)?;
     let test = Set::new(&corpus.test, &tokenizer)?;
     let unseen = unseen(arguments, &corpus);
@@ -142,5 +151,57 @@ mod tests {
     fn the_sentences_shown_are_unseen() {
         let corpus = Corpus::built_in().unwrap();
         assert!(corpus.train.iter().chain(&corpus.test).all(|sentence| !UNSEEN.contains(&sentence.text.as_str())));
+    }
+
+    fn run_on(positive: &[u8], negative: &[u8], options: &str) -> Result<(), String> {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str, contents: &[u8]| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, contents).unwrap();
+            path.to_str().unwrap().to_owned()
+        };
+        let files = ["--positive".into(), file("up.txt", positive), "--negative".into(), file("down.txt", negative)];
+        let options = options.split_whitespace().map(str::to_owned);
+        let parser = lexopt::Parser::from_args(files.into_iter().chain(options));
+        let Ok(Command::Train(arguments)) = arguments::parse(parser) else { panic!("these are good") };
+        run(&arguments).map_err(|error| error.to_string().replace(folder.path().to_str().unwrap(), ""))
+    }
+
+    #[test]
+    fn texts_without_a_word_are_an_error() {
+        let none = "there is no word in the sentences to train on, but punctuation and spaces alone";
+        for (positive, negative) in [(&b"!\n?\n"[..], &b"...\n,\n"[..]), (b"good\n!!\n", b"bad\n??\n")] {
+            assert_eq!(run_on(positive, negative, "--reference --epochs 1").unwrap_err(), none);
+        }
+        run_on(b"good\nfine\n", b"bad\n??\n", "--reference --epochs 1").unwrap();
+    }
+
+    #[test]
+    fn windows_1252_is_read_when_it_is_named() {
+        let (positive, negative) = (&b"bien\nun caf\xe9 gai \x97 oui\n"[..], &b"mal\nnon\n"[..]);
+        run_on(positive, negative, "--reference --epochs 1 --encoding windows-1252").unwrap();
+        let error = run_on(positive, negative, "--reference").unwrap_err();
+        assert!(
+            error.ends_with(
+                "up.txt:2: byte 7 of the line is not UTF-8; if the file is Windows-1252, as many older texts are, give \
+                 --encoding windows-1252, or convert it: iconv -f cp1252 -t utf-8 FILE"
+            ),
+            "{error}"
+        );
+        let utf_16: Vec<u8> = "gut\nsehr gut\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let error = run_on(&utf_16, negative, "--reference").unwrap_err();
+        assert!(
+            error.ends_with(
+                "up.txt:1: byte 2 of the line is 0; the file must be UTF-8, and is UTF-16; give \
+                 --encoding utf-16le, or convert it: iconv -f utf-16le -t utf-8 FILE"
+            ),
+            "{error}"
+        );
+        run_on(&utf_16, &utf_16, "--reference --epochs 1 --encoding utf-16le").unwrap();
+        let error = run_on(b"\x1f\x8b\x08\0\0", negative, "--reference").unwrap_err();
+        assert!(
+            error.ends_with("up.txt:1: byte 2 of the line is not UTF-8; this is a gzip file; unpack it first"),
+            "{error}"
+        );
     }
 }

@@ -9,6 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::Result;
 use crate::classifier::Outcome;
+use crate::shown::shortened;
 use crate::training::{Epoch, LENGTH, Set};
 
 /// Characters shown of a sentence.
@@ -82,17 +83,7 @@ pub fn classified<'a>(sentences: impl Iterator<Item = (&'a str, Option<bool>, Ou
     writeln!(out, "\nsentences it was not trained on (score: how likely positive, from 0 to 1):")?;
     for (text, label, Outcome { score, .. }) in sentences {
         let label = label.map_or(String::new(), |positive| format!(" (labelled {})", name(positive)));
-        writeln!(out, "  {score:.3}  {}{label}  {}", name(score >= 0.5), shortened(text))?;
+        writeln!(out, "  {score:.3}  {}{label}  {}", name(score >= 0.5), shortened(text, SHOWN))?;
     }
     Ok(())
-}
-
-/// As much of a line as fits, without what could confuse a terminal.
-fn shortened(text: &str) -> String {
-    let printable = |character: char| if character.is_control() { ' ' } else { character };
-    let mut shown: String = text.chars().map(printable).take(SHOWN).collect();
-    if text.chars().nth(SHOWN).is_some() {
-        shown.push_str("...");
-    }
-    shown
 }

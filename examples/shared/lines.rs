@@ -1,5 +1,6 @@
 //! Texts one a line.
 
+use crate::encoding;
 use crate::program::Result;
 
 /// The lines that are not blank, each with its number from 0, without white space around it.
@@ -12,11 +13,14 @@ pub fn lines<'a>(name: &str, contents: &'a [u8]) -> Result<Vec<(usize, &'a str)>
     let contents = contents.strip_prefix(b"\xef\xbb\xbf").unwrap_or(contents);
     let mut lines = Vec::new();
     for (number, line) in contents.split(|&byte| byte == b'\n').enumerate() {
-        let bad = |what: String| format!("{name}:{}: {what}; is it a UTF-8 text file?", number + 1);
-        let text = str::from_utf8(line)
-            .map_err(|error| bad(format!("byte {} of the line is not UTF-8", error.valid_up_to() + 1)))?;
+        let bad = |what: String, remedy: String| format!("{name}:{}: {what}; {remedy}", number + 1);
+        let text = str::from_utf8(line).map_err(|error| {
+            let byte = error.valid_up_to() + 1;
+            bad(format!("byte {byte} of the line is not UTF-8"), encoding::remedy(contents))
+        })?;
         if let Some(position) = text.find('\0') {
-            return Err(bad(format!("byte {} of the line is 0", position + 1)).into());
+            let remedy = encoding::utf_16(contents).unwrap_or_else(|| "is it a text file?".to_owned());
+            return Err(bad(format!("byte {} of the line is 0", position + 1), remedy).into());
         }
         // Keras's filters would leave a carriage return on the last word.
         if !text.trim().is_empty() {

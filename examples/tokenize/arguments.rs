@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 
+use encoding_rs::{Encoding, UTF_8};
 use lexopt::prelude::*;
 use wgpu_embedding::text::{PadOptions, Side, Tokenizer};
 
+use crate::encoding;
 use crate::program::number;
 
 /// What `--help` prints.
@@ -28,14 +30,16 @@ Arguments of pad_sequences:
   --truncating pre|post  where longer ones are cut [pre]
   --value V            what fills them up, a whole number [0]
 
+  --encoding NAME      of FILE: utf-8, windows-1252, utf-16 or another that web pages use [utf-8]
   --help               print this
 
-FILE is UTF-8. Lines end with a newline and nothing else; a carriage return is part of its line.
+Lines end with a newline and nothing else; a carriage return is part of its line.
 ";
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Arguments {
     pub file: PathBuf,
+    pub encoding: &'static Encoding,
     pub tokenizer: Tokenizer,
     /// Wide enough for any id and for negative values.
     pub padding: PadOptions<i64>,
@@ -50,7 +54,7 @@ pub enum Command {
 
 /// Reads the command line.
 pub fn parse(mut parser: lexopt::Parser) -> Result<Command, lexopt::Error> {
-    let mut file = None;
+    let (mut file, mut encoding) = (None, UTF_8);
     let (mut tokenizer, mut padding) = (Tokenizer::new(), PadOptions::new());
     while let Some(argument) = parser.next()? {
         match argument {
@@ -74,13 +78,14 @@ pub fn parse(mut parser: lexopt::Parser) -> Result<Command, lexopt::Error> {
             Long("value") => {
                 padding = padding.with_value(number(&mut parser, "--value", "a whole number", |_| true)?)
             }
+            Long("encoding") => encoding = encoding::option(&mut parser)?,
             Long("help") | Short('h') => return Ok(Command::Help),
             Value(path) if file.is_none() => file = Some(PathBuf::from(path)),
             _ => return Err(argument.unexpected()),
         }
     }
     let file = file.ok_or("FILE is missing: the file whose lines are the texts")?;
-    Ok(Command::Tokenize(Box::new(Arguments { file, tokenizer, padding })))
+    Ok(Command::Tokenize(Box::new(Arguments { file, encoding, tokenizer, padding })))
 }
 
 fn side(parser: &mut lexopt::Parser, option: &str) -> Result<Side, lexopt::Error> {
@@ -105,12 +110,11 @@ mod tests {
 
     #[test]
     fn options_are_read() {
-        let line =
-            "--num-words 9 --oov-token=? f.txt --lower false --char-level --value -1 --maxlen 3 --padding post";
+        let line = "--num-words 9 --encoding cp1252 --oov-token=? f.txt --lower false --char-level --value -1 --maxlen 3 --padding post";
         let Ok(Command::Tokenize(arguments)) = parse_arguments(&line.split(' ').collect::<Vec<_>>()) else {
             panic!("these are good");
         };
-        assert_eq!(arguments.file, PathBuf::from("f.txt"));
+        assert_eq!((arguments.file, arguments.encoding), ("f.txt".into(), encoding_rs::WINDOWS_1252));
         let tokenizer =
             Tokenizer::new().with_num_words(9).with_oov_token("?").with_lower(false).with_char_level(true);
         assert_eq!(arguments.tokenizer, tokenizer);
@@ -127,7 +131,7 @@ mod tests {
 
     #[test]
     fn bad_options_are_named() {
-        let cases: [(&[&str], &str); 12] = [
+        let cases: [(&[&str], &str); 13] = [
             (&[], "FILE is missing"),
             (&["a", "b"], "unexpected argument \"b\""),
             (&["a", "--num-words", "-1"], "--num-words must be a whole number from 0 to 4294967295, and is \"-1\""),
@@ -139,6 +143,7 @@ mod tests {
             (&["a", "--value", "0.5"], "--value must be a whole number, and is \"0.5\""),
             (&["a", "--char-level=no"], "unexpected argument for option '--char-level'"),
             (&["a", "--oov-token"], "missing argument for option '--oov-token'"),
+            (&["a", "--encoding", ""], "--encoding must be utf-8, windows-1252, utf-16"),
             (&["a", "--depth", "3"], "invalid option '--depth'"),
         ];
         for (arguments, start) in cases {

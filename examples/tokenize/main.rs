@@ -3,10 +3,11 @@
 //! `cargo run --release --example tokenize -- --help` lists the options, which are Keras's arguments.
 
 mod arguments;
+#[path = "../shared/encoding.rs"]
+mod encoding;
 #[path = "../shared/program.rs"]
 mod program;
 
-use std::fs;
 use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
 
@@ -31,12 +32,16 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(Arguments { file, mut tokenizer, padding }: Arguments) -> Result<()> {
+fn run(Arguments { file, encoding, mut tokenizer, padding }: Arguments) -> Result<()> {
     let name = file.display().to_string();
-    let contents = fs::read(&file).map_err(|error| format!("{name}: cannot be read: {error}"))?;
+    let contents = encoding::read(&file, encoding)?;
     let texts = lines(&name, &contents)?;
 
     tokenizer.fit_on_texts(&texts)?;
+    if tokenizer.word_counts().is_empty() {
+        // What Keras gives is right for what comes next; nobody should wonder at it.
+        let _ = writeln!(io::stderr(), "{name}: there is no word in it, so every sequence is empty");
+    }
     let sequences = tokenizer.texts_to_sequences(&texts)?;
     let wide: Vec<Vec<i64>> = sequences.iter().map(|ids| ids.iter().map(|&id| id.into()).collect()).collect();
     let padded = pad_sequences(&wide, &padding)?;
@@ -62,7 +67,8 @@ fn lines<'a>(name: &str, contents: &'a [u8]) -> Result<Vec<&'a str>> {
     let text = |(number, line): (usize, &'a [u8])| {
         str::from_utf8(line).map_err(|error| {
             let byte = error.valid_up_to() + 1;
-            format!("{name}:{}: must be UTF-8, and byte {byte} of the line is not", number + 1).into()
+            let remedy = encoding::remedy(contents);
+            format!("{name}:{}: must be UTF-8, and byte {byte} of the line is not; {remedy}", number + 1).into()
         })
     };
     lines.enumerate().map(text).collect()
@@ -86,6 +92,18 @@ mod tests {
     #[test]
     fn bad_utf_8_is_named_with_its_line() {
         let error = lines("f.txt", b"good\nba\xffd\n").unwrap_err().to_string();
-        assert_eq!(error, "f.txt:2: must be UTF-8, and byte 3 of the line is not");
+        assert_eq!(
+            error,
+            "f.txt:2: must be UTF-8, and byte 3 of the line is not; if the file is Windows-1252, as many older texts \
+             are, give --encoding windows-1252, or convert it: iconv -f cp1252 -t utf-8 FILE"
+        );
+        let error = lines("f.txt", b"\xff\xfea\0\n\0").unwrap_err().to_string();
+        assert!(
+            error.ends_with(
+                "; the file must be UTF-8, and is UTF-16; give --encoding utf-16le, or convert it: \
+                 iconv -f utf-16le -t utf-8 FILE"
+            ),
+            "{error}"
+        );
     }
 }

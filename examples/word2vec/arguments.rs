@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 
+use encoding_rs::{Encoding, UTF_8};
 use lexopt::prelude::*;
 use wgpu_embedding::Update;
 
 use crate::program::number;
+use crate::{encoding, learning_rate};
 
 /// What `--help` prints.
 pub const HELP: &str = "\
@@ -14,7 +16,9 @@ GPU, or on the CPU reference where there is no adapter. At the end it shows the 
 
 Usage: cargo run --release --example word2vec -- [FILE] [OPTIONS]
 
-  FILE                 UTF-8 text, a sentence a line, words between white space; a small made-up text unless given
+  FILE                 text, a sentence a line, words between white space; a small made-up text unless given
+  --encoding NAME      of the text: utf-8, windows-1252, utf-16 or another that web pages use; a text in another than
+                       utf-8 is read whole [utf-8]
   --output FILE        write the vectors in word2vec's format: binary if FILE ends in .bin, else text
   --lower              turn the text to lower case first
   --dim N              floats a vector, 1 to 4096 [100]
@@ -35,6 +39,7 @@ Usage: cargo run --release --example word2vec -- [FILE] [OPTIONS]
 pub struct Arguments {
     /// The text; the built-in one unless given.
     pub file: Option<PathBuf>,
+    pub encoding: &'static Encoding,
     pub output: Option<PathBuf>,
     pub lower: bool,
     pub dim: u32,
@@ -54,6 +59,7 @@ impl Default for Arguments {
     fn default() -> Self {
         Self {
             file: None,
+            encoding: UTF_8,
             output: None,
             lower: false,
             dim: 100,
@@ -84,6 +90,7 @@ pub fn parse(mut parser: lexopt::Parser) -> Result<Command, lexopt::Error> {
     while let Some(argument) = parser.next()? {
         match argument {
             Value(file) if arguments.file.is_none() => arguments.file = Some(file.into()),
+            Long("encoding") => arguments.encoding = encoding::option(&mut parser)?,
             Long("output") => arguments.output = Some(parser.value()?.into()),
             Long("lower") => arguments.lower = true,
             Long("dim") => {
@@ -112,11 +119,7 @@ pub fn parse(mut parser: lexopt::Parser) -> Result<Command, lexopt::Error> {
                 let required = "a whole number from 32 to 1048576";
                 arguments.batch = number(&mut parser, "--batch", required, |n| (32..=1_048_576).contains(n))?;
             }
-            Long("learning-rate") => {
-                // It must not vanish or overflow as an f32, in which the GPU has it.
-                let sensible = |&rate: &f64| rate as f32 > 0.0 && (rate as f32).is_finite();
-                arguments.learning_rate = number(&mut parser, "--learning-rate", "a positive number", sensible)?;
-            }
+            Long("learning-rate") => arguments.learning_rate = learning_rate::option(&mut parser)?,
             Long("update") => {
                 let value = parser.value()?.to_string_lossy().into_owned();
                 arguments.update = match value.as_str() {
@@ -148,6 +151,7 @@ mod tests {
         let expected = Arguments {
             file: Some("text.txt".into()),
             output: Some("v.bin".into()),
+            encoding: encoding_rs::WINDOWS_1252,
             lower: true,
             window: 100,
             sample: 0.0,
@@ -155,7 +159,8 @@ mod tests {
             reference: true,
             ..Arguments::default()
         };
-        let line = "--window=100 text.txt --output v.bin --sample 0 --update lazy --lower --reference";
+        let line =
+            "--encoding latin1 --window=100 text.txt --output v.bin --sample 0 --update lazy --lower --reference";
         assert_eq!(parse_line(line), Ok(Command::Train(expected)));
         assert_eq!(parse_line("--dim 4096 --help"), Ok(Command::Help));
     }
@@ -174,6 +179,7 @@ mod tests {
             ("--learning-rate 1e60", "--learning-rate must be"),
             ("--update dense", "--update must be deferred or lazy, and is \"dense\""),
             ("--seed -1", "--seed must be"),
+            ("--encoding utf-9", "--encoding must be utf-8, windows-1252"),
             ("--dim", "missing argument for option '--dim'"),
             ("--hs 1", "invalid option '--hs'"),
             ("a.txt b.txt", "unexpected argument \"b.txt\""),

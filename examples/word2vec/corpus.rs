@@ -1,12 +1,14 @@
 //! The text in numbers: its vocabulary, most frequent words first, and its sentences.
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::ops::Range;
 use std::path::Path;
 
+use encoding_rs::Encoding;
+
 use crate::Result;
+use crate::encoding;
 
 /// Longer sentences are cut, as gensim's `LineSentence` does; some texts are one line.
 const MAX_SENTENCE: usize = 10_000;
@@ -27,28 +29,33 @@ pub struct Corpus {
 
 impl Corpus {
     /// Reads a file, a sentence a line.
-    pub fn read(path: &Path, lower: bool, min_count: u64) -> Result<Self> {
-        let name = path.display().to_string();
-        let file = File::open(path).map_err(|error| format!("{name}: cannot be opened: {error}"))?;
-        Self::from_lines(&name, BufReader::with_capacity(1 << 16, file), lower, min_count)
+    pub fn read(path: &Path, encoding: &'static Encoding, lower: bool, min_count: u64) -> Result<Self> {
+        let lines = BufReader::with_capacity(1 << 16, encoding::open(path, encoding)?);
+        Self::from_lines(&path.display().to_string(), lines, lower, min_count)
     }
 
     /// Reads lines of UTF-8; `name` is what errors call them.
     pub fn from_lines(name: &str, mut lines: impl BufRead, lower: bool, min_count: u64) -> Result<Self> {
         let mut text = Text::default();
-        let mut line = Vec::new();
+        let (mut line, mut start) = (Vec::new(), Vec::new());
         for number in 1.. {
             line.clear();
             let read = lines.read_until(b'\n', &mut line);
             if read.map_err(|error| format!("{name}:{number}: cannot be read: {error}"))? == 0 {
                 break;
             }
+            if number == 1 {
+                start = line[..line.len().min(64)].to_vec();
+            }
             // Some editors mark UTF-8 so.
             let line = line.strip_prefix(b"\xef\xbb\xbf").filter(|_| number == 1).unwrap_or(&line);
             let line = str::from_utf8(line).map_err(|error| {
                 let byte = error.valid_up_to() + 1;
-                format!("{name}:{number}: byte {byte} of the line is not UTF-8; is it a UTF-8 text file?")
+                format!("{name}:{number}: byte {byte} of the line is not UTF-8; {}", encoding::remedy(&start))
             })?;
+            if let Some(problem) = line.contains('\0').then(|| encoding::utf_16(&start)).flatten() {
+                return Err(format!("{name}:{number}: {problem}").into());
+            }
             if lower { text.push_line(&line.to_lowercase())? } else { text.push_line(line)? }
         }
         let corpus = text.into_corpus(min_count);
@@ -154,6 +161,8 @@ impl Text {
 
 #[cfg(test)]
 mod tests {
+    use encoding_rs::UTF_8;
+
     use super::*;
 
     fn corpus(text: &[u8], lower: bool, min_count: u64) -> Result<Corpus, String> {
@@ -197,7 +206,31 @@ mod tests {
             let error = corpus(text, false, 2).unwrap_err();
             assert!(error.starts_with(start), "{error}");
         }
-        let error = Corpus::read(Path::new("no/such/file"), false, 1).unwrap_err().to_string();
-        assert!(error.starts_with("no/such/file: cannot be opened"), "{error}");
+        // The start of the file tells the kind, though another line is wrong.
+        for (text, end) in [
+            (&b"a b\na \x97 b"[..], "iconv -f cp1252 -t utf-8 FILE"),
+            (
+                b"\xfe\xff\0a",
+                "; the file must be UTF-8, and is UTF-16; give --encoding utf-16be, or convert it: iconv -f \
+                 utf-16be -t utf-8 FILE",
+            ),
+            (
+                b"a\0b\0c\0",
+                "a.txt:1: the file must be UTF-8, and is UTF-16; give --encoding utf-16le, or convert it: iconv -f \
+                 utf-16le -t utf-8 FILE",
+            ),
+            (b"BZh91AY&SY\xff", "; this is a bzip2 file; unpack it first"),
+        ] {
+            let error = corpus(text, false, 1).unwrap_err();
+            assert!(error.ends_with(end), "{error}");
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("text.txt");
+        std::fs::write(&path, b"caf\xe9 noir\ncaf\xe9 \x97 noir\n").unwrap();
+        let corpus = Corpus::read(&path, encoding_rs::WINDOWS_1252, false, 1).unwrap();
+        assert_eq!(corpus.words, ["café", "noir", "—"]);
+        assert!(Corpus::read(&path, UTF_8, false, 1).unwrap_err().to_string().contains("text.txt:1: byte 4"));
+        let error = Corpus::read(Path::new("no/such/file"), UTF_8, false, 1).unwrap_err().to_string();
+        assert!(error.starts_with("no/such/file: cannot be read"), "{error}");
     }
 }

@@ -12,6 +12,10 @@ mod bindings;
 mod blocks;
 mod built_in;
 mod corpus;
+#[path = "../shared/encoding.rs"]
+mod encoding;
+#[path = "../shared/learning_rate.rs"]
+mod learning_rate;
 mod model;
 mod output;
 mod pipeline;
@@ -20,6 +24,8 @@ mod program;
 mod report;
 mod sampling;
 mod save;
+#[path = "../shared/shown.rs"]
+mod shown;
 mod training;
 
 use std::io::{self, Write};
@@ -80,7 +86,7 @@ fn run(arguments: &Arguments, out: impl Write) -> Result<()> {
 
 fn read_corpus(arguments: &Arguments) -> Result<Corpus> {
     match &arguments.file {
-        Some(path) => Corpus::read(path, arguments.lower, arguments.min_count),
+        Some(path) => Corpus::read(path, arguments.encoding, arguments.lower, arguments.min_count),
         None => {
             Corpus::from_lines("the built-in text", built_in::text().as_bytes(), arguments.lower, arguments.min_count)
         }

@@ -10,6 +10,7 @@ use wgpu_embedding::{GpuEmbedding, Neighbour, Search};
 
 use crate::Result;
 use crate::corpus::Corpus;
+use crate::shown::shortened;
 use crate::training::Epoch;
 
 /// Words shown with their nearest.
@@ -17,6 +18,9 @@ const SHOWN_WORDS: usize = 10;
 
 /// Nearest words shown of each.
 const SHOWN_NEAREST: usize = 6;
+
+/// Characters shown of a word.
+const SHOWN_LETTERS: usize = 20;
 
 /// The most frequent words are "the", "of" and the like, whose neighbours say little.
 const SKIPPED_WORDS: usize = 100;
@@ -116,15 +120,11 @@ pub fn nearest_words(corpus: &Corpus, table: &GpuEmbedding, shown: &[usize], out
         .with_left_out_of_each(rows.iter().map(|&row| vec![row]).collect());
     let found = table.nearest(&table.rows(&rows)?, &search)?;
     for (&word, found) in shown.iter().zip(found) {
-        let named =
-            |found: &Neighbour| format!("{} {:.2}", shortened(&corpus.words[found.row as usize]), found.score);
+        let named = |found: &Neighbour| {
+            format!("{} {:.2}", shortened(&corpus.words[found.row as usize], SHOWN_LETTERS), found.score)
+        };
         let found: Vec<_> = found.iter().map(named).collect();
-        writeln!(out, "  {:<14} {}", shortened(&corpus.words[word]), found.join("  "))?;
+        writeln!(out, "  {:<14} {}", shortened(&corpus.words[word], SHOWN_LETTERS), found.join("  "))?;
     }
     Ok(())
-}
-
-/// As much of a word as fits, without what could confuse a terminal.
-fn shortened(word: &str) -> String {
-    word.chars().map(|character| if character.is_control() { ' ' } else { character }).take(20).collect()
 }

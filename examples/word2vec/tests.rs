@@ -110,7 +110,7 @@ fn errors_tell_what_to_mend_and_leave_no_file() {
     let arguments = small(folder.path(), Some("vectors.txt"));
     // What cannot be read or written is said before anything is trained.
     let missing = Arguments { file: Some(PathBuf::from("no/such")), ..arguments.clone() };
-    assert!(error_of(&missing).starts_with("no/such: cannot be opened"));
+    assert!(error_of(&missing).starts_with("no/such: cannot be read"));
     let nowhere = Arguments { output: Some(PathBuf::from("no/such/vectors.txt")), ..arguments.clone() };
     assert!(error_of(&nowhere).starts_with("no/such/vectors.txt: cannot be written"));
     let itself = Arguments { output: arguments.file.clone(), ..arguments.clone() };

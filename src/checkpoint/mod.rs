@@ -2,6 +2,7 @@
 //!
 //! All of it reads from files that may be anybody's: nothing is allocated by a length that a file claims and does not have.
 
+mod other_file;
 mod settings;
 mod tensors;
 
@@ -36,7 +37,7 @@ pub(crate) struct Checkpoint<R = File> {
 
 impl Checkpoint {
     pub(crate) fn open(path: &Path) -> Result<Self> {
-        Self::new(TensorFile::open(path)?)
+        Self::new(TensorFile::open(path, None)?)
     }
 }
 

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::TensorFile;
 use crate::config::EmbeddingConfig;
 use crate::error::{Error, Result};
+use crate::json;
 use crate::optimizer::{Adam, Clipping, EpsilonForm, Optimizer, Update};
 
 /// The metadata's one key. With a second one the order, and so the file's bytes, would differ from save to save.
@@ -22,7 +23,9 @@ const MAX_STEP: u64 = 1 << 53;
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Settings {
+    #[serde(deserialize_with = "json::whole")]
     version: u64,
+    #[serde(deserialize_with = "json::whole")]
     pub step: u64,
     pub table: TableSettings,
     #[serde(rename = "adam", with = "adam_form")]
@@ -36,12 +39,13 @@ pub(crate) struct Settings {
 pub(crate) struct TableSettings {
     pub trainable: bool,
     pub mask_zero: bool,
-    #[serde(deserialize_with = "Option::deserialize")]
+    #[serde(deserialize_with = "json::whole_or_null")]
     pub padding_idx: Option<u32>,
-    #[serde(deserialize_with = "Option::deserialize")]
+    #[serde(deserialize_with = "json::whole_or_null")]
     pub input_length: Option<u64>,
-    #[serde(deserialize_with = "Option::deserialize")]
+    #[serde(deserialize_with = "json::whole_or_null")]
     pub max_shard_bytes: Option<u64>,
+    #[serde(deserialize_with = "json::whole")]
     pub seed: u64,
     /// The name of the initializer, for the reader's information.
     pub initializer: String,
@@ -61,6 +65,7 @@ impl Settings {
     pub(crate) fn read<R: Read + Seek>(file: &TensorFile<R>) -> Result<Self> {
         #[derive(Deserialize)]
         struct Version {
+            #[serde(deserialize_with = "json::whole")]
             version: u64,
         }
         let malformed = |problem: String| file.malformed(format!("metadata {KEY}"), problem);
@@ -71,14 +76,13 @@ impl Settings {
                     .to_owned(),
             ));
         };
-        let unreadable = |error: serde_json::Error| malformed(super::tensors::quoted(&error.to_string()));
-        let Version { version } = serde_json::from_str(text).map_err(unreadable)?;
+        let Version { version } = json::parse(text).map_err(malformed)?;
         if version != VERSION {
             return Err(malformed(format!(
                 "it is version {version} of the format, and this version of wgpu-embedding reads version {VERSION}"
             )));
         }
-        let settings: Self = serde_json::from_str(text).map_err(unreadable)?;
+        let settings: Self = json::parse(text).map_err(malformed)?;
         settings.optimizer.validate().map_err(|error| malformed(error.to_string()))?;
         if settings.step > MAX_STEP {
             return Err(malformed(format!("step must be at most {MAX_STEP}, and is {}", settings.step)));

@@ -8,15 +8,14 @@ use std::path::{Path, PathBuf};
 use safetensors::Dtype;
 use safetensors::tensor::{Metadata, TensorInfo};
 
-use crate::error::{Error, Result};
+use super::other_file::{index_of_shard, other_file};
+use crate::error::{Error, Result, quoted};
 use crate::file::file_error;
+use crate::file_kind::START_BYTES;
+use crate::json;
 
-/// The longest header, of what the format allows a sixth: room for 100,000 tensors. One that is there to harm takes 350 MB
-/// to parse.
-const MAX_HEADER_BYTES: u64 = 16 << 20;
-
-/// Characters of a name, or of a parser's complaint, in an error.
-const MAX_QUOTED: usize = 120;
+/// The longest header, as the format has it. One that is there to harm takes some twenty times as much memory to parse.
+pub(super) const MAX_HEADER_BYTES: u64 = 100_000_000;
 
 /// Names that an error lists.
 const MAX_LISTED: usize = 20;
@@ -48,13 +47,14 @@ pub(crate) enum Float {
 }
 
 impl TensorFile {
-    pub(crate) fn open(path: &Path) -> Result<Self> {
+    /// Opens a file, of which one tensor is `wanted`, or all.
+    pub(crate) fn open(path: &Path, wanted: Option<&str>) -> Result<Self> {
         let failed = |error| file_error("reading", path, &error);
         // Asked first: opening a pipe would wait for somebody to write into it.
         if !fs::metadata(path).map_err(failed)?.is_file() {
             return Err(malformed(path, "as a whole", "it is not a file".to_owned()));
         }
-        Self::new(File::open(path).map_err(failed)?, path)
+        Self::new(File::open(path).map_err(failed)?, path, wanted)
     }
 
     /// The rows of one tensor, which must be a table of this size.
@@ -75,30 +75,34 @@ impl TensorFile {
 }
 
 impl<R: Read + Seek> TensorFile<R> {
-    /// Reads the header. `path` is for errors.
-    pub(crate) fn new(mut reader: R, path: &Path) -> Result<Self> {
+    /// Reads the header. `path` and `wanted` are for errors.
+    pub(crate) fn new(mut reader: R, path: &Path, wanted: Option<&str>) -> Result<Self> {
         let failed = |error| file_error("reading", path, &error);
         let file_bytes = reader.seek(SeekFrom::End(0)).map_err(failed)?;
         reader.rewind().map_err(failed)?;
         let in_header = |problem: String| malformed(path, "header", problem);
-        if file_bytes < 8 {
-            return Err(in_header(format!("a safetensors file has at least 8 bytes, and this one {file_bytes}")));
+        let mut start = Vec::with_capacity(START_BYTES);
+        reader.by_ref().take(START_BYTES as u64).read_to_end(&mut start).map_err(failed)?;
+        if let Some(problem) = other_file(&start, &mut reader, wanted).map_err(failed)? {
+            return Err(malformed(path, "as a whole", problem));
         }
-        let mut length = [0; 8];
-        reader.read_exact(&mut length).map_err(failed)?;
-        let length = u64::from_le_bytes(length);
+        let Some((length, _)) = start.split_first_chunk() else {
+            return Err(in_header(format!("a safetensors file has at least 8 bytes, and this one {file_bytes}")));
+        };
+        let length = u64::from_le_bytes(*length);
         let most = MAX_HEADER_BYTES.min(file_bytes - 8);
         if length > most {
             return Err(in_header(format!(
                 "it claims {length} bytes, and may have {most} in this file of {file_bytes}"
             )));
         }
-        let mut text = vec![0; length as usize];
-        reader.read_exact(&mut text).map_err(failed)?;
+        reader.seek(SeekFrom::Start(8)).map_err(failed)?;
+        // Grows with what is there: a sparse file takes no room for the length that it claims.
+        let mut text = Vec::new();
+        reader.by_ref().take(length).read_to_end(&mut text).map_err(failed)?;
         // Checks that the tensors follow each other, and that their bytes are what their shapes say. Not the crate's own
         // SafeTensors::deserialize: it wants the whole file in memory, and adds up lengths that may overflow.
-        let header: Metadata =
-            serde_json::from_slice(&text).map_err(|error| in_header(quoted(&error.to_string())))?;
+        let header: Metadata = serde_json::from_slice(&text).map_err(|error| in_header(json::problem(&error)))?;
         let (data_bytes, data_start) = (header.data_len() as u64, 8 + length);
         if data_bytes != file_bytes - data_start {
             return Err(malformed(
@@ -126,7 +130,9 @@ impl<R: Read + Seek> TensorFile<R> {
 
     /// Finds a tensor that may be a table.
     pub(crate) fn matrix(&self, name: &str) -> Result<Matrix> {
-        let Some(TensorInfo { dtype, shape, data_offsets }) = self.header.info(name) else {
+        // Of tensors that share memory, PyTorch's save_model writes one, and in the metadata the others' names with its own.
+        let alias = || self.header.info(self.metadata(name)?);
+        let Some(TensorInfo { dtype, shape, data_offsets }) = self.header.info(name).or_else(alias) else {
             return Err(self.malformed("header".to_owned(), self.missing(name)));
         };
         let float = match dtype {
@@ -150,10 +156,11 @@ impl<R: Read + Seek> TensorFile<R> {
         Ok(Matrix { shape: [rows, columns], float, start: data_offsets.0 as u64 })
     }
 
-    /// The rows of a tensor, from its first.
-    pub(crate) fn rows(&mut self, tensor: &Matrix) -> Result<TensorRows<&mut BufReader<R>>> {
+    /// The rows of a tensor, from row `first` on.
+    pub(crate) fn rows(&mut self, tensor: &Matrix, first: u32) -> Result<TensorRows<&mut BufReader<R>>> {
         let Self { path, reader, data_start, .. } = self;
-        seek(reader, path, *data_start + tensor.start)?;
+        let row_bytes = (tensor.shape[1] * tensor.float.bytes()) as u64;
+        seek(reader, path, *data_start + tensor.start + u64::from(first) * row_bytes)?;
         Ok(TensorRows { reader, path: path.clone(), float: tensor.float, bytes: Vec::new() })
     }
 
@@ -167,12 +174,8 @@ impl<R: Read + Seek> TensorFile<R> {
 
     fn missing(&self, name: &str) -> String {
         let names = self.names();
-        let listed: Vec<_> = names.iter().take(MAX_LISTED).map(|name| quoted(name)).collect();
-        let more = match names.len() - listed.len() {
-            0 => String::new(),
-            more => format!(" and {more} more"),
-        };
-        format!("there is no tensor {:?}; there are {listed:?}{more}", quoted(name))
+        let index = index_of_shard(&self.path).unwrap_or_default();
+        format!("there is no tensor {:?}; there are {}{index}", quoted(name), listed(&names))
     }
 }
 
@@ -220,6 +223,15 @@ impl Float {
     }
 }
 
+/// Names in an error, not all of many.
+pub(super) fn listed(names: &[String]) -> String {
+    let first: Vec<_> = names.iter().take(MAX_LISTED).map(|name| quoted(name)).collect();
+    match names.len() - first.len() {
+        0 => format!("{first:?}"),
+        more => format!("{first:?} and {more} more"),
+    }
+}
+
 /// The start of a file of F32 matrices, all of one shape, that follow in this order.
 ///
 /// # Errors
@@ -261,12 +273,4 @@ fn seek(reader: &mut impl Seek, path: &Path, position: u64) -> Result<()> {
 
 fn malformed(path: &Path, place: &str, problem: String) -> Error {
     Error::Malformed { what: path.display().to_string(), place: place.to_owned(), problem }
-}
-
-/// Text of the file's, of bounded length.
-pub(super) fn quoted(text: &str) -> String {
-    match text.char_indices().nth(MAX_QUOTED) {
-        None => text.to_owned(),
-        Some((end, _)) => format!("{}…", &text[..end]),
-    }
 }

@@ -4,18 +4,18 @@ use std::io::{Read, Seek};
 use std::path::Path;
 
 use super::{GpuEmbedding, Origin, Table};
-use crate::checkpoint::{Checkpoint, Settings, TENSORS, TableSettings, header, tensors_of};
+use crate::checkpoint::{Checkpoint, Settings, TableSettings, arrays_of, header};
 use crate::context::GpuContext;
 use crate::error::{Error, Result};
 use crate::file::WholeFile;
 use crate::gpu::readback::Waiting;
 use crate::gpu::table::GpuTable;
-use crate::gpu::transfer::Part;
-use crate::reference::AdamState;
+use crate::gpu::transfer::WEIGHT;
+use crate::optimizer::Optimizer;
 use crate::reference::table::ReferenceTable;
 
 impl GpuEmbedding {
-    /// Saves weights, moments, step count, Adam's settings and the configuration in one file, from which
+    /// Saves weights, step count, the optimizer's state and settings, and the configuration in one file, from which
     /// [`load`](Self::load) and [`restore`](Self::restore) go on. Blocks until all of it is on the disk.
     ///
     /// **The file is there whole or not at all**: it is written under a temporary name beside its own, brought to the disk,
@@ -69,9 +69,10 @@ impl GpuEmbedding {
 
     async fn save_with(&mut self, path: &Path, waiting: Waiting) -> Result<()> {
         self.check_with(waiting).await?;
-        let names = tensors_of(self.trainable, self.optimizer.amsgrad);
+        let arrays = arrays_of(self.trainable, &self.optimizer);
+        let names: Vec<_> = arrays.iter().map(|array| array.name).collect();
         let settings = Settings::new(self.step_count, self.settings(), self.optimizer);
-        let header = header(names, [self.input_dim(), self.output_dim()], Some(settings.to_metadata()?))?;
+        let header = header(&names, [self.input_dim(), self.output_dim()], Some(settings.to_metadata()?))?;
         let mut file = WholeFile::create(path)?;
         if let Table::Gpu(gpu, table) = &mut self.table {
             let restart = table.prepare_restart(gpu, &self.optimizer, self.step_count)?;
@@ -79,22 +80,17 @@ impl GpuEmbedding {
             table.restart(gpu, restart)?;
         }
         file.write(&header)?;
-        for (_, part) in names.iter().zip(Part::ALL) {
-            self.write_part(part, &mut file, waiting).await?;
+        for name in names {
+            self.write_array(name, &mut file, waiting).await?;
         }
         file.finish()
     }
 
-    /// Writes an array of the table's size; rows must be up to date.
-    pub(super) async fn write_part(&self, part: Part, file: &mut WholeFile, waiting: Waiting) -> Result<()> {
+    /// Writes an array of the table; rows must be up to date.
+    pub(super) async fn write_array(&self, name: &str, file: &mut WholeFile, waiting: Waiting) -> Result<()> {
         match &self.table {
-            Table::Gpu(gpu, table) => table.read_bytes(gpu, part, waiting, |bytes| file.write(bytes)).await,
-            Table::Reference(table) => file.write_floats(match part {
-                Part::Weights => &table.state.weights,
-                Part::FirstMoment => &table.state.first_moment,
-                Part::SecondMoment => &table.state.second_moment,
-                Part::LargestMoment => &table.state.largest_moment,
-            }),
+            Table::Gpu(gpu, table) => table.read_bytes(gpu, name, waiting, |bytes| file.write(bytes)).await,
+            Table::Reference(table) => file.write_floats(table.array(name).expect("one of its arrays")),
         }
     }
 
@@ -111,7 +107,7 @@ impl GpuEmbedding {
         }
     }
 
-    /// Makes a table of what [`save`](Self::save) wrote, on any context: everything about it comes from the file, Adam's
+    /// Makes a table of what [`save`](Self::save) wrote, on any context: everything about it comes from the file, the optimizer's
     /// settings with the last learning rate too. The file is read piece by piece.
     ///
     /// For the weights alone, of this file or of any other, see
@@ -124,17 +120,14 @@ impl GpuEmbedding {
     pub fn load(context: &GpuContext, path: impl AsRef<Path>) -> Result<Self> {
         let mut checkpoint = Checkpoint::open(path.as_ref())?;
         let config = checkpoint.config.clone();
-        let Settings { step, adam, .. } = checkpoint.settings;
-        let mut weights = checkpoint.rows(TENSORS[0])?;
-        let mut embedding = Self::with_rows(context, &config, adam, |row| weights.fill_row(row))?;
+        let Settings { step, optimizer, .. } = checkpoint.settings;
+        let mut weights = checkpoint.rows(WEIGHT)?;
+        let mut embedding = Self::with_rows(context, &config, optimizer, |row| weights.fill_row(row))?;
         match &mut embedding.table {
-            Table::Reference(table) => read_moments(&mut checkpoint, &mut table.state, config.output_dim as usize)?,
+            Table::Reference(table) => read_state(&mut checkpoint, table, config.input_dim)?,
             Table::Gpu(gpu, table) => {
-                for (name, part) in checkpoint.tensors().zip(Part::ALL).skip(1) {
-                    let mut rows = checkpoint.rows(name)?;
-                    table.write(gpu, part, |row| rows.fill_row(row))?;
-                }
-                let restart = table.prepare_restart(gpu, &adam, step)?;
+                table.write_state(gpu, step as u32, |name, rows, values| checkpoint.read_rows(name, rows, values))?;
+                let restart = table.prepare_restart(gpu, &optimizer, step)?;
                 table.restart(gpu, restart)?;
             }
         }
@@ -143,11 +136,11 @@ impl GpuEmbedding {
         Ok(embedding)
     }
 
-    /// Takes over what [`save`](Self::save) wrote: weights, moments, step count, seed and Adam's settings. Batches and
+    /// Takes over what [`save`](Self::save) wrote: weights, the optimizer's state and settings, step count and seed. Batches and
     /// streams made before still serve, and the table stays in the same GPU buffers.
     ///
     /// The checkpoint must be of the same configuration: size, `trainable`, `mask_zero`, `padding_idx`, `input_length`, and
-    /// Adam's `update` and `amsgrad`. Adam's other settings may differ, and are the file's from then on. How the table is
+    /// the optimizer, its `update` and what it keeps. Its other settings may differ, and are the file's from then on. How the table is
     /// split over buffers, and where it lives, is not part of it.
     ///
     /// The file is first read whole into buffers beside the table's own, which takes their memory once more until it is
@@ -165,30 +158,30 @@ impl GpuEmbedding {
 
     fn restore_from<R: Read + Seek>(&mut self, mut checkpoint: Checkpoint<R>) -> Result<()> {
         self.check_same(&checkpoint)?;
-        let Settings { step, adam, .. } = checkpoint.settings;
-        let kept = self.trainable.then_some(&adam);
+        let Settings { step, optimizer, .. } = checkpoint.settings;
+        let kept = self.trainable.then_some(&optimizer);
         let (input_dim, output_dim) = (self.input_dim() as usize, self.output_dim() as usize);
         match &mut self.table {
             Table::Reference(table) => {
                 let mut read = ReferenceTable::new(input_dim, output_dim, kept)?;
-                read_rows(&mut checkpoint, TENSORS[0], &mut read.state.weights, output_dim)?;
-                read_moments(&mut checkpoint, &mut read.state, output_dim)?;
+                let weights = read.array_mut(WEIGHT).expect("every table has weights");
+                checkpoint.read_rows(WEIGHT, 0..input_dim as u32, weights)?;
+                read_state(&mut checkpoint, &mut read, input_dim as u32)?;
                 *table = read;
             }
             Table::Gpu(gpu, table) => {
                 let read = GpuTable::new(gpu, table.layout, kept)?;
-                for (name, part) in checkpoint.tensors().zip(Part::ALL) {
-                    let mut rows = checkpoint.rows(name)?;
-                    read.write(gpu, part, |row| rows.fill_row(row))?;
-                }
-                let restart = table.prepare_restart(gpu, &adam, step)?;
+                let mut weights = checkpoint.rows(WEIGHT)?;
+                read.write(gpu, WEIGHT, |row| weights.fill_row(row))?;
+                read.write_state(gpu, step as u32, |name, rows, values| checkpoint.read_rows(name, rows, values))?;
+                let restart = table.prepare_restart(gpu, &optimizer, step)?;
                 table.copy_from(gpu, &read)?;
                 table.restart(gpu, restart)?;
             }
         }
         let TableSettings { seed, initializer, .. } = checkpoint.settings.table;
         self.origin = Origin { seed, initializer, ..self.origin };
-        self.optimizer = adam;
+        self.optimizer = optimizer;
         self.step_count = step;
         Ok(())
     }
@@ -196,7 +189,7 @@ impl GpuEmbedding {
     /// Checks that a checkpoint is of this table's configuration.
     fn check_same<R: Read + Seek>(&self, checkpoint: &Checkpoint<R>) -> Result<()> {
         let (mine, theirs) = (self.settings(), &checkpoint.settings.table);
-        let (adam, theirs_adam) = (&self.optimizer, &checkpoint.settings.adam);
+        let (optimizer, in_file) = (&self.optimizer, &checkpoint.settings.optimizer);
         let mut differences = Vec::new();
         let mut compare = |what: &str, in_the_file: String, here: String| {
             if in_the_file != here {
@@ -211,8 +204,13 @@ impl GpuEmbedding {
         compare("input_length", format!("{:?}", theirs.input_length), format!("{:?}", mine.input_length));
         // A frozen table keeps nothing for which they matter.
         if mine.trainable && theirs.trainable {
-            compare("Adam's update", format!("{:?}", theirs_adam.update), format!("{:?}", adam.update));
-            compare("amsgrad", theirs_adam.amsgrad.to_string(), adam.amsgrad.to_string());
+            let names = |optimizer: &Optimizer| {
+                let names: Vec<_> = optimizer.state().iter().map(|array| array.name).collect();
+                format!("{names:?}")
+            };
+            compare("the optimizer", in_file.name().to_owned(), optimizer.name().to_owned());
+            compare("the update", format!("{:?}", in_file.update()), format!("{:?}", optimizer.update()));
+            compare("the optimizer's state", names(in_file), names(optimizer));
         }
         if differences.is_empty() {
             return Ok(());
@@ -222,24 +220,16 @@ impl GpuEmbedding {
 }
 
 /// Reads all that a checkpoint has but the weights.
-fn read_moments<R: Read + Seek>(
+fn read_state<R: Read + Seek>(
     checkpoint: &mut Checkpoint<R>,
-    state: &mut AdamState,
-    output_dim: usize,
+    table: &mut ReferenceTable,
+    input_dim: u32,
 ) -> Result<()> {
-    let moments = [&mut state.first_moment, &mut state.second_moment, &mut state.largest_moment];
-    let names = checkpoint.tensors().skip(1);
-    names.zip(moments).try_for_each(|(name, values)| read_rows(checkpoint, name, values, output_dim))
-}
-
-fn read_rows<R: Read + Seek>(
-    checkpoint: &mut Checkpoint<R>,
-    name: &str,
-    values: &mut [f32],
-    output_dim: usize,
-) -> Result<()> {
-    let mut rows = checkpoint.rows(name)?;
-    values.chunks_exact_mut(output_dim).try_for_each(|row| rows.fill_row(row))
+    for array in arrays_of(checkpoint.config.trainable, &checkpoint.settings.optimizer).iter().skip(1) {
+        let values = table.array_mut(array.name).expect("an array of this optimizer");
+        checkpoint.read_rows(array.name, 0..input_dim, values)?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -292,7 +282,7 @@ mod tests {
         let (mut asked, mut left_alone) = (run(), run());
         let read = |good_bytes: u64| {
             let bytes = Cursor::new(bytes.clone());
-            TensorFile::new(Failing { bytes, good_bytes }, &path).and_then(Checkpoint::new)
+            TensorFile::new(Failing { bytes, good_bytes }, &path, None).and_then(Checkpoint::new)
         };
         let whole = bytes.len() as u64;
         let mut past_the_header = 0;
@@ -311,8 +301,8 @@ mod tests {
             train(table, 100);
         }
         let bits = |table: &GpuEmbedding| {
-            let moments = table.moments().unwrap().unwrap();
-            let all = [table.weights().unwrap(), moments.first, moments.second, moments.largest.unwrap()].concat();
+            let state = ["exp_avg", "exp_avg_sq", "max_exp_avg_sq"].map(|name| table.state(name).unwrap());
+            let all = [table.weights().unwrap(), state.concat()].concat();
             (all.into_iter().map(f32::to_bits).collect::<Vec<_>>(), table.step_count(), *table.optimizer())
         };
         assert_eq!(bits(&asked), bits(&left_alone));

@@ -72,7 +72,7 @@ impl GpuEmbedding {
     /// for a tensor of another size; [`Error::OutOfMemory`](crate::Error::OutOfMemory). Then nothing has changed.
     pub fn load_weights(&mut self, path: impl AsRef<Path>, name: &str) -> Result<()> {
         let (input_dim, output_dim) = (self.input_dim(), self.output_dim());
-        let mut rows = TensorFile::open(path.as_ref())?.into_table(name, input_dim, output_dim)?;
+        let mut rows = TensorFile::open(path.as_ref(), Some(name))?.into_table(name, input_dim, output_dim)?;
         match &mut self.table {
             Table::Reference(table) => {
                 let mut read = ReferenceTable::new(input_dim as usize, output_dim as usize, None)?;

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize, Serializer};
 use super::analysis::Analysis;
 use super::splitter::WordSplitter;
 use super::tokenizer::{Tokenizer, positions_by_id};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, quoted};
+use crate::json::{self, Whole, WholeKey, WholeNumber, whole, whole_or_null};
 
 const CLASS_NAME: &str = "Tokenizer";
 
@@ -23,9 +24,9 @@ struct Document {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Config {
-    #[serde(deserialize_with = "Option::deserialize")] // or serde would take a missing one for null
+    #[serde(deserialize_with = "whole_or_null")]
     num_words: Option<u32>,
-    #[serde(deserialize_with = "Option::deserialize")]
+    #[serde(deserialize_with = "Option::deserialize")] // or serde would take a missing one for null
     filters: Option<String>,
     lower: bool,
     #[serde(deserialize_with = "Option::deserialize")]
@@ -33,6 +34,7 @@ struct Config {
     char_level: bool,
     #[serde(deserialize_with = "Option::deserialize")]
     oov_token: Option<String>,
+    #[serde(deserialize_with = "whole")]
     document_count: u64,
     word_counts: String,
     word_docs: String,
@@ -69,7 +71,8 @@ impl Tokenizer {
 
     /// Reads what Keras's `Tokenizer.to_json()`, or [`to_json`](Self::to_json), wrote: settings, vocabulary and counts.
     ///
-    /// Fitting goes on from there. (In Keras it fails at the first new word.)
+    /// Fitting goes on from there. (In Keras it fails at the first new word.) Whole numbers may have become floats on the
+    /// way, as `1.0` or `5e3`: some programs write all numbers so.
     ///
     /// ```
     /// use wgpu_embedding::text::Tokenizer;
@@ -85,25 +88,26 @@ impl Tokenizer {
     /// # Errors
     ///
     /// [`Error::Malformed`] names the field and what is wrong there. Stricter than Keras: a field that is missing, unknown or
-    /// of another type, an id that is 0 or no u32 or that two words have, an `index_word` that is not `word_index` turned
+    /// of another type, a number that is not whole, an id that is 0 or no u32 or that two words have, an `index_word` that is not `word_index` turned
     /// round, a word in `word_docs` that was not counted.
     #[doc(alias = "tokenizer_from_json")]
     pub fn from_json(json: &str) -> Result<Self> {
         let document: Document = parse("the document", json)?;
         if document.class_name != CLASS_NAME {
-            let problem = format!("must be {CLASS_NAME:?}, and is {:?}", document.class_name);
+            let problem = format!("must be {CLASS_NAME:?}, and is {:?}", quoted(&document.class_name));
             return Err(malformed("class_name", problem));
         }
         let config = document.config;
-        let word_index: IndexMap<String, u32> = parse("config.word_index", &config.word_index)?;
-        let index_word: IndexMap<u32, String> = parse("config.index_word", &config.index_word)?;
+        let word_index = numbers("config.word_index", &config.word_index)?;
+        let index_word: IndexMap<WholeKey<u32>, String> = parse("config.index_word", &config.index_word)?;
         check_ids(&word_index, &index_word)?;
-        let word_counts: IndexMap<String, u64> = parse("config.word_counts", &config.word_counts)?;
-        let word_docs: IndexMap<String, u64> = parse("config.word_docs", &config.word_docs)?;
+        let word_counts: IndexMap<String, u64> = numbers("config.word_counts", &config.word_counts)?;
+        let word_docs = numbers("config.word_docs", &config.word_docs)?;
+        let index_docs: IndexMap<WholeKey<u32>, Whole<u64>> = parse("config.index_docs", &config.index_docs)?;
         if let Some(word) = word_docs.keys().find(|&word| !word_counts.contains_key(word)) {
             return Err(malformed(
                 "config.word_docs",
-                format!("its word {word:?} must be in word_counts, and is not"),
+                format!("its word {:?} must be in word_counts, and is not", quoted(word)),
             ));
         }
         let Config { filters, lower, split, .. } = config;
@@ -114,7 +118,7 @@ impl Tokenizer {
             document_count: config.document_count,
             word_counts,
             word_docs,
-            index_docs: parse("config.index_docs", &config.index_docs)?,
+            index_docs: index_docs.into_iter().map(|(id, texts)| (id.0, texts.0)).collect(),
             index_word: positions_by_id(&word_index),
             word_index,
         })
@@ -122,21 +126,24 @@ impl Tokenizer {
 }
 
 /// Checks that ids are from 1, each one word's, and that `index_word` says the same.
-fn check_ids(word_index: &IndexMap<String, u32>, index_word: &IndexMap<u32, String>) -> Result<()> {
+fn check_ids(word_index: &IndexMap<String, u32>, index_word: &IndexMap<WholeKey<u32>, String>) -> Result<()> {
     let mut words = IndexMap::with_capacity(word_index.len());
     for (word, &id) in word_index {
         if id == 0 {
-            let problem = format!("the id of {word:?} must be at least 1, and is 0, which stands for padding");
+            let problem =
+                format!("the id of {:?} must be at least 1, and is 0, which stands for padding", quoted(word));
             return Err(malformed("config.word_index", problem));
         }
         if let Some(other) = words.insert(id, word) {
+            let (other, word) = (quoted(other), quoted(word));
             let problem = format!("each id must be one word's, and {id} is of {other:?} and of {word:?}");
             return Err(malformed("config.word_index", problem));
         }
     }
-    for (id, word) in index_word {
+    for (WholeKey(id), word) in index_word {
         if words.get(id) != Some(&word) {
             let id_there = word_index.get(word).map_or("no id".to_owned(), u32::to_string);
+            let word = quoted(word);
             let problem =
                 format!("must have what word_index has, and {id} is of {word:?}, which has {id_there} there");
             return Err(malformed("config.index_word", problem));
@@ -149,8 +156,14 @@ fn check_ids(word_index: &IndexMap<String, u32>, index_word: &IndexMap<u32, Stri
     Ok(())
 }
 
+/// A number for each word.
+fn numbers<T: WholeNumber>(place: &str, json: &str) -> Result<IndexMap<String, T>> {
+    let numbers: IndexMap<String, Whole<T>> = parse(place, json)?;
+    Ok(numbers.into_iter().map(|(word, number)| (word, number.0)).collect())
+}
+
 fn parse<T: DeserializeOwned>(place: &str, json: &str) -> Result<T> {
-    serde_json::from_str(json).map_err(|error| malformed(place, error.to_string()))
+    json::parse(json).map_err(|problem| malformed(place, problem))
 }
 
 fn malformed(place: &str, problem: String) -> Error {

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::gzip::Members;
 use crate::error::{Error, Result};
 use crate::file::file_error;
+use crate::file_kind::{START_BYTES, file_kind};
 
 /// Bytes asked for at once, and the window's size until a longer line comes.
 const BLOCK_BYTES: usize = 256 << 10;
@@ -94,7 +95,8 @@ impl<'a> Input<'a> {
         self.position
     }
 
-    /// The file's start after a byte-order mark, not taken: at least one line, and what else fits the window. And whether that is all of it.
+    /// What comes next, after a byte-order mark and not taken: at least one line, and what else fits the window. And
+    /// whether that is all of it.
     pub(super) fn sample(&mut self) -> Result<(&[u8], bool)> {
         let (mut newline, mut searched) = (false, 0);
         loop {
@@ -108,7 +110,7 @@ impl<'a> Input<'a> {
             }
         }
         if !newline && searched >= MAX_LINE_BYTES {
-            return Err(self.too_long("line 1".to_owned()));
+            return Err(self.too_long(format!("line {}", self.line + 1)));
         }
         Ok((&self.buffer[self.start..self.end], self.ended))
     }
@@ -140,6 +142,19 @@ impl<'a> Input<'a> {
     pub(super) fn peek(&mut self, count: usize) -> Result<&[u8]> {
         while self.end - self.start < count && self.fill()? {}
         Ok(&self.buffer[self.start..self.end.min(self.start + count)])
+    }
+
+    /// Makes an error of a file of another kind. Where any line may come first, only of one that is no text.
+    pub(super) fn refuse_other_kinds(&mut self, any_text: bool) -> Result<()> {
+        let start = self.peek(START_BYTES)?;
+        // The last character may be cut off.
+        let is_utf_8 = |error: std::str::Utf8Error| error.error_len().is_none();
+        let is_text = || !start.contains(&0) && std::str::from_utf8(start).map_or_else(is_utf_8, |_| true);
+        match file_kind(start) {
+            None => Ok(()),
+            Some(_) if start.is_empty() || any_text && is_text() => Ok(()),
+            Some(kind) => Err(self.malformed("byte 0".to_owned(), kind.to_string())),
+        }
     }
 
     /// Takes bytes that were looked at.
@@ -185,6 +200,11 @@ impl<'a> Input<'a> {
 
     fn too_long(&self, place: String) -> Error {
         self.malformed(place, format!("a line must have fewer than {MAX_LINE_BYTES} bytes, and this has not"))
+    }
+
+    /// Lines that were asked for.
+    pub(super) fn lines(&self) -> u64 {
+        self.line
     }
 
     pub(super) fn line_place(&self) -> String {

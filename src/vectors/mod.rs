@@ -9,7 +9,8 @@
 //! nobody asked for.
 //!
 //! Whatever is wrong with a file is an error that names its line or byte, or a skip that is counted, where
-//! [`ReadOptions::with_skip`] asks for it. [`WordVectors::save`], [`write_vectors`] and [`write_safetensors`] write
+//! [`ReadOptions::with_skip`] asks for it. A file of another kind (packed, in UTF-16, a pickle, a page of HTML and so on)
+//! is named for what it is. [`WordVectors::save`], [`write_vectors`] and [`write_safetensors`] write
 //! files whole or not at all.
 //!
 //! gensim reads what is written here, and what gensim writes is read here to the same words and bits. Where the two
@@ -18,6 +19,8 @@
 //! | | here | gensim 4.4's `load_word2vec_format` |
 //! |---|---|---|
 //! | words with spaces, as in GloVe 840B | the fields before the last `width` | an error: `could not convert string to float` |
+//! | tabs, and several spaces in a row | separate fields, where single spaces do not | part of the word, or an error |
+//! | a blank line | at the end no fault; elsewhere an error, or a counted skip | an error |
 //! | width of a file without header | what most of the first 32 lines have | what the first line has |
 //! | a line cut off after one number | an error, or a counted skip | that number in every place |
 //! | a word that comes again | an error, or a counted skip; the first stays | skipped with a warning; the first stays |
@@ -29,7 +32,9 @@
 mod binary;
 mod gzip;
 mod input;
+mod layout;
 mod matrix;
+mod next;
 mod opening;
 mod options;
 mod questions;

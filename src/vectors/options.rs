@@ -10,6 +10,10 @@ pub enum Format {
     /// A line a vector: the word, then `width` decimal numbers, between single spaces. No header. Words may hold
     /// spaces: the last `width` fields are the numbers. What [GloVe](https://nlp.stanford.edu/projects/glove/)
     /// writes, and gensim's `save_word2vec_format(write_header=False)`.
+    ///
+    /// Tabs and several spaces in a row are read as well, if the first 32 lines need it: if single spaces alone leave
+    /// most of them without a word and its numbers, or with a tab and a number in the word. So is a single line with
+    /// tabs that single spaces do not cut. Blank lines at the file's end are no fault.
     GloveText,
     /// As [`GloveText`](Self::GloveText), after a header line `count width`. What word2vec's `-binary 0` writes,
     /// gensim's `save_word2vec_format`, and fastText as `.vec`, with a space at the end of each line.
@@ -36,8 +40,9 @@ pub enum Problem {
     /// The word is empty, begins or ends with a space or holds two in a row; or, in a binary file, it holds a
     /// newline.
     BadWord,
-    /// A line with fewer or more numbers than the file's width: an empty one, one cut off. A line is of more numbers
-    /// where what stands before the last `width` of them ends in yet another number.
+    /// A line with fewer or more numbers than the file's width: a blank one, one cut off. A line is of more numbers
+    /// where what stands before the last `width` of them ends in yet another number. A blank line holds no vector, so
+    /// it is none of those that a header announces; at the file's end it is no fault.
     WrongWidth,
     /// A field of a line is no decimal number.
     BadNumber,
@@ -94,16 +99,16 @@ pub struct ReadOptions {
     /// The file's format; guessed if `None`.
     ///
     /// A first line of exactly two whole numbers is a header `count width`, and any other is the first vector of a
-    /// GloVe file. After a header, the `4 * width` bytes behind the first space are numbers in text or bits of f32:
-    /// they are taken for the latter if one of them is no printable ASCII and no white space.
+    /// GloVe file. After a header the file is text if at least half of the next lines, 32 at most, end in `width`
+    /// numbers behind a word. It is so too, for its lines may all be flawed, if the bytes behind the first space, 256 or
+    /// `4 * width`, are UTF-8 without control characters, and ASCII as far as the line's end. Otherwise it is binary.
     ///
     /// So these are mistaken, and their format must be given: a GloVe file with a single number a word, if its first
-    /// line is of two whole numbers, like `7 3`; a text file with a header, if its first word holds a space and then a
-    /// character outside ASCII; a binary file with one or two numbers a vector, if the bits of the first all happen to
-    /// be printable ASCII.
+    /// line is of two whole numbers, like `7 3`; a binary file of one or two short vectors, if their bits all happen to
+    /// be such text.
     pub format: Option<Format>,
     /// Numbers a vector. A header must say the same; in a file without one it is what most of the first 32 lines have
-    /// (those that are within the first 256 KiB; where there are as many of two widths, the one that came first),
+    /// (those that are not blank, and within the first 256 KiB; of two widths as frequent, the one that came first),
     /// counting the numbers at the end of each line, so that neither a word with spaces nor a damaged line decides by
     /// itself. Needed only for an empty file, and for one whose first lines mislead.
     pub width: Option<usize>,

@@ -19,10 +19,11 @@ const CANDIDATES: usize = 5;
 /// Questions of the form "a is to b as c is to what?", by section.
 ///
 /// As in Google's `questions-words.txt` (Mikolov et al. 2013, "Efficient Estimation of Word Representations in Vector
-/// Space"): a section starts with a line `: name`, and each other line has four words, the last one the answer.
+/// Space"): a section starts with a line `: name`, and each other line is a question of four words, the last one the answer.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct AnalogyQuestions {
     sections: Vec<(String, Vec<[String; 4]>)>,
+    excluded_lines: Vec<u64>,
 }
 
 /// How [`SimilarWords::accuracy`] looks for answers.
@@ -86,26 +87,52 @@ impl SectionAccuracy {
 }
 
 impl AnalogyQuestions {
-    /// Reads a file, plain or gzip, with or without a UTF-8 byte-order mark. Empty lines are skipped.
+    /// Reads a file, plain or gzip, with or without a UTF-8 byte-order mark. Blank lines are skipped. A line without four
+    /// words is no question: as in gensim it is left out, and [`excluded_lines`](Self::excluded_lines) has it.
     ///
     /// # Errors
     ///
-    /// [`Error::Malformed`](crate::Error::Malformed) with the line that has not four words, stands before the first section, or is not UTF-8;
-    /// [`Error::File`](crate::Error::File).
+    /// [`Error::Malformed`](crate::Error::Malformed) with the line that stands before the first section, or is not UTF-8, and for
+    /// a file of another kind; [`Error::File`](crate::Error::File).
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         let mut input = Input::open(path.as_ref())?;
-        let mut sections: Vec<(String, Vec<[String; 4]>)> = Vec::new();
+        input.refuse_other_kinds(false)?;
+        let mut questions = Self::default();
+        let mut number = 0;
         while let Some(line) = input.line()? {
+            number += 1;
             let problem = match std::str::from_utf8(line) {
                 Err(_) => "a line must be UTF-8, and this is not".to_owned(),
-                Ok(line) => match take_line(line, &mut sections) {
+                Ok(line) => match questions.take_line(line, number) {
                     Ok(()) => continue,
                     Err(problem) => problem,
                 },
             };
             return Err(input.malformed(input.line_place(), problem));
         }
-        Ok(Self { sections })
+        Ok(questions)
+    }
+
+    fn take_line(&mut self, line: &str, number: u64) -> Result<(), String> {
+        if let Some(name) = line.strip_prefix(':') {
+            self.sections.push((name.trim().to_owned(), Vec::new()));
+            return Ok(());
+        }
+        let words: Vec<&str> = line.split_whitespace().collect();
+        match (&words[..], self.sections.last_mut()) {
+            ([], _) => {}
+            (_, None) => {
+                return Err("a section, a line of the form ': name', must come before the first question".to_owned());
+            }
+            (&[a, b, c, answer], Some((_, questions))) => questions.push([a, b, c, answer].map(str::to_owned)),
+            _ => self.excluded_lines.push(number),
+        }
+        Ok(())
+    }
+
+    /// The numbers, from 1, of the lines that were left out, for they have not four words.
+    pub fn excluded_lines(&self) -> &[u64] {
+        &self.excluded_lines
     }
 
     /// The names of the sections, each with its questions: a, b, c and the answer.
@@ -121,23 +148,6 @@ impl AnalogyQuestions {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
-    }
-}
-
-fn take_line(line: &str, sections: &mut Vec<(String, Vec<[String; 4]>)>) -> Result<(), String> {
-    if let Some(name) = line.strip_prefix(':') {
-        sections.push((name.trim().to_owned(), Vec::new()));
-        return Ok(());
-    }
-    let words: Vec<&str> = line.split_whitespace().collect();
-    match (&words[..], sections.last_mut()) {
-        ([], _) => Ok(()),
-        (_, None) => Err("a section, a line of the form ': name', must come before the first question".to_owned()),
-        (&[a, b, c, answer], Some((_, questions))) => {
-            questions.push([a, b, c, answer].map(str::to_owned));
-            Ok(())
-        }
-        _ => Err(format!("a question must have four words, and this has {}", words.len())),
     }
 }
 

@@ -4,13 +4,14 @@ use std::fmt;
 use std::io::Read;
 use std::path::Path;
 
-use super::binary::{self, MAX_WORD_BYTES};
 use super::input::Input;
+use super::layout::Separators;
+use super::next::Next;
 use super::opening::Opening;
 use super::options::{Format, Problem, Progress, ReadOptions, ReadReport};
-use super::text::{self, Fault, quoted};
+use super::text::{self, Fault};
 use super::vocabulary::Vocabulary;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// The callback is called when so many bytes more have come from the file.
 const PROGRESS_BYTES: u64 = 1 << 20;
@@ -37,31 +38,22 @@ const PROGRESS_BYTES: u64 = 1 << 20;
 /// # Ok::<(), wgpu_embedding::Error>(())
 /// ```
 pub struct VectorReader<'a> {
-    input: Input<'a>,
-    options: ReadOptions,
+    pub(super) input: Input<'a>,
+    pub(super) options: ReadOptions,
     format: Format,
+    pub(super) separators: Separators,
     /// How many vectors the header says there are.
     declared: Option<u64>,
-    /// How many there were, those left out among them.
+    /// How many there were, those left out among them, but no blank lines: these are no vectors.
     met: u64,
-    words: Vocabulary,
-    values: Vec<f32>,
-    report: ReadReport,
+    /// The last line that is not blank.
+    pub(super) last_line: u64,
+    pub(super) words: Vocabulary,
+    pub(super) values: Vec<f32>,
+    pub(super) report: ReadReport,
     progress: Option<Box<dyn FnMut(Progress) + Send + 'a>>,
     next_progress: u64,
     ended: bool,
-}
-
-/// What comes next in the file.
-enum Next {
-    Vector,
-    Faulty {
-        fault: Fault,
-        place: String,
-    },
-    End,
-    /// The end, within a vector.
-    CutOff(String),
 }
 
 impl VectorReader<'static> {
@@ -70,7 +62,8 @@ impl VectorReader<'static> {
     /// # Errors
     ///
     /// [`Error::File`](crate::Error::File) if it cannot be opened or read;
-    /// [`Error::Malformed`](crate::Error::Malformed) if the header is none, or the width cannot be told;
+    /// [`Error::Malformed`](crate::Error::Malformed) if the header is none, the width cannot be told, or the file is
+    /// of another kind;
     /// [`Error::Shape`](crate::Error::Shape) if the header's width is not that of `options`.
     pub fn open(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Self> {
         Self::start(Input::open(path.as_ref())?, options)
@@ -88,16 +81,23 @@ impl<'a> VectorReader<'a> {
     }
 
     fn start(mut input: Input<'a>, options: &ReadOptions) -> Result<Self> {
-        let Opening { format, declared, width } = Opening::read(&mut input, options)?;
+        let Opening { format, declared, width, separators, blank_lines } = Opening::read(&mut input, options)?;
+        let mut report = ReadReport::default();
+        if blank_lines > 0 && !options.skips(Problem::WrongWidth) {
+            return Err(refused(&input, "line 1".to_owned(), text::blank_header()));
+        }
+        report.skipped[Problem::WrongWidth as usize] = blank_lines;
         Ok(Self {
+            last_line: input.lines(),
             input,
             options: *options,
             format,
+            separators,
             declared,
             met: 0,
             words: Vocabulary::default(),
             values: vec![0.0; width],
-            report: ReadReport::default(),
+            report,
             progress: None,
             next_progress: PROGRESS_BYTES,
             ended: false,
@@ -180,9 +180,9 @@ impl<'a> VectorReader<'a> {
                     self.report.vectors += 1;
                     return Ok(true);
                 }
-                Next::Faulty { fault: (problem, message), place } => {
+                Next::Faulty { fault, place } => {
                     self.met += 1;
-                    self.tolerate(problem, place, message)?;
+                    self.tolerate(fault, place)?;
                 }
                 Next::End => match self.declared {
                     Some(declared) => {
@@ -197,61 +197,13 @@ impl<'a> VectorReader<'a> {
         }
     }
 
-    fn next_line(&mut self) -> Result<Next> {
-        let Some(line) = self.input.line()? else { return Ok(Next::End) };
-        let fault = match text::parse_line(line, &mut self.values) {
-            Ok(word) => match add_word(&mut self.words, word)? {
-                None => return Ok(Next::Vector),
-                Some(fault) => fault,
-            },
-            Err(fault) => fault,
-        };
-        Ok(Next::Faulty { fault, place: self.input.line_place() })
-    }
-
-    fn next_record(&mut self) -> Result<Next> {
-        // The newline that may follow a vector is seen in front of the next word; as in gensim there may be several.
-        while self.input.peek(1)? == b"\n" {
-            self.input.take(1);
-        }
-        let place = |position: u64| format!("byte {position}");
-        let position = self.input.position();
-        let bytes = self.input.peek(MAX_WORD_BYTES + 1)?;
-        let available = bytes.len();
-        let Some(word_bytes) = memchr::memchr(b' ', bytes) else {
-            if available == 0 {
-                return Ok(Next::End);
-            }
-            if available <= MAX_WORD_BYTES {
-                return Ok(Next::CutOff("the file ends within a word".to_owned()));
-            }
-            let problem = format!("a word must end in a space within {MAX_WORD_BYTES} bytes, and this does not");
-            return Err(self.input.malformed(place(position), problem));
-        };
-        let record_bytes = word_bytes + 1 + self.values.len() * 4;
-        let record = self.input.peek(record_bytes)?;
-        if record.len() < record_bytes {
-            let given = record.len() - word_bytes - 1;
-            let message =
-                format!("a vector has {} bytes, and the file ends after {given} of them", self.values.len() * 4);
-            return Ok(Next::CutOff(message));
-        }
-        let (word, bytes) = (&record[..word_bytes], &record[word_bytes + 1..]);
-        let fault = match binary::parse_record(word, bytes, &mut self.values) {
-            Ok(word) => add_word(&mut self.words, word)?,
-            Err(fault) => Some(fault),
-        };
-        self.input.take(record_bytes);
-        Ok(fault.map_or(Next::Vector, |fault| Next::Faulty { fault, place: place(position) }))
-    }
-
     /// After as many vectors as the header says: whether the file ends there, but for white space.
     fn check_rest(&mut self) -> Result<bool> {
         loop {
             let rest = self.input.peek(1)?;
             match rest.first() {
                 None => return Ok(false),
-                Some(b'\n' | b'\r' | b' ') => self.input.take(1),
+                Some(&byte) if text::is_white(byte) => self.input.take(1),
                 Some(_) => {
                     let message = format!("the header says {} vectors, and the file goes on after them", self.met);
                     return self.wrong_count(message);
@@ -263,20 +215,19 @@ impl<'a> VectorReader<'a> {
     fn wrong_count(&mut self, message: String) -> Result<bool> {
         let place = match self.format {
             Format::Word2vecBinary => format!("byte {}", self.input.position()),
-            _ => format!("after line {}", self.met + 1),
+            _ => format!("after line {}", self.last_line),
         };
-        self.tolerate(Problem::WrongCount, place, message)?;
+        self.tolerate((Problem::WrongCount, message), place)?;
         Ok(false)
     }
 
     /// Counts a problem that is to be skipped, or makes an error of it.
-    fn tolerate(&mut self, problem: Problem, place: String, message: String) -> Result<()> {
-        if self.options.skips(problem) {
-            self.report.skipped[problem as usize] += 1;
-            return Ok(());
+    fn tolerate(&mut self, fault: Fault, place: String) -> Result<()> {
+        if !self.options.skips(fault.0) {
+            return Err(refused(&self.input, place, fault));
         }
-        let remedy = format!("{message}; to skip and count these, ReadOptions::with_skip(Problem::{problem:?})");
-        Err(self.input.malformed(place, remedy))
+        self.report.skipped[fault.0 as usize] += 1;
+        Ok(())
     }
 
     fn call_progress(&mut self, from_bytes: u64) {
@@ -290,12 +241,10 @@ impl<'a> VectorReader<'a> {
     }
 }
 
-fn add_word(words: &mut Vocabulary, word: &str) -> Result<Option<Fault>> {
-    Ok(words.push(word)?.err().map(|first| {
-        let problem =
-            format!("the word {} stood in the file before, as vector {}", quoted(word), u64::from(first) + 1);
-        (Problem::DuplicateWord, problem)
-    }))
+/// An error of what might have been skipped.
+pub(super) fn refused(input: &Input<'_>, place: String, (problem, message): Fault) -> Error {
+    let remedy = format!("{message}; to skip and count these, ReadOptions::with_skip(Problem::{problem:?})");
+    input.malformed(place, remedy)
 }
 
 impl fmt::Debug for VectorReader<'_> {

@@ -141,9 +141,10 @@ impl Vocabulary {
     /// # Errors
     ///
     /// [`Error::Malformed`] with the line for a word that comes twice, one that is not UTF-8, and a line of 16 MiB or
-    /// more; [`Error::File`].
+    /// more, and for a file that is no text; [`Error::File`].
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         let mut input = Input::open(path.as_ref())?;
+        input.refuse_other_kinds(true)?;
         let (mut vocabulary, mut rows) = (Self::default(), Vec::new());
         for row in 0..=u32::MAX {
             let Some(line) = input.line()? else { break };

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::options::Format;
-use super::text::{check_spaces, quoted};
+use super::text::{check_spaces, check_tabs, quoted};
 use super::vocabulary::Vocabulary;
 use crate::error::{Error, Result};
 use crate::file::WholeFile;
@@ -36,8 +36,9 @@ const PIECE_FLOATS: usize = 1 << 20;
 /// # Errors
 ///
 /// Before anything is written: [`Error::Malformed`] with the row of a word that the format cannot carry: an empty
-/// word, one with a newline; in the word2vec formats one with a space; in GloVe's one with a space at either end, two
-/// in a row, or one before a number, and a first word that begins with a byte-order mark (U+FEFF).
+/// word, one with a newline; in text one that ends in a tab; in the word2vec formats one with a space; in GloVe's one
+/// with a space at either end, two in a row, or a space or tab before a number, and a first word that begins with a
+/// byte-order mark (U+FEFF).
 /// [`Error::InvalidConfig`] if the width is 0.
 ///
 /// Later: what `rows` returns; [`Error::Shape`] if it gives another number of floats; [`Error::Malformed`] if one is
@@ -129,8 +130,13 @@ fn check_word(format: Format, word: &str) -> Result<(), String> {
     if word.is_empty() || word.contains('\n') {
         return Err(format!("the word is {}, and must be neither empty nor hold a newline", quoted(word)));
     }
+    if format != Format::Word2vecBinary && word.ends_with('\t') && !word.trim_matches('\t').is_empty() {
+        let needed = "must not end in a tab, which is taken for a part of the space behind it";
+        return Err(format!("the word is {}, and {needed}", quoted(word)));
+    }
     match format {
         Format::GloveText => check_spaces(word)
+            .and_then(|()| check_tabs(word))
             .map_err(|(_, problem)| format!("{problem}, so that {} could not be read again", quoted(word))),
         Format::Word2vecText | Format::Word2vecBinary if word.contains(' ') => {
             Err(format!("the word is {}, and this format's words must hold no space", quoted(word)))

@@ -17,10 +17,14 @@ mod interrupted;
 mod memory;
 #[path = "checkpoint/mutations.rs"]
 mod mutations;
+#[path = "checkpoint/other_files.rs"]
+mod other_files;
 #[path = "checkpoint/plain.rs"]
 mod plain;
 #[path = "checkpoint/resume.rs"]
 mod resume;
+#[path = "checkpoint/settings.rs"]
+mod settings;
 
 /// The key of a checkpoint's own metadata.
 const KEY: &str = "wgpu_embedding_checkpoint";

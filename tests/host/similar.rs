@@ -155,11 +155,8 @@ fn questions_may_begin_with_a_byte_order_mark() {
 
 #[test]
 fn malformed_questions_are_named_with_their_line() {
-    for (text, place, problem) in [
-        ("a b c d\n", "line 1", "a section, a line of the form ': name', must come before the first question"),
-        (": s\na b c d\n\na b c\n", "line 4", "a question must have four words, and this has 3"),
-        (": s\na b c d e\n", "line 2", "a question must have four words, and this has 5"),
-    ] {
+    let section = "a section, a line of the form ': name', must come before the first question";
+    for (text, place, problem) in [("a b c d\n", "line 1", section), ("\na b c\n: s\na b c d\n", "line 2", section)] {
         match questions(text).unwrap_err() {
             Error::Malformed { place: found, problem: said, .. } => {
                 assert_eq!((&found[..], &said[..]), (place, problem))
@@ -168,4 +165,19 @@ fn malformed_questions_are_named_with_their_line() {
         }
     }
     assert!(matches!(AnalogyQuestions::load("no such file"), Err(Error::File { .. })));
+}
+
+#[test]
+fn lines_without_four_words_are_left_out_and_listed() {
+    // As gensim leaves them out: too few, too many; a blank line and a section's are none of them.
+    for (text, expected) in [
+        (": s\na b c d\n\na b c\n", &[4][..]),
+        (": s\na b c d e\na b c d\r\n: t\r\nword\r\n", &[2, 5]),
+        (": s\n\t\na\tb c\td\n\na, b, c\n", &[5]),
+    ] {
+        let found = questions(text).unwrap();
+        assert_eq!((found.excluded_lines(), found.len()), (expected, 1), "{text:?}");
+        assert!(found.sections().next().unwrap().1 == [["a", "b", "c", "d"].map(str::to_owned)]);
+    }
+    assert!(questions(": s\na b c d\n").unwrap().excluded_lines().is_empty());
 }

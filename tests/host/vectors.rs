@@ -18,6 +18,10 @@ mod golden;
 mod matrix;
 #[path = "vectors/mutations.rs"]
 mod mutations;
+#[path = "vectors/other_kinds.rs"]
+mod other_kinds;
+#[path = "vectors/practice.rs"]
+mod practice;
 #[path = "vectors/problems.rs"]
 mod problems;
 #[path = "vectors/vocabulary.rs"]

@@ -3,10 +3,22 @@
 //! `cargo run --release -p wgpu-embedding-tokenizers --example subword -- [FILE]`; FILE has a sentence a line. Without it,
 //! the reviews in examples/data are the sentences.
 
+#[path = "../../../examples/shared/encoding.rs"]
+mod encoding;
+#[path = "../../../examples/shared/lines.rs"]
+mod lines;
+#[path = "../../../examples/shared/program.rs"]
+mod program;
+
+use std::ffi::OsString;
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
+use encoding_rs::{Encoding, UTF_8};
 use lexopt::prelude::*;
+use lines::lines;
+use program::{Result, number};
 use wgpu_embedding::text::{PadOptions, Side, pad_sequences};
 use wgpu_embedding::{Adam, EmbeddingConfig, GpuContext, GpuEmbedding};
 use wgpu_embedding_tokenizers::{PADDING, train_bpe};
@@ -16,7 +28,8 @@ Trains a vocabulary of subwords by byte-pair encoding, and one step of an embedd
 
 Usage: cargo run --release -p wgpu-embedding-tokenizers --example subword -- [FILE] [OPTIONS]
 
-  FILE            sentences, one a line, UTF-8 [the reviews in examples/data]
+  FILE            sentences, one a line [the reviews in examples/data]
+  --encoding NAME of FILE: utf-8, windows-1252, utf-16 or another that web pages use [utf-8]
   --vocabulary N  tokens in the vocabulary at most; 257 at least, a token for each byte and the padding [1000]
   --help          print this
 ";
@@ -30,51 +43,54 @@ const BUILT_IN: [&str; 2] = [
 const BATCH_SIZE: usize = 32;
 const SHOWN: usize = 3;
 
+struct Arguments {
+    file: Option<OsString>,
+    encoding: &'static Encoding,
+    vocabulary: usize,
+}
+
 fn main() -> ExitCode {
-    match run() {
-        Ok(()) => ExitCode::SUCCESS,
-        // The reader of our output has gone, as in `| head`.
-        Err(error)
-            if error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe) =>
-        {
-            ExitCode::SUCCESS
-        }
-        Err(error) => {
-            // If nobody reads it, the exit code still tells.
-            let _ = writeln!(io::stderr(), "error: {error}");
-            ExitCode::FAILURE
-        }
+    match parse(lexopt::Parser::from_env()) {
+        Ok(Some(arguments)) => program::finish(run(&arguments)),
+        Ok(None) => program::help(HELP),
+        Err(error) => program::misused(&error),
     }
 }
 
-fn run() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    let mut out = io::stdout();
-    let (mut file, mut vocabulary) = (None, 1_000);
-    let mut parser = lexopt::Parser::from_env();
+/// Gives none where help is asked for.
+fn parse(mut parser: lexopt::Parser) -> Result<Option<Arguments>, lexopt::Error> {
+    let mut arguments = Arguments { file: None, encoding: UTF_8, vocabulary: 1_000 };
     while let Some(argument) = parser.next()? {
         match argument {
-            Long("vocabulary") => vocabulary = parser.value()?.parse()?,
-            Long("help") => {
-                write!(out, "{HELP}")?;
-                return Ok(());
+            Long("encoding") => arguments.encoding = encoding::option(&mut parser)?,
+            Long("vocabulary") => {
+                arguments.vocabulary = number(&mut parser, "--vocabulary", "a whole number from 0", |_| true)?
             }
-            Value(path) if file.is_none() => file = Some(path),
-            _ => return Err(argument.unexpected().into()),
+            Long("help") | Short('h') => return Ok(None),
+            Value(path) if arguments.file.is_none() => arguments.file = Some(path),
+            _ => return Err(argument.unexpected()),
         }
     }
-    let contents = match &file {
-        Some(file) => {
-            std::fs::read_to_string(file).map_err(|error| format!("{}: cannot be read: {error}", file.display()))?
-        }
-        None => BUILT_IN.concat(),
-    };
-    let sentences: Vec<&str> = contents.lines().filter(|line| !line.trim().is_empty()).collect();
+    Ok(Some(arguments))
+}
 
-    let tokenizer = train_bpe(&sentences, vocabulary)?;
+fn run(Arguments { file, encoding, vocabulary }: &Arguments) -> Result<()> {
+    let mut out = io::stdout();
+    let (name, contents) = match file {
+        Some(file) => (file.display().to_string(), encoding::read(Path::new(file), encoding)?),
+        None => ("the built-in reviews".to_owned(), BUILT_IN.concat().into_bytes()),
+    };
+    let sentences: Vec<&str> = lines(&name, &contents)?.into_iter().map(|(_, line)| line).collect();
+    if sentences.is_empty() {
+        return Err(format!("{name}: there is no word in it, but blank lines alone").into());
+    }
+
+    let tokenizer = train_bpe(&sentences, *vocabulary).map_err(plain)?;
     let rows = u32::try_from(tokenizer.get_vocab_size(true))?;
     writeln!(out, "{} sentences, {rows} tokens", sentences.len())?;
 
-    let encodings = tokenizer.encode_batch(sentences.iter().take(BATCH_SIZE).copied().collect(), true)?;
+    let encodings =
+        tokenizer.encode_batch(sentences.iter().take(BATCH_SIZE).copied().collect(), true).map_err(plain)?;
     for (encoding, sentence) in encodings.iter().zip(&sentences).take(SHOWN) {
         writeln!(out, "\n{sentence}\n{}\n{:?}", encoding.get_tokens().join(" "), encoding.get_ids())?;
     }
@@ -99,4 +115,39 @@ fn run() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let (before, after) = (loss(&gradient), loss(&after));
     writeln!(out, "loss {before:.3}, and {after:.3} after a step that trained {trained} rows")?;
     Ok(())
+}
+
+/// An error of the tokenizers crate as one of the program's.
+fn plain(error: Box<dyn std::error::Error + Send + Sync>) -> Box<dyn std::error::Error> {
+    error
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(contents: &[u8], options: &[&str]) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("text.txt");
+        std::fs::write(&path, contents).unwrap();
+        let options = options.iter().map(OsString::from);
+        let arguments = parse(lexopt::Parser::from_args([path.clone().into()].into_iter().chain(options)));
+        let arguments = arguments.unwrap().expect("this is no call for help");
+        run(&arguments).unwrap_err().to_string().replace(path.to_str().unwrap(), "text.txt")
+    }
+
+    #[test]
+    fn files_without_text_are_named() {
+        for blank in [&b""[..], b" \n\t\r\n", b"\xef\xbb\xbf\n"] {
+            assert_eq!(error(blank, &[]), "text.txt: there is no word in it, but blank lines alone");
+        }
+        assert_eq!(
+            error(b"bien\nun caf\xe9\n", &[]),
+            "text.txt:2: byte 7 of the line is not UTF-8; if the file is Windows-1252, as many older texts are, give \
+             --encoding windows-1252, or convert it: iconv -f cp1252 -t utf-8 FILE"
+        );
+        let blank = "text.txt: there is no word in it, but blank lines alone";
+        assert_eq!(error(b"\xa0\n", &["--encoding", "windows-1252"]), blank);
+        assert!(parse(lexopt::Parser::from_args(["--encoding", "none"])).is_err());
+    }
 }

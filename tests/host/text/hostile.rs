@@ -4,7 +4,7 @@ use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 use serde_json::Value;
 use wgpu_embedding::Error;
-use wgpu_embedding::text::{MatrixMode, Tokenizer};
+use wgpu_embedding::text::{IndexMap, MatrixMode, Tokenizer};
 
 /// Every mutation is read; those that are still a tokenizer are used, too.
 const MUTATIONS: usize = 10_000;
@@ -41,12 +41,12 @@ fn assert_malformed(json: &str, place: &str, part_of_problem: &str) {
 fn bad_ids_are_named() {
     let cases = [
         (r#"{"the": 0, "dog": 2}"#, "the id of \"the\" must be at least 1, and is 0"),
-        (r#"{"the": -1}"#, "integer `-1`, expected u32"),
-        (r#"{"the": 4294967296}"#, "integer `4294967296`, expected u32"),
-        (r#"{"the": 99999999999999999999999}"#, "expected u32"),
-        (r#"{"the": 1.5}"#, "floating point `1.5`, expected u32"),
-        (r#"{"the": "1"}"#, "expected u32"),
-        (r#"{"the": null}"#, "expected u32"),
+        (r#"{"the": -1}"#, "integer `-1`, expected a whole number from 0 to 4294967295"),
+        (r#"{"the": 4294967296}"#, "integer `4294967296`, expected a whole number"),
+        (r#"{"the": 99999999999999999999999}"#, "expected a whole number"),
+        (r#"{"the": 1.5}"#, "floating point `1.5`, expected a whole number"),
+        (r#"{"the": "1"}"#, "expected a whole number"),
+        (r#"{"the": null}"#, "expected a whole number"),
         (r#"{"the": 2, "dog": 2}"#, "each id must be one word's, and 2 is of \"the\" and of \"dog\""),
         (r#"["the"]"#, "expected a map"),
         (r#"{"the": 1"#, "EOF"),
@@ -62,9 +62,9 @@ fn bad_ids_are_named() {
         (r#"{"7000": "the"}"#, "7000 is of \"the\", which has 2 there"),
         (r#"{"1": "zebra"}"#, "which has no id there"),
         ("{}", "must have the 10 words of word_index, and has 0"),
-        (r#"{"one": "the"}"#, "expected key to be a number"),
-        (r#"{"-1": "the"}"#, "integer `-1`, expected u32"),
-        (r#"{"01": "the"}"#, "line 1 column"),
+        (r#"{"one": "the"}"#, "string \"one\", expected a whole number from 0 to 4294967295"),
+        (r#"{"-1": "the"}"#, "string \"-1\", expected a whole number"),
+        (r#"{"01": "the"}"#, "string \"01\", expected a whole number"),
         (r#"{"2": 3}"#, "expected a string"),
     ];
     for (index_word, problem) in cases {
@@ -92,14 +92,26 @@ fn bad_fields_are_named() {
         assert_malformed(&with_field(field, Some(Value::Array(vec![]))), "the document", "invalid type: sequence");
     }
     assert_malformed(&with_field("analyser", Some("x".into())), "the document", "unknown field `analyser`");
-    assert_malformed(&with_field("num_words", Some((-1).into())), "the document", "integer `-1`, expected u32");
-    assert_malformed(&with_field("num_words", Some(10.0.into())), "the document", "floating point `10.0`");
+    assert_malformed(&with_field("num_words", Some((-1).into())), "the document", "integer `-1`, expected a whole");
+    assert_malformed(
+        &with_field("num_words", Some(10.5.into())),
+        "the document",
+        "floating point `10.5`, expected a",
+    );
     assert_malformed(&with_field("document_count", Some((-1).into())), "the document", "integer `-1`");
     assert_malformed(&with_field("lower", Some(1.into())), "the document", "expected a boolean");
     for field in ["word_counts", "word_docs", "index_docs"] {
         let place = format!("config.{field}");
-        assert_malformed(&with_field(field, Some(r#"{"1": -1}"#.into())), &place, "integer `-1`, expected u64");
-        assert_malformed(&with_field(field, Some(r#"{"1": 1e30}"#.into())), &place, "expected u64");
+        assert_malformed(
+            &with_field(field, Some(r#"{"1": -1}"#.into())),
+            &place,
+            "integer `-1`, expected a whole number",
+        );
+        assert_malformed(
+            &with_field(field, Some(r#"{"1": 1e30}"#.into())),
+            &place,
+            "expected a whole number from 0 to 18446744073709551615",
+        );
         assert_malformed(&with_field(field, Some("[]".into())), &place, "expected a map");
     }
     let uncounted = with_field("word_docs", Some(r#"{"zebra": 1}"#.into()));
@@ -114,6 +126,66 @@ fn bad_fields_are_named() {
         assert_malformed(not_one, "the document", "line 1 column");
     }
     assert_malformed(&"[".repeat(1_000_000), "the document", "line 1 column");
+}
+
+#[test]
+fn whole_numbers_may_have_become_floats() {
+    let tokenizer = fitted();
+    let mut json: Value = serde_json::from_str(&tokenizer.to_json()).unwrap();
+    // As a program writes them that knows floats alone.
+    let float = |number: &Value| number.as_u64().map_or(number.clone(), |number| (number as f64).into());
+    for field in ["num_words", "document_count"] {
+        json["config"][field] = float(&json["config"][field]);
+    }
+    for field in ["word_counts", "word_docs", "index_docs", "index_word", "word_index"] {
+        // In their order.
+        let map: IndexMap<String, Value> = serde_json::from_str(json["config"][field].as_str().unwrap()).unwrap();
+        let key = |key: String| if field.starts_with("index") { format!("{key}.0") } else { key };
+        let map: IndexMap<_, _> = map.into_iter().map(|(name, value)| (key(name), float(&value))).collect();
+        json["config"][field] = serde_json::to_string(&map).unwrap().into();
+    }
+    let text = json.to_string();
+    assert!(text.contains("\"num_words\":6.0") && text.contains("{\\\"2.0\\\":"), "{text}");
+    let read = Tokenizer::from_json(&text.replace("\"num_words\":6.0", "\"num_words\":0.6e1")).unwrap();
+    assert_eq!(read, tokenizer);
+    assert_malformed(&with_field("document_count", Some(1e16.into())), "the document", "floating point `1e+16`");
+}
+
+#[test]
+fn errors_are_short_whatever_the_document_is() {
+    let json = fitted().to_json();
+    let twice = serde_json::to_string(&json).unwrap();
+    let decode = "it must be a JSON object, and is a JSON string that holds one; decode it once more, in Python with \
+                  json.loads";
+    assert_malformed(&twice, "the document", decode);
+    assert_malformed(&format!(" \n{twice}"), "the document", decode);
+    assert_malformed(&serde_json::to_string(&twice).unwrap(), "the document", "invalid type: string");
+    // One of its maps alone.
+    let counts: Value = serde_json::from_str(&json).unwrap();
+    let counts = serde_json::to_string(&counts["config"]["word_counts"]).unwrap();
+    assert_malformed(&with_field("word_counts", Some(counts.into())), "config.word_counts", decode);
+
+    let long = "long".repeat(1 << 18);
+    let word = |json: &str| json.replace("LONG", &long);
+    for json in [
+        serde_json::to_string(&long).unwrap(),
+        with_field(&long, Some(1.into())),
+        with_field("num_words", Some(long.clone().into())),
+        with_field("lower", Some(long.clone().into())),
+        with_field("document_count", Some(1e300.into())),
+        with_field("word_index", Some(word(r#"{"LONG": 0}"#).into())),
+        with_field("word_index", Some(word(r#"{"LONG": 1, "b LONG": 1}"#).into())),
+        with_field("word_index", Some(word(r#""LONG""#).into())),
+        with_field("index_word", Some(word(r#"{"1": "LONG"}"#).into())),
+        with_field("index_word", Some(word(r#"{"LONG": "the"}"#).into())),
+        with_field("word_docs", Some(word(r#"{"LONG": 1}"#).into())),
+        with_field("word_docs", Some(word(r#"{"the": "LONG"}"#).into())),
+        json.replacen("\"Tokenizer\"", &format!("\"{long}\""), 1),
+        json.replacen("class_name", &long, 1),
+    ] {
+        let error = Tokenizer::from_json(&json).unwrap_err().to_string();
+        assert!(error.len() < 600, "{} bytes: {}", error.len(), &error[..error.len().min(900)]);
+    }
 }
 
 #[test]

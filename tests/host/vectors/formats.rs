@@ -19,9 +19,16 @@ proptest! {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("vectors");
         for format in FORMATS {
+            let is_number = |part: &str| part.parse::<f32>().is_ok();
+            // Tabs separate fields too: before a number, and at a word's end.
+            let parts = |word: &str| word.split([' ', '\t']).filter(|part| !part.is_empty()).map(is_number).collect::<Vec<_>>();
+            let ends_in_tab = |word: &str| word.ends_with('\t') && !word.trim_matches('\t').is_empty();
             let refused = |word: &str| match format {
                 Format::GloveText => word.split(' ').any(str::is_empty)
-                    || word.rsplit_once(' ').is_some_and(|(_, last)| last.parse::<f32>().is_ok()),
+                    || word.rsplit_once(' ').is_some_and(|(_, last)| is_number(last))
+                    || matches!(parts(word)[..], [_, .., true])
+                    || ends_in_tab(word),
+                Format::Word2vecText => word.contains(' ') || ends_in_tab(word),
                 _ => word.contains(' '),
             };
             let kept: Vec<&String> = words.iter().filter(|word| !refused(word)).collect();
@@ -217,7 +224,7 @@ fn the_width_is_what_most_first_lines_have() {
     let long = format!("word{}\n", " 0.25".repeat(100_000));
     assert_eq!(width(&long.repeat(2)), Ok(100_000));
     assert_eq!(width(long.trim_end()), Ok(100_000));
-    for text in ["", "\n", "the\nof\n", "1\n2\n", "a b c\n"] {
+    for text in ["\n", "the\nof\n", "1\n2\n", "a b c\n"] {
         let message = width(text).unwrap_err().to_string();
         assert_eq!(
             message,

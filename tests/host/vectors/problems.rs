@@ -23,7 +23,7 @@ fn cases() -> Vec<(&'static [u8], Problem, &'static str, u64)> {
         (b"a 1 2\n b 3 4\n", BadWord, "line 2: the word is \" b\", and must have single spaces between", 1),
         (b"a 1 2\nb  c 3 4\n", BadWord, "line 2: the word is \"b  c\", and must have single spaces", 1),
         (b"a 1 2\nb 3\nc 5 6\n", WrongWidth, "line 2: a word and 2 numbers are needed, and there are 1;", 2),
-        (b"a 1 2\n\nc 5 6\n", WrongWidth, "line 2: a word and 2 numbers are needed, and there are 0;", 2),
+        (b"a 1 2\n\nc 5 6\n", WrongWidth, "line 2: a word and 2 numbers are needed, and the line is blank;", 2),
         (b"a 1 2\nb\nc 5 6\n", WrongWidth, "line 2: a word and 2 numbers are needed, and there are 0;", 2),
         (b"a 1 2\n3 4\nc 5 6\n", WrongWidth, "line 2: a word and 2 numbers are needed, and there are 1;", 2),
         (
@@ -38,7 +38,7 @@ fn cases() -> Vec<(&'static [u8], Problem, &'static str, u64)> {
         (b"a 1 2\nb 3 4\nc 0x5 6\n", BadNumber, "line 3: field 1 of 2 is \"0x5\", and must be a number;", 2),
         (b"a 1 2\nb 3 4,5\n", BadNumber, "line 2: field 2 of 2 is \"4,5\", and must be a number;", 1),
         (b"a 1 2\nb 3  4\n", BadNumber, "line 2: field 1 of 2 is \"\", and must be a number;", 1),
-        (b"a 1 2\nb\t3\t4\n", WrongWidth, "line 2: a word and 2 numbers are needed, and there are 0;", 1),
+        (b"a 1 2\nb\t3\tx\n", WrongWidth, "line 2: a word and 2 numbers are needed, and there are 0;", 1),
         (b"a 1 2\nb 3 nan\n", NotFinite, "line 2: number 2 of 2 is \"nan\", and must be finite in f32;", 1),
         (b"a 1 2\nb -inf 4\n", NotFinite, "line 2: number 1 of 2 is \"-inf\", and must be finite in f32;", 1),
         (b"a 1 2\nb 1e39 4\n", NotFinite, "line 2: number 1 of 2 is \"1e39\", and must be finite in f32;", 1),

@@ -18,6 +18,7 @@ Usage: cargo run --release -p burn-wgpu-embedding --example lstm_classifier -- [
   --vectors FILE       pretrained vectors: GloVe's, or in word2vec's or fastText's text or binary format, also as .gz;
                        the table has them and stays as it is
   --fine-tune          train the table with pretrained vectors too
+  --skip-bad           leave out pretrained vectors that something is wrong with, and count them
 ";
 
 #[derive(Debug, Clone, PartialEq)]
@@ -31,12 +32,12 @@ pub struct Arguments {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Vectors {
     /// From training alone.
-    Own {
-        dim: u32,
-    },
+    Own { dim: u32 },
     Pretrained {
         file: PathBuf,
         fine_tune: bool,
+        /// Leave out vectors that something is wrong with.
+        skip_bad: bool,
     },
 }
 
@@ -46,7 +47,7 @@ pub fn help() -> String {
 
 /// Reads the command line.
 pub fn parse(mut parser: lexopt::Parser) -> Result<Command<Arguments>, lexopt::Error> {
-    let (mut dim, mut units, mut file, mut fine_tune) = (None, 100, None, false);
+    let (mut dim, mut units, mut file, mut fine_tune, mut skip_bad) = (None, 100, None, false, false);
     let command = shared::Arguments::new(10_000, 40).parse(&mut parser, |name, shared, parser| {
         match name {
             "top-words" => shared.vocabulary = vocabulary(parser, "--top-words")?,
@@ -55,6 +56,7 @@ pub fn parse(mut parser: lexopt::Parser) -> Result<Command<Arguments>, lexopt::E
             "units" => units = from_one_to(parser, "--units", 1024)?,
             "vectors" => file = Some(PathBuf::from(parser.value()?)),
             "fine-tune" => fine_tune = true,
+            "skip-bad" => skip_bad = true,
             _ => return Ok(false),
         }
         Ok(true)
@@ -66,8 +68,9 @@ pub fn parse(mut parser: lexopt::Parser) -> Result<Command<Arguments>, lexopt::E
         Some(_) if dim.is_some() => {
             return Err("--vectors has the width that --dim would set; give one of them".into());
         }
-        Some(file) => Vectors::Pretrained { file, fine_tune },
+        Some(file) => Vectors::Pretrained { file, fine_tune, skip_bad },
         None if fine_tune => return Err("--fine-tune is of pretrained vectors; give --vectors FILE too".into()),
+        None if skip_bad => return Err("--skip-bad is of pretrained vectors; give --vectors FILE too".into()),
         None => Vectors::Own { dim: dim.unwrap_or(32) },
     };
     Ok(Command::Train(Arguments { shared, units, vectors }))
@@ -92,7 +95,13 @@ mod tests {
         let Ok(Command::Train(arguments)) = parse_line("--vectors glove.txt --fine-tune") else {
             panic!("these are good");
         };
-        assert_eq!(arguments.vectors, Vectors::Pretrained { file: "glove.txt".into(), fine_tune: true });
+        let expected = Vectors::Pretrained { file: "glove.txt".into(), fine_tune: true, skip_bad: false };
+        assert_eq!(arguments.vectors, expected);
+        let Ok(Command::Train(arguments)) = parse_line("--skip-bad --vectors glove.txt") else {
+            panic!("these are good");
+        };
+        let expected = Vectors::Pretrained { file: "glove.txt".into(), fine_tune: false, skip_bad: true };
+        assert_eq!(arguments.vectors, expected);
         assert_eq!(parse_line("-h"), Ok(Command::Help));
     }
 
@@ -105,6 +114,7 @@ mod tests {
             ("--units 1025", "--units must be a whole number from 1 to 1024, and is \"1025\""),
             ("--dim x", "--dim must be"),
             ("--fine-tune", "--fine-tune is of pretrained vectors"),
+            ("--skip-bad --dim 3", "--skip-bad is of pretrained vectors; give --vectors FILE too"),
             ("--vectors a --dim 3", "--vectors has the width"),
             ("--vectors", "missing argument for option '--vectors'"),
             ("--fine-tune=yes", "unexpected argument for option '--fine-tune'"),

@@ -6,11 +6,12 @@ use burn::tensor::Tensor;
 use burn_wgpu_embedding::SparseEmbedding;
 use burn_wgpu_embedding::wgpu_embedding::text::Tokenizer;
 use burn_wgpu_embedding::wgpu_embedding::vectors::{
-    EmbeddingMatrix, MatrixOptions, ReadOptions, VectorReader, embedding_matrix_with,
+    EmbeddingMatrix, MatrixOptions, ReadOptions, ReadReport, VectorReader, embedding_matrix_with,
 };
 use burn_wgpu_embedding::wgpu_embedding::{Adam, EmbeddingConfig, Error, Initializer};
 use rand::rngs::ChaCha8Rng;
 use std::io::{self, Write};
+use std::path::Path;
 
 use crate::arguments::{Arguments, Vectors};
 use crate::classifier::Setting;
@@ -19,6 +20,7 @@ use crate::keras::dense;
 use crate::lstm::lstm;
 use crate::program::Result;
 use crate::summary::Layer;
+use crate::vector_files;
 
 #[derive(Module, Debug)]
 pub struct LstmClassifier {
@@ -37,10 +39,13 @@ impl LstmClassifier {
         let shared = &arguments.shared;
         let config = match &arguments.vectors {
             Vectors::Own { dim } => EmbeddingConfig::new(shared.vocabulary, *dim),
-            Vectors::Pretrained { file, fine_tune } => {
-                let EmbeddingMatrix { values, rows, width, found, missing, .. } =
-                    matrix(tokenizer, shared.vocabulary, file)?;
+            Vectors::Pretrained { file, fine_tune, skip_bad } => {
+                let (matrix, report) = matrix(tokenizer, shared.vocabulary, file, *skip_bad)?;
+                let EmbeddingMatrix { values, rows, width, found, missing, .. } = matrix;
                 let (name, words) = (file.display(), found + missing);
+                if *skip_bad {
+                    writeln!(io::stdout(), "{name}: {report}")?;
+                }
                 writeln!(
                     io::stdout(),
                     "{name}: vectors of {width} numbers for {found} of {words} words, zeros for {missing}"
@@ -70,21 +75,25 @@ impl LstmClassifier {
     }
 }
 
-/// The words' vectors in a file, of which those that the table needs are kept.
-fn matrix(tokenizer: &Tokenizer, rows: u32, file: &std::path::Path) -> Result<EmbeddingMatrix> {
-    let reader = VectorReader::open(file, &ReadOptions::default()).map_err(without_rust)?;
+/// The words' vectors in a file, of which those that the table needs are kept, and what was met there.
+pub fn matrix(
+    tokenizer: &Tokenizer,
+    rows: u32,
+    file: &Path,
+    skip_bad: bool,
+) -> Result<(EmbeddingMatrix, ReadReport)> {
+    let options = ReadOptions::default();
+    let options = if skip_bad { vector_files::skip_bad(options) } else { options };
+    let in_words = |error: Error| vector_files::in_words(&error, false);
+    let mut reader = VectorReader::open(file, &options).map_err(in_words)?;
     let options = MatrixOptions::default().with_num_words(rows);
-    Ok(embedding_matrix_with(tokenizer.word_index(), reader, &options).map_err(without_rust)?)
-}
-
-/// Without the advice to call the library in another way, which is for programmers.
-fn without_rust(error: Error) -> String {
-    let Error::Malformed { what, place, problem } = error else {
-        return error.to_string();
-    };
-    let for_programmers = |(_, advice): &(&str, &str)| advice.contains("ReadOptions::");
-    let problem = problem.rsplit_once("; ").filter(for_programmers).map_or(problem.as_str(), |(problem, _)| problem);
-    format!("{what}, {place}: {problem}; mend the file there, or give another")
+    let matrix = embedding_matrix_with(tokenizer.word_index(), &mut reader, &options).map_err(in_words)?;
+    let report = reader.report();
+    if report.vectors == 0 {
+        let which = if skip_bad { " that --skip-bad leaves" } else { "" };
+        return Err(format!("{} has no vectors{which}", file.display()).into());
+    }
+    Ok((matrix, report))
 }
 
 impl Network for LstmClassifier {

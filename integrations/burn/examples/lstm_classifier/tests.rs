@@ -33,7 +33,7 @@ fn arguments(folder: &Path, vectors: Vectors) -> Arguments {
 fn vectors(folder: &Path, contents: &str, fine_tune: bool) -> Vectors {
     let file = folder.join("vectors.txt");
     fs::write(&file, contents).unwrap();
-    Vectors::Pretrained { file, fine_tune }
+    Vectors::Pretrained { file, fine_tune, skip_bad: false }
 }
 
 #[test]
@@ -96,22 +96,56 @@ fn texts_without_a_word_are_an_error() {
     assert_eq!(error, "there is no word in the texts to train on, but punctuation and spaces alone");
 }
 
-#[test]
-#[ignore = "needs a GPU adapter"]
-fn bad_vectors_are_named_without_rust() {
+/// The rows of "good", "bad" and "so", and the report, of a file with these contents; `FILE` is its path in errors.
+fn read(contents: &str, skip_bad: bool) -> Result<(Vec<f32>, String), String> {
     let folder = tempfile::tempdir().unwrap();
-    let cases = [
-        ("good 1 2 3\nbad 1 NaN 3\n", "vectors.txt, line 2: "),
-        ("good 1 2 3\ngood 1 2 3\n", "vectors.txt, line 2: the word \"good\" stood in the file before"),
-        ("good\nbad\n", "vectors.txt, first lines: the width cannot be told, for no line has a word and numbers; "),
-        ("3 2\ngood 1 2\n", "vectors.txt, after line 2: "),
-    ];
-    for (contents, expected) in cases {
-        let arguments = arguments(folder.path(), vectors(folder.path(), contents, false));
-        let error = run(&arguments).unwrap_err().to_string();
-        assert!(error.contains(expected) && !error.contains("::"), "{error}");
-        assert!(error.ends_with("; mend the file there, or give another"), "{error}");
+    let Vectors::Pretrained { file, .. } = vectors(folder.path(), contents, false) else { unreachable!() };
+    let mut tokenizer = Tokenizer::new();
+    tokenizer.fit_on_texts(["good bad so", "good bad", "good"]).unwrap();
+    let (matrix, report) = network::matrix(&tokenizer, 4, &file, skip_bad)
+        .map_err(|error| error.to_string().replace(file.to_str().unwrap(), "FILE"))?;
+    Ok((matrix.values[matrix.width as usize..].to_vec(), report.to_string()))
+}
+
+#[test]
+fn bad_vectors_are_named_with_the_option_that_skips_them() {
+    let skip = "; give --skip-bad to leave out and count whatever is wrong";
+    for (contents, place) in [
+        ("good 1 2 3\nbad 1 NaN 3\n", "FILE, line 2: number 2 of 3 is \"NaN\""),
+        ("good 1 2 3\ngood 1 2 3\n", "FILE, line 2: the word \"good\" stood in the file before"),
+        ("good 1 2\n\nbad 1 2\n", "FILE, line 2: a word and 2 numbers are needed, and the line is blank"),
+        ("3 2\ngood 1 2\n", "FILE, after line 2: the header says 3 vectors, and the file ends after 1"),
+    ] {
+        let error = read(contents, false).unwrap_err();
+        assert!(error.starts_with(place) && error.ends_with(skip) && !error.contains("::"), "{error}");
     }
+    let mend = "; mend the file there, or give another";
+    let width = "FILE, first lines: the width cannot be told, for no line has a word and numbers";
+    assert_eq!(read("good\nbad\n", false).unwrap_err(), format!("{width}{mend}"));
+    let commas =
+        "FILE, first lines: the fields are separated by commas, and must be by spaces or tabs; replace the commas";
+    assert_eq!(read("good,1,2\nbad,3,4\n", true).unwrap_err(), commas);
+    let page = "FILE, byte 0: this is an HTML page; download the file itself: a link may lead to a page about it";
+    assert_eq!(read("<html>\n", true).unwrap_err(), page);
+    assert_eq!(read("0 3\n", false).unwrap_err(), "FILE has no vectors");
+    assert_eq!(read("good nan 1\n", true).unwrap_err(), "FILE has no vectors that --skip-bad leaves");
+}
+
+#[test]
+fn bad_vectors_can_be_skipped_and_are_counted() {
+    for (contents, report) in [
+        // The first of duplicates stays.
+        ("good 1 2\nbad 3 4\ngood 9 9\nbad 8 8\n", "2 vectors, duplicate word: 2"),
+        ("4 2\ngood 1 2\n\nbad 3 4\nso 5\nso inf 6\n", "2 vectors, wrong width: 2, not finite: 1"),
+        ("2 2\ngood 1 2\nbad 3 4\nso 5 6\n", "2 vectors, wrong count: 1"),
+        ("good 1 2\nbad 3 4\nit is so 7 5 6\n", "2 vectors, wrong width: 1"),
+    ] {
+        let rows = vec![1.0, 2.0, 3.0, 4.0, 0.0, 0.0];
+        assert_eq!(read(contents, true), Ok((rows, report.to_owned())), "{contents:?}");
+        assert!(read(contents, false).is_err());
+    }
+    // A blank last line is no flaw.
+    assert_eq!(read("good 1 2\nbad 3 4\n \n\n", false).unwrap().1, "2 vectors");
 }
 
 #[test]

@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 
+use encoding_rs::{Encoding, UTF_8};
 use lexopt::prelude::*;
 
 use crate::program::number;
+use crate::{encoding, learning_rate};
 
 /// What `--help` prints.
 pub const HELP: &str = "\
@@ -16,6 +18,7 @@ Usage: cargo run --release -p burn-wgpu-embedding --example recommender -- [OPTI
   --ratings FILE       ratings in MovieLens's format: a CSV file with the header userId,movieId,rating,timestamp; made-up
                        ratings, whose noise is known, unless given
   --movies FILE        titles in MovieLens's format: movieId,title,genres
+  --encoding NAME      of both files: utf-8, windows-1252, utf-16 or another that web pages use [utf-8]
   --user ID            whom to recommend items to; the user with the most ratings unless given
   --top K              how many, 1 to 1000 [10]
   --epochs N           passes over the training ratings [30]
@@ -35,6 +38,7 @@ A tenth of the ratings is held out: it is not trained on, but tested with.
 pub struct Arguments {
     pub ratings: Option<PathBuf>,
     pub movies: Option<PathBuf>,
+    pub encoding: &'static Encoding,
     pub user: Option<u64>,
     pub top: usize,
     pub epochs: u32,
@@ -51,6 +55,7 @@ impl Default for Arguments {
         Self {
             ratings: None,
             movies: None,
+            encoding: UTF_8,
             user: None,
             top: 10,
             epochs: 30,
@@ -78,6 +83,7 @@ pub fn parse(mut parser: lexopt::Parser) -> Result<Command, lexopt::Error> {
         match argument {
             Long("ratings") => arguments.ratings = Some(parser.value()?.into()),
             Long("movies") => arguments.movies = Some(parser.value()?.into()),
+            Long("encoding") => arguments.encoding = encoding::option(&mut parser)?,
             Long("user") => {
                 arguments.user = Some(number(&mut parser, "--user", "a user's id, a whole number from 0", |_| true)?)
             }
@@ -97,11 +103,7 @@ pub fn parse(mut parser: lexopt::Parser) -> Result<Command, lexopt::Error> {
                 let sensible = |size: &usize| (1..=1_048_576).contains(size);
                 arguments.batch_size = number(&mut parser, "--batch-size", required, sensible)?;
             }
-            Long("learning-rate") => {
-                // It must not vanish or overflow as an f32, in which the GPU has it.
-                let sensible = |&rate: &f64| rate as f32 > 0.0 && (rate as f32).is_finite();
-                arguments.learning_rate = number(&mut parser, "--learning-rate", "a positive number", sensible)?;
-            }
+            Long("learning-rate") => arguments.learning_rate = learning_rate::option(&mut parser)?,
             Long("weight-decay") => {
                 let sensible = |decay: &f64| (0.0..=1e6).contains(decay);
                 let required = "a number from 0 to 1000000";
@@ -133,14 +135,14 @@ mod tests {
         let expected = Arguments {
             ratings: Some("r.csv".into()),
             movies: Some("m.csv".into()),
+            encoding: encoding_rs::WINDOWS_1252,
             user: Some(u64::MAX),
             dim: 4096,
             weight_decay: 0.0,
             plots: Some("plots".into()),
             ..Arguments::default()
         };
-        let line =
-            "--ratings r.csv --movies=m.csv --user 18446744073709551615 --dim 4096 --weight-decay 0 --plots plots";
+        let line = "--ratings r.csv --movies=m.csv --encoding latin1 --user 18446744073709551615 --dim 4096 --weight-decay 0 --plots plots";
         assert_eq!(parse_line(line), Ok(Command::Train(expected)));
         assert_eq!(parse_line("--top 3 --help"), Ok(Command::Help));
     }
@@ -155,6 +157,7 @@ mod tests {
             ("--batch-size 0", "--batch-size must be"),
             ("--learning-rate 0", "--learning-rate must be"),
             ("--weight-decay nan", "--weight-decay must be"),
+            ("--encoding utf", "--encoding must be utf-8, windows-1252"),
             ("--movies m.csv", "--movies needs --ratings too"),
             ("--ratings", "missing argument for option '--ratings'"),
             ("--items 3", "invalid option '--items'"),

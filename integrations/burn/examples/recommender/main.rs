@@ -5,8 +5,18 @@
 
 mod arguments;
 mod baselines;
-#[path = "../shared/csv_errors.rs"]
-mod csv_errors;
+#[path = "../shared/csv_file.rs"]
+mod csv_file;
+// In one of the examples that read CSV, for all.
+#[cfg(test)]
+#[path = "../shared/csv_file_tests.rs"]
+mod csv_file_tests;
+#[path = "../shared/csv_quotes.rs"]
+mod csv_quotes;
+#[path = "../../../../examples/shared/encoding.rs"]
+mod encoding;
+#[path = "../../../../examples/shared/learning_rate.rs"]
+mod learning_rate;
 mod made_up;
 mod model;
 #[path = "../shared/plots.rs"]
@@ -19,9 +29,13 @@ mod plots_tests;
 mod program;
 mod ratings;
 mod report;
+#[path = "../../../../examples/shared/shown.rs"]
+mod shown;
 #[path = "../shared/summary.rs"]
 mod summary;
 mod training;
+#[path = "../../../../examples/shared/whole.rs"]
+mod whole;
 
 use std::collections::{HashMap, HashSet};
 use std::io::{self, Write};
@@ -69,13 +83,14 @@ fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Outcome> {
         plots::folder(folder)?;
     }
     let (ratings, noiseless) = match &arguments.ratings {
-        Some(path) => (Ratings::read(path)?, None),
+        Some(path) => (Ratings::read(path, arguments.encoding)?, None),
         None => {
             let made_up = made_up::ratings();
             (Ratings::from_csv("the made-up ratings", made_up.csv.as_bytes())?, Some(made_up.noiseless))
         }
     };
-    let titles = arguments.movies.as_deref().map(read_titles).transpose()?.unwrap_or_default();
+    let titles = arguments.movies.as_deref().map(|path| read_titles(path, arguments.encoding)).transpose()?;
+    let titles = titles.unwrap_or_default();
     // Now, and not after the training.
     let user = user(arguments.user, &ratings)?;
 

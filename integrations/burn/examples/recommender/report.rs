@@ -11,6 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::baselines::Baselines;
 use crate::plots;
 use crate::program::Result;
+use crate::shown::shortened;
 use crate::training::Epoch;
 
 /// Characters shown of a title.
@@ -69,8 +70,7 @@ pub fn recommended(
 
 /// An item's title, or its id where it has none, without what could confuse a terminal.
 pub fn title(id: u64, titles: &HashMap<u64, String>) -> String {
-    let printable = |character: char| if character.is_control() { ' ' } else { character };
-    titles.get(&id).map_or_else(|| format!("item {id}"), |title| title.chars().map(printable).take(SHOWN).collect())
+    titles.get(&id).map_or_else(|| format!("item {id}"), |title| shortened(title, SHOWN))
 }
 
 /// The curves of the epochs.

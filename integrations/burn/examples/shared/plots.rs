@@ -19,6 +19,7 @@ use plotters::series::LineSeries;
 use plotters::style::{BLACK, Color, FontStyle, RGBColor, ShapeStyle, TextStyle, WHITE, register_font};
 
 use crate::program::Result;
+use crate::shown::shortened;
 use components::Plane;
 use labels::{Area, POINT_RADIUS};
 
@@ -73,7 +74,7 @@ pub fn curves(path: &Path, title: &str, y_label: &str, curves: &[(&str, &[f64])]
         let epochs = curves.iter().map(|(_, values)| values.len()).max().unwrap_or(0);
         let decimals = (1 - (high - low).log10().floor() as i32).clamp(0, 12) as usize;
 
-        let names: Vec<_> = curves.iter().map(|(name, _)| shortened(name)).collect();
+        let names: Vec<_> = curves.iter().map(|(name, _)| shortened(name, SHOWN)).collect();
         let legend_width = names.iter().map(|name| text_width(canvas, name)).max().unwrap_or(0) + 60;
         let (chart_area, legend) = canvas.split_horizontally(CURVES_SIZE.0 as i32 - legend_width);
         let mut chart = ChartBuilder::on(&chart_area)
@@ -155,7 +156,7 @@ pub fn projection(path: &Path, title: &str, labels: &[String], rows: &[f32], wid
             .y_labels(0)
             .draw()?;
         let pixels: Vec<_> = points.iter().map(|&[x, y]| chart.backend_coord(&(x, y))).collect();
-        let labels: Vec<_> = labels.iter().map(|label| shortened(label)).collect();
+        let labels: Vec<_> = labels.iter().map(|label| shortened(label, SHOWN)).collect();
         let sizes: Vec<_> = labels.iter().map(|label| (text_width(canvas, label), TEXT_SIZE)).collect();
         let (x, y) = chart.plotting_area().get_pixel_range();
         let bounds = Area { left: x.start, top: y.start, right: x.end, bottom: y.end };
@@ -234,14 +235,4 @@ pub fn write(canvas: &Canvas<'_>, text: &str, (left, top): (i32, i32)) -> Result
 /// In pixels; characters that the font lacks are as wide as the box that stands for them.
 pub fn text_width(canvas: &Canvas<'_>, text: &str) -> i32 {
     canvas.estimate_text_size(text, &text_style()).map_or(0, |(width, _)| width as i32)
-}
-
-/// As much of a text as fits, in one line.
-fn shortened(text: &str) -> String {
-    let printable = |character: char| if character.is_control() { ' ' } else { character };
-    let mut shown: String = text.chars().map(printable).take(SHOWN).collect();
-    if text.chars().nth(SHOWN).is_some() {
-        shown.push_str("...");
-    }
-    shown
 }

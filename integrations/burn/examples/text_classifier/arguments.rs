@@ -76,11 +76,13 @@ mod tests {
         assert_eq!(shared.texts, ["a text", "another"]);
         assert_eq!(shared.plots, Some("out".into()));
         assert_eq!(parse_arguments(&["--dim", "4096", "--help"]), Ok(Command::Help));
-        let Ok(Command::Train(arguments)) = parse_arguments(&["--csv", "IMDB Dataset.csv"]) else {
+        let Ok(Command::Train(arguments)) = parse_arguments(&["--csv", "IMDB Dataset.csv", "--encoding", "cp1252"])
+        else {
             panic!("this is good");
         };
         assert_eq!(arguments.shared.source, Source::Csv("IMDB Dataset.csv".into()));
         assert_eq!(arguments.shared.learning_rate, 0.001);
+        assert_eq!(arguments.shared.encoding, encoding_rs::WINDOWS_1252);
         for (line, rate) in [(&["--three-classes"][..], 0.01), (&["--learning-rate", "0.5"], 0.5)] {
             let Ok(Command::Train(arguments)) = parse_arguments(line) else {
                 panic!("{line:?} is good");
@@ -91,7 +93,7 @@ mod tests {
 
     #[test]
     fn bad_options_are_named() {
-        let cases: [(&[&str], &str); 17] = [
+        let cases: [(&[&str], &str); 18] = [
             (&["--epochs", "0"], "--epochs must be a whole number from 1, and is \"0\""),
             (&["--batch-size", "0"], "--batch-size must be a whole number from 1 to 65536"),
             (&["--seed", "1.5"], "--seed must be"),
@@ -105,6 +107,7 @@ mod tests {
             (&["--neutral", "a"], "--positive and --neutral need --negative too"),
             (&["--csv", "a", "--positive", "b"], "--csv has all classes"),
             (&["--csv", "a", "--three-classes"], "--three-classes is of the built-in reviews"),
+            (&["--encoding", "x"], "--encoding must be utf-8, windows-1252"),
             (&["--dim"], "missing argument for option '--dim'"),
             (&["--three-classes=yes"], "unexpected argument for option '--three-classes'"),
             (&["--depth", "3"], "invalid option '--depth'"),

@@ -6,10 +6,16 @@
 mod arguments;
 #[path = "../shared/classifier/mod.rs"]
 mod classifier;
-#[path = "../shared/csv_errors.rs"]
-mod csv_errors;
+#[path = "../shared/csv_file.rs"]
+mod csv_file;
+#[path = "../shared/csv_quotes.rs"]
+mod csv_quotes;
+#[path = "../../../../examples/shared/encoding.rs"]
+mod encoding;
 #[path = "../shared/keras.rs"]
 mod keras;
+#[path = "../../../../examples/shared/learning_rate.rs"]
+mod learning_rate;
 #[path = "../../../../examples/shared/lines.rs"]
 mod lines;
 mod network;
@@ -17,6 +23,8 @@ mod network;
 mod plots;
 #[path = "../../../../examples/shared/program.rs"]
 mod program;
+#[path = "../../../../examples/shared/shown.rs"]
+mod shown;
 #[path = "../shared/summary.rs"]
 mod summary;
 

@@ -2,18 +2,21 @@
 
 use std::path::PathBuf;
 
+use encoding_rs::{Encoding, UTF_8};
 use lexopt::prelude::*;
 
 use super::corpus::Source;
 use crate::program::number;
+use crate::{encoding, learning_rate};
 
 /// The part of `--help` on these options, but for their defaults.
 pub const HELP: &str = "  TEXT ...             texts to classify at the end; some test texts, or some built-in ones, unless given
-  --positive FILE      positive texts, one a line, UTF-8; blank lines are skipped; needs --negative too
+  --positive FILE      positive texts, one a line; blank lines are skipped; needs --negative too
   --negative FILE      negative texts; needs --positive too
   --neutral FILE       neutral texts, for three classes; needs --positive and --negative too
   --csv FILE           reviews in a CSV file with the columns review and sentiment, as IMDb's; a sentiment is positive,
                        negative or neutral, or 1 or 0
+  --encoding NAME      of the files: utf-8, windows-1252, utf-16 or another that web pages use [utf-8]
   --three-classes      three classes of the built-in reviews, which are used where no file is given
   --epochs N           passes over the training texts [6]
   --batch-size N       texts a training step [64]
@@ -29,6 +32,7 @@ The texts 1, 11, 21, ... of each file, or of each class of a CSV file, are not t
 #[derive(Debug, Clone, PartialEq)]
 pub struct Arguments {
     pub source: Source,
+    pub encoding: &'static Encoding,
     pub epochs: u32,
     pub batch_size: usize,
     pub learning_rate: f64,
@@ -52,6 +56,7 @@ impl Arguments {
     pub fn new(vocabulary: u32, length: usize) -> Self {
         Self {
             source: Source::BuiltIn { neutral: false },
+            encoding: UTF_8,
             epochs: 6,
             batch_size: 64,
             learning_rate: 0.001,
@@ -78,16 +83,13 @@ impl Arguments {
                 Long("negative") => negative = Some(PathBuf::from(parser.value()?)),
                 Long("neutral") => neutral = Some(PathBuf::from(parser.value()?)),
                 Long("csv") => csv = Some(PathBuf::from(parser.value()?)),
+                Long("encoding") => self.encoding = encoding::option(parser)?,
                 Long("three-classes") => three_classes = true,
                 Long("epochs") => {
                     self.epochs = number(parser, "--epochs", "a whole number from 1", |&epochs| epochs > 0)?
                 }
                 Long("batch-size") => self.batch_size = from_one_to(parser, "--batch-size", 1 << 16)?,
-                Long("learning-rate") => {
-                    // It must not vanish or overflow as an f32, in which the GPU has it.
-                    let sensible = |&rate: &f64| rate as f32 > 0.0 && (rate as f32).is_finite();
-                    learning_rate = Some(number(parser, "--learning-rate", "a positive number", sensible)?);
-                }
+                Long("learning-rate") => learning_rate = Some(learning_rate::option(parser)?),
                 Long("seed") => self.seed = number(parser, "--seed", "a whole number from 0", |_| true)?,
                 Long("plots") => self.plots = Some(PathBuf::from(parser.value()?)),
                 Long("help") | Short('h') => return Ok(Command::Help),

@@ -1,8 +1,10 @@
 //! Labelled texts: read, and split into those to train on and those to test with.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
+use encoding_rs::Encoding;
+
+use crate::encoding;
 use crate::lines::lines;
 use crate::program::Result;
 
@@ -47,11 +49,11 @@ pub struct Class {
 }
 
 impl Corpus {
-    pub fn read(source: &Source) -> Result<Self> {
+    pub fn read(source: &Source, encoding: &'static Encoding) -> Result<Self> {
         let [negative, neutral, positive] = CLASSES;
         let classes = match source {
             Source::BuiltIn { neutral } => built_in::classes(*neutral)?,
-            Source::Csv(path) => csv_reviews::classes(&path.display().to_string(), read(path)?.as_slice())?,
+            Source::Csv(path) => csv_reviews::classes(&path.display().to_string(), encoding::open(path, encoding)?)?,
             Source::Lines { positive: positive_file, negative: negative_file, neutral: neutral_file } => {
                 let files = [
                     (negative, Some(negative_file)),
@@ -59,7 +61,9 @@ impl Corpus {
                     (positive, Some(positive_file)),
                 ];
                 let read = |(name, file): (_, Option<&PathBuf>)| {
-                    file.map(|path| Class::of_lines(name, &path.display().to_string(), &read(path)?))
+                    file.map(|path| {
+                        Class::of_lines(name, &path.display().to_string(), &encoding::read(path, encoding)?)
+                    })
                 };
                 files.into_iter().filter_map(read).collect::<Result<_>>()?
             }
@@ -93,12 +97,12 @@ impl Class {
     }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>> {
-    fs::read(path).map_err(|error| format!("{}: cannot be read: {error}", path.display()).into())
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
+    use encoding_rs::{UTF_8, WINDOWS_1252};
+
     use super::*;
 
     /// Writes the files, and reads them as texts one a line.
@@ -115,7 +119,7 @@ mod tests {
             neutral: neutral.map(|contents| file("flat.txt", contents)),
         };
         let start = format!("{}{}", folder.path().display(), std::path::MAIN_SEPARATOR);
-        Corpus::read(&source).map_err(|error| error.to_string().replace(&start, ""))
+        Corpus::read(&source, UTF_8).map_err(|error| error.to_string().replace(&start, ""))
     }
 
     #[test]
@@ -155,14 +159,33 @@ mod tests {
             let error = corpus(positive, negative, None).unwrap_err();
             assert!(error.starts_with(start), "{error}");
         }
-        let error = Corpus::read(&Source::Csv("no/such/file.csv".into())).unwrap_err().to_string();
+        let error = corpus(b"good\nnot \xe0 la mode\n", b"bad\nworse\n", None).unwrap_err();
+        assert!(
+            error.ends_with(
+                "; if the file is Windows-1252, as many older texts are, give --encoding \
+                 windows-1252, or convert it: iconv -f cp1252 -t utf-8 FILE"
+            ),
+            "{error}"
+        );
+        let error = Corpus::read(&Source::Csv("no/such/file.csv".into()), UTF_8).unwrap_err().to_string();
         assert!(error.starts_with("no/such/file.csv: cannot be read: "), "{error}");
+    }
+
+    #[test]
+    fn windows_1252_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("reviews.csv");
+        fs::write(&path, b"review,sentiment\nr\xe9ussi \x96 oui,1\nb,0\nc,1\nd,0\n").unwrap();
+        let corpus = Corpus::read(&Source::Csv(path.clone()), WINDOWS_1252).unwrap();
+        assert_eq!(corpus.test[1].text, "réussi – oui");
+        let source = Source::Lines { positive: path.clone(), negative: path.clone(), neutral: None };
+        assert_eq!(Corpus::read(&source, WINDOWS_1252).unwrap().train[0].text, "réussi – oui,1");
     }
 
     #[test]
     fn the_built_in_texts_are_a_few_hundred_of_each_class() {
         for neutral in [false, true] {
-            let corpus = Corpus::read(&Source::BuiltIn { neutral }).unwrap();
+            let corpus = Corpus::read(&Source::BuiltIn { neutral }, UTF_8).unwrap();
             assert_eq!(corpus.classes.len(), 2 + usize::from(neutral));
             for class in 0..corpus.classes.len() {
                 let count = corpus.train.iter().chain(&corpus.test).filter(|text| text.class == class).count();

@@ -59,7 +59,7 @@ pub fn run<N: Network>(
     if let Some(folder) = &arguments.plots {
         plots::folder(folder)?;
     }
-    let corpus = Corpus::read(&arguments.source)?;
+    let corpus = Corpus::read(&arguments.source, arguments.encoding)?;
     let mut tokenizer = Tokenizer::new().with_num_words(arguments.vocabulary);
     tokenizer.fit_on_texts(corpus.train.iter().map(|text| text.text.as_str()))?;
     let train = Set::new(&corpus.train, &tokenizer, arguments.length)?;

@@ -8,6 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::training::Epoch;
 use crate::program::Result;
+use crate::shown::shortened;
 
 /// Characters shown of a text.
 const SHOWN: usize = 90;
@@ -79,17 +80,7 @@ pub fn classified(classes: &[&str], texts: &[Classified<'_>]) -> Result<()> {
         let best = (0..probabilities.len()).max_by(|&a, &b| probabilities[a].total_cmp(&probabilities[b]));
         let best = best.expect("there are two classes or three");
         let label = label.map_or(String::new(), |label| format!(" (labelled {label})"));
-        writeln!(out, "  {:.3}  {}{label}  {}", probabilities[best], classes[best], shortened(text))?;
+        writeln!(out, "  {:.3}  {}{label}  {}", probabilities[best], classes[best], shortened(text, SHOWN))?;
     }
     Ok(())
-}
-
-/// As much of a line as fits, without what could confuse a terminal.
-fn shortened(text: &str) -> String {
-    let printable = |character: char| if character.is_control() { ' ' } else { character };
-    let mut shown: String = text.chars().map(printable).take(SHOWN).collect();
-    if text.chars().nth(SHOWN).is_some() {
-        shown.push_str("...");
-    }
-    shown
 }

@@ -1,0 +1,57 @@
+use safetensors::Dtype;
+use safetensors::tensor::TensorView;
+
+use crate::case::Case;
+
+/// A case of one step, with one entry of its metadata changed.
+fn case(key: &str, value: &str) -> Result<Case, String> {
+    let metadata = [
+        ("format", "embedding-replay/1"),
+        ("input_dim", "2"),
+        ("output_dim", "1"),
+        ("steps", "1"),
+        ("optimizer", "adam"),
+        ("update", "dense"),
+        ("learning_rate", "0.1"),
+        ("beta_1", "0.9"),
+        ("beta_2", "0.999"),
+        ("epsilon", "1e-7"),
+        ("weight_decay", "0"),
+        ("epsilon_form", "keras"),
+        ("amsgrad", "false"),
+        (key, value),
+    ];
+    let metadata = metadata.map(|(key, value)| (key.to_owned(), value.to_owned()));
+    let (weight, index, gradient) = ([0; 8], [0; 8], [0; 4]);
+    let tensors = [
+        ("weight", TensorView::new(Dtype::F32, vec![2, 1], &weight).unwrap()),
+        ("step.0.indices", TensorView::new(Dtype::I64, vec![1], &index).unwrap()),
+        ("step.0.grad_output", TensorView::new(Dtype::F32, vec![1, 1], &gradient).unwrap()),
+    ];
+    Case::from_bytes(&safetensors::serialize(tensors, Some(metadata.into())).unwrap(), None)
+}
+
+#[test]
+fn errors_are_short() {
+    let long = "9x".repeat(1 << 20);
+    for key in ["format", "input_dim", "learning_rate", "update"] {
+        let error = case(key, &long).unwrap_err();
+        assert!(error.starts_with(&format!("metadata {key} must be ")) && error.len() < 400, "{key}: {error}");
+    }
+    let header = format!("{{\"__metadata__\": \"{long}\"}}");
+    let bytes = [&(header.len() as u64).to_le_bytes()[..], header.as_bytes()].concat();
+    let error = Case::from_bytes(&bytes, None).unwrap_err();
+    assert!(error.starts_with("not a whole safetensors file: ") && error.len() < 400, "{error}");
+}
+
+#[test]
+fn files_of_other_kinds_are_named() {
+    for (bytes, name) in [
+        (&b"version https://git-lfs.github.com/spec/v1\noid"[..], "a Git LFS pointer"),
+        (b"PK\x03\x04\0\0\0\0\0\0\0", "a zip archive"),
+        (b"{\"weight_map\": {}}", "the index of a model in several safetensors files"),
+    ] {
+        let error = Case::from_bytes(bytes, None).unwrap_err();
+        assert!(error.starts_with(&format!("not a whole safetensors file: this is {name}")), "{error}");
+    }
+}
