@@ -90,7 +90,7 @@ impl Board<'_> {
     fn room_for(&self, input_dim: u32) -> bool {
         let config = wgpu_embedding::EmbeddingConfig::new(input_dim, BASE.output_dim);
         let config = config.with_initializer(wgpu_embedding::Initializer::Zeros);
-        wgpu_embedding::GpuEmbedding::new(self.context, config, Default::default()).is_ok()
+        wgpu_embedding::GpuEmbedding::new(self.context, config, wgpu_embedding::Adam::default()).is_ok()
     }
 
     /// Seconds of one round of each case, the median of its turns.

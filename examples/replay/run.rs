@@ -30,16 +30,15 @@ pub fn run(case: &Case, context: &GpuContext) -> Result<Outcome, String> {
         tensors.push((format!("step.{number}.output"), output));
     }
 
-    let moments = embedding.moments().map_err(text)?.ok_or("the table was made without moments")?;
     let mut table = |name: &str, values| {
         let shape = vec![embedding.input_dim() as usize, embedding.output_dim() as usize];
         tensors.push((name.to_owned(), Floats { shape, values }));
     };
     table("weight", embedding.weights().map_err(text)?);
-    table("m", moments.first);
-    table("v", moments.second);
-    if let Some(largest) = moments.largest {
-        table("v_hat", largest);
+    for (name, array) in [("m", "exp_avg"), ("v", "exp_avg_sq"), ("v_hat", "max_exp_avg_sq")] {
+        if embedding.optimizer().state().iter().any(|known| known.name == array) {
+            table(name, embedding.state(array).map_err(text)?);
+        }
     }
     Ok(Outcome { tensors })
 }

@@ -111,7 +111,7 @@ impl GpuTable {
 
     /// Checks a gradient, and finds room for its partial sums.
     pub(super) fn sums<'a>(&'a self, gpu: &Gpu, gradient: BatchGradient<'a>) -> Result<Sums<'a>> {
-        let BatchGradient { runs, region } = gradient;
+        let BatchGradient { runs, region, .. } = gradient;
         let levels = runs.levels();
         let bytes = (partial_slots(runs.lookup_count, levels) * self.layout.row_bytes()).max(QUAD_BYTES);
         check_binding_size("the batch's partial sums", bytes, &gpu.limits)?;

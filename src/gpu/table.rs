@@ -9,7 +9,6 @@ use super::kernels::index_check;
 use super::kernels::inputs::{self, Step};
 use super::layout::{QUAD_BYTES, TableLayout};
 use super::mapping::RowMapping;
-use super::readback::PIECE_BYTES;
 use super::report::IndexReport;
 use super::scratch::Scratch;
 use super::state::StateLayout;

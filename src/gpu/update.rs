@@ -267,7 +267,7 @@ mod tests {
         let plan = SortPlan::new(indices, &layout, |_| true).unwrap();
         let (lookups, runs) = upload(gpu, &Arc::default(), &layout, indices, &plan).unwrap();
         let buffer = gpu.allocate("test", indices.len() as u64 * 256, wgpu::BufferUsages::STORAGE).unwrap();
-        let gradient = BatchGradient { runs: &runs, region: (&buffer).into() };
+        let gradient = BatchGradient { runs: &runs, region: (&buffer).into(), unchecked: None };
         let update = table.update_dispatches(gpu, gradient, GradientScale::None, &optimizer, None).unwrap();
         let whole = buffer.as_entire_buffer_binding();
         let lookup = table.lookup_dispatches(gpu, &lookups, whole).unwrap();

@@ -265,11 +265,13 @@ impl Rule for Adam {
     }
 
     fn parts(&self) -> &'static [&'static Part] {
-        &[&STATE, &RULE]
+        static PARTS: [&Part; 2] = [&STATE, &RULE];
+        &PARTS
     }
 
     fn catch_up(&self) -> Option<Catching> {
-        Some(&[&STATE, &CATCH_UP])
+        static PARTS: [&Part; 2] = [&STATE, &CATCH_UP];
+        Some(&PARTS)
     }
 
     fn constants(&self) -> Vec<(&'static str, f64)> {

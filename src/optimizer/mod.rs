@@ -14,9 +14,9 @@ mod update;
 
 pub use adam::{Adam, EpsilonForm};
 pub use clipping::Clipping;
-pub(crate) use history::{History, Scaled, Step};
+pub(crate) use history::{History, Scaled, Step, horizon};
 pub(crate) use power::power;
-pub(crate) use rule::{Catching, Rule};
+pub(crate) use rule::Rule;
 pub use state::{Extent, StateArray};
 pub use update::Update;
 
@@ -30,7 +30,6 @@ macro_rules! optimizers {
         }
     };
 }
-pub(crate) use optimizers;
 
 macro_rules! optimizer_enum {
     ($($name:ident $module:ident,)*) => {

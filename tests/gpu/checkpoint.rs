@@ -30,7 +30,7 @@ fn assert_same(what: &str, got: &GpuEmbedding, expected: &GpuEmbedding) {
     assert_eq!(got.step_count(), expected.step_count(), "{what}");
     assert_eq!(got.optimizer(), expected.optimizer(), "{what}");
     assert_same_bits(what, &got.weights().unwrap(), &expected.weights().unwrap());
-    let [got, expected] = [got, expected].map(|table| table.moments().unwrap());
+    let [got, expected] = [got, expected].map(moments);
     if let (Some(got), Some(expected)) = (&got, &expected) {
         assert_same_bits(&format!("{what}, first moment"), &got.first, &expected.first);
         assert_same_bits(&format!("{what}, second moment"), &got.second, &expected.second);

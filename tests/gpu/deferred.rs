@@ -203,7 +203,7 @@ impl Long {
             let batch = self.gpu.batch(rows).unwrap();
             self.gpu.record_update(&mut self.encoder, &batch, &buffer(gradient)).unwrap();
         }
-        let (adam, step) = (*self.gpu.optimizer(), self.gpu.step_count());
+        let (adam, step) = (adam_of(&self.gpu), self.gpu.step_count());
         if step % 512 == 0 {
             self.submit();
         }
@@ -399,7 +399,7 @@ fn moved(adam: Adam, first_step: u64, gradient: &[f32]) -> f64 {
     miss(&mut table, first_step - 1);
     table.update(&batch, gradient).unwrap();
     table.set_weights(&vec![0.0; gradient.len()]).unwrap();
-    let moments = table.moments().unwrap().unwrap();
+    let moments = moments(&table).unwrap();
     let roots = moments.largest.as_ref().unwrap_or(&moments.second);
     let mut exact: Vec<[f64; 3]> =
         moments.first.iter().zip(roots).map(|(&m, &s)| [0.0, m.into(), f64::from(s).sqrt()]).collect();

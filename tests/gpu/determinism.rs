@@ -54,7 +54,7 @@ fn run(context: &GpuContext, config: EmbeddingConfig, adam: Adam, resident: bool
         }
         embedding.update(&batch, &gradient).unwrap();
     }
-    let moments = embedding.moments().unwrap().unwrap();
+    let moments = moments(&embedding).unwrap();
     let arrays = [embedding.weights().unwrap(), moments.first, moments.second, moments.largest.unwrap_or_default()];
     arrays.iter().fold(seen, |seen, values| hash(seen, values))
 }

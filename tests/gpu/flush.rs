@@ -1,6 +1,6 @@
 //! Whatever reads or changes a deferred table sees what a dense one holds.
 
-use wgpu_embedding::{Adam, EmbeddingConfig, EpsilonForm, Error, GpuEmbedding, IndexBatch, Moments, Update, wgpu};
+use wgpu_embedding::{Adam, EmbeddingConfig, EpsilonForm, Error, GpuEmbedding, IndexBatch, Update, wgpu};
 
 use crate::support::*;
 
@@ -106,7 +106,7 @@ impl Twins {
 
     #[track_caller]
     fn check_moments(&self, what: &str) {
-        let [deferred, dense] = [&self.deferred, &self.dense].map(|table| table.moments().unwrap().unwrap());
+        let [deferred, dense] = [&self.deferred, &self.dense].map(|table| moments(table).unwrap());
         // A moment is the product of many factors there, and of one here. Gradients may cancel in m; v tells how large
         // they were.
         let close = |what: String, got: &[f32], expected: &[f32]| {
@@ -194,7 +194,7 @@ pub fn set_optimizer_ends_what_was_missed_by_the_old_settings() {
     for change in changes {
         let mut twins = Twins::trained();
         for table in twins.both() {
-            let update = table.optimizer().update;
+            let update = table.optimizer().update();
             table.set_optimizer(change.with_update(update)).unwrap();
         }
         let what = format!("{change:?}");
@@ -207,7 +207,7 @@ pub fn set_optimizer_ends_what_was_missed_by_the_old_settings() {
         twins.check(&what);
         // And back.
         for table in twins.both() {
-            let update = table.optimizer().update;
+            let update = table.optimizer().update();
             table.set_optimizer(adam().with_update(update)).unwrap();
         }
         twins.miss(9);
@@ -216,7 +216,7 @@ pub fn set_optimizer_ends_what_was_missed_by_the_old_settings() {
     // From no weight decay to some: the kernels are others.
     let mut twins = Twins::trained_with(Adam::default());
     for table in twins.both() {
-        let update = table.optimizer().update;
+        let update = table.optimizer().update();
         table.set_optimizer(adam().with_weight_decay(8.0).with_update(update)).unwrap();
     }
     twins.miss(10);
@@ -549,7 +549,7 @@ pub fn a_gradient_that_is_no_number_reaches_its_own_elements() {
             assert_eq!(kinds(&deferred), kinds(&dense), "{what}: after another update");
             // A moment that is no number is where dense has one, and nowhere else. Dense makes a NaN of an infinite
             // moment, and so does the next update here.
-            let [deferred, dense] = twins.both().map(|table| table.moments().unwrap().unwrap());
+            let [deferred, dense] = twins.both().map(|table| moments(table).unwrap());
             let moments = |moments: Moments| [Some(moments.first), Some(moments.second), moments.largest];
             for (deferred, dense) in moments(deferred).into_iter().flatten().zip(moments(dense).into_iter().flatten())
             {

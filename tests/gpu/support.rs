@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 use rand_distr::{Distribution, Zipf};
-use wgpu_embedding::{Adam, EmbeddingConfig, GpuContext, GpuEmbedding, wgpu};
+use wgpu_embedding::{Adam, EmbeddingConfig, GpuContext, GpuEmbedding, Optimizer, wgpu};
 
 /// Set to 1 where there is no adapter and none can be installed.
 pub const NO_ADAPTER_SWITCH: &str = "WGPU_EMBEDDING_NO_ADAPTER";
@@ -47,6 +47,32 @@ pub fn encoder() -> wgpu::CommandEncoder {
 /// The same table on the GPU and on the reference.
 pub fn pair(config: &EmbeddingConfig, adam: &Adam) -> [GpuEmbedding; 2] {
     [context(), GpuContext::reference()].map(|context| GpuEmbedding::new(&context, config.clone(), *adam).unwrap())
+}
+
+/// Adam's state.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Moments {
+    pub first: Vec<f32>,
+    pub second: Vec<f32>,
+    pub largest: Option<Vec<f32>>,
+}
+
+/// `None` of a frozen table.
+pub fn moments(embedding: &GpuEmbedding) -> Option<Moments> {
+    let state = |name| embedding.state(name).unwrap();
+    embedding.trainable().then(|| Moments {
+        first: state("exp_avg"),
+        second: state("exp_avg_sq"),
+        largest: adam_of(embedding).amsgrad.then(|| state("max_exp_avg_sq")),
+    })
+}
+
+/// The settings of a table that Adam trains.
+pub fn adam_of(embedding: &GpuEmbedding) -> Adam {
+    match embedding.optimizer() {
+        Optimizer::Adam(adam) => *adam,
+        other => panic!("{other:?}"),
+    }
 }
 
 /// A storage buffer that holds `values`.

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use safetensors::SafeTensors;
 use serde_json::Value;
-use wgpu_embedding::{Adam, EmbeddingConfig, GpuContext, GpuEmbedding, Moments};
+use wgpu_embedding::{Adam, EmbeddingConfig, GpuContext, GpuEmbedding, Optimizer};
 
 #[path = "checkpoint/attack.rs"]
 mod attack;
@@ -50,20 +50,20 @@ fn train(embedding: &mut GpuEmbedding, steps: std::ops::Range<u64>) {
 #[derive(Debug, PartialEq)]
 struct State {
     weights: Vec<u32>,
-    moments: Option<[Vec<u32>; 3]>,
+    arrays: Vec<Vec<u32>>,
     step_count: u64,
-    adam: Adam,
+    optimizer: Optimizer,
     rest: (bool, bool, Option<u32>, Option<usize>, u64),
 }
 
 fn state(embedding: &GpuEmbedding) -> State {
     let bits = |values: Vec<f32>| values.into_iter().map(f32::to_bits).collect::<Vec<_>>();
-    let of_moments = |Moments { first, second, largest }| [first, second, largest.unwrap_or_default()].map(bits);
+    let arrays = if embedding.trainable() { embedding.optimizer().state() } else { Vec::new() };
     State {
         weights: bits(embedding.weights().unwrap()),
-        moments: embedding.moments().unwrap().map(of_moments),
+        arrays: arrays.iter().map(|array| bits(embedding.state(array.name).unwrap())).collect(),
         step_count: embedding.step_count(),
-        adam: *embedding.optimizer(),
+        optimizer: *embedding.optimizer(),
         rest: (
             embedding.trainable(),
             embedding.mask_zero(),

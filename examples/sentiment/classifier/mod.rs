@@ -9,7 +9,7 @@ mod reference;
 
 use rand::RngExt;
 use rand::rngs::ChaCha8Rng;
-use wgpu_embedding::{GpuEmbedding, IndexBatch};
+use wgpu_embedding::{GpuEmbedding, IndexBatch, Optimizer};
 
 pub use gpu::GpuClassifier;
 pub use reference::ReferenceClassifier;
@@ -66,7 +66,7 @@ pub struct AdamStep {
 impl AdamStep {
     /// The head's next step: the settings are the embedding's own, and it has made as many steps.
     pub fn next_after(embedding: &GpuEmbedding) -> Self {
-        let adam = embedding.optimizer();
+        let Optimizer::Adam(adam) = embedding.optimizer() else { panic!("the table is made with Adam") };
         let step = embedding.step_count() + 1;
         Self {
             step_size: adam.step_size(step) as f32,
