@@ -209,7 +209,11 @@ fn the_table_of_kernels_has_every_composition() {
     for kernel in all() {
         let of_group = |group| {
             let bindings = kernel.bindings(group);
-            bindings.iter().map(|binding| format!("{} {:?}", binding.name, binding.access)).collect::<Vec<_>>().join(", ")
+            bindings
+                .iter()
+                .map(|binding| format!("{} {:?}", binding.name, binding.access))
+                .collect::<Vec<_>>()
+                .join(", ")
         };
         let parts: Vec<_> = kernel.parts().iter().map(|part| part.file.trim_end_matches(".wgsl")).collect();
         let [table, batch, call] = [0, 1, 2].map(of_group);

@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 use rand_distr::{Distribution, Zipf};
-use wgpu_embedding::{Adam, EmbeddingConfig, GpuContext, GpuEmbedding, IndexBatch, Optimizer, Update, reference, wgpu};
+use wgpu_embedding::{
+    Adam, EmbeddingConfig, GpuContext, GpuEmbedding, IndexBatch, Optimizer, Update, reference, wgpu,
+};
 
 use crate::copy::Copy;
 

@@ -181,7 +181,13 @@ impl GpuEmbedding {
     ) -> Result<()> {
         let (gpu, table) = self.gpu_table(call)?;
         batch.check_made_by(&self.maker)?;
-        record(table, gpu, encoder, BatchGradient { runs: batch.runs()?, region: gradient, unchecked: batch.unchecked() }, output)?;
+        record(
+            table,
+            gpu,
+            encoder,
+            BatchGradient { runs: batch.runs()?, region: gradient, unchecked: batch.unchecked() },
+            output,
+        )?;
         hold(encoder, batch);
         Ok(())
     }

@@ -33,16 +33,17 @@ pub(crate) struct GpuLookups {
 }
 
 impl GpuLookups {
-    /// Group 1 of all kernels that take them: of [`parts::LOOKUPS`], with several shards of [`parts::SHARD_LOOKUPS`] too.
+    /// Group 1 of all kernels that take them: of [`parts::LOOKUPS`], or with several shards of [`parts::SHARD_LOOKUPS`].
     pub(crate) fn group(&self, gpu: &Gpu) -> Result<&wgpu::BindGroup> {
         once(&self.group, || {
-            let mut bindings: Vec<_> = parts::LOOKUPS.bindings.iter().collect();
-            let mut resources = vec![("lookups", self.uniform.binding()), ("indices", self.indices.binding())];
-            if let Some((_, by_shard)) = &self.by_shard {
-                bindings.extend(parts::SHARD_LOOKUPS.bindings);
-                resources.push(("by_shard", by_shard.binding()));
-            }
-            gpu.bind_group("lookups", &bindings, &resources)
+            let (part, resources) = match &self.by_shard {
+                None => {
+                    let resources = vec![("lookups", self.uniform.binding()), ("indices", self.indices.binding())];
+                    (&parts::LOOKUPS, resources)
+                }
+                Some((_, by_shard)) => (&parts::SHARD_LOOKUPS, vec![("by_shard", by_shard.binding())]),
+            };
+            gpu.bind_group("lookups", &part.bindings.iter().collect::<Vec<_>>(), &resources)
         })
     }
 
@@ -299,8 +300,11 @@ pub(crate) fn upload(
     indices: &[u32],
     plan: &SortPlan,
 ) -> Result<(GpuLookups, SortedRuns)> {
-    let by_shard_bytes = u64::from(table.shard_count() + 1) * 4;
-    check_binding_size("the batch's indices", size_of_val(indices) as u64 + by_shard_bytes, &gpu.limits)?;
+    let bytes = match table.shard_count() {
+        1 => size_of_val(indices) as u64,
+        shards => size_of_val(indices) as u64 * 2 + u64::from(shards + 2) * 4,
+    };
+    check_binding_size("the batch's indices", bytes, &gpu.limits)?;
     check_binding_size("the sorted batch", size_of_val(&plan.words[..]) as u64, &gpu.limits)?;
     let count = indices.len() as u32;
     let mut image = Image::default();

@@ -110,16 +110,18 @@ pub(crate) fn by_shard(indices: &[u32], table: &TableLayout) -> (Vec<u32>, Vec<u
     let shard_count = table.shard_count() as usize;
     let mut counts = vec![0u32; shard_count];
     indices.iter().for_each(|&row| counts[shard_of(row)] += 1);
-    let mut words = Vec::with_capacity(shard_count + 1 + indices.len());
-    words.push(shard_count as u32 + 1);
+    let pairs = shard_count + 2;
+    let mut words = Vec::with_capacity(pairs + 2 * indices.len());
+    words.extend([pairs as u32, 0]);
     for count in &counts {
         words.push(words.last().expect("the first") + count);
     }
-    let mut next: Vec<u32> = words[..shard_count].to_vec();
-    words.resize(shard_count + 1 + indices.len(), 0);
+    let mut next: Vec<u32> = words[1..=shard_count].to_vec();
+    words.resize(pairs + 2 * indices.len(), 0);
     for (position, &row) in (0u32..).zip(indices) {
         let next = &mut next[shard_of(row)];
-        words[*next as usize] = position;
+        let place = pairs + 2 * *next as usize;
+        words[place..place + 2].copy_from_slice(&[position, row]);
         *next += 1;
     }
     (counts, words)
@@ -181,8 +183,8 @@ mod tests {
         let table = TableLayout { input_dim: 10, output_dim: 4, rows_per_shard: 4 };
         let (counts, words) = by_shard(&[9, 0, 8, 3, 9, 1], &table);
         assert_eq!(counts, [3, 0, 3]);
-        assert_eq!(words, [4, 7, 7, 10, 1, 3, 5, 0, 2, 4]);
-        assert_eq!(by_shard(&[], &table), (vec![0; 3], vec![4; 4]));
+        assert_eq!(words, [5, 0, 3, 3, 6, 1, 0, 3, 3, 5, 1, 0, 9, 2, 8, 4, 9]);
+        assert_eq!(by_shard(&[], &table), (vec![0; 3], vec![5, 0, 0, 0, 0]));
     }
 
     /// Row, first place and the place after the last.

@@ -78,12 +78,7 @@ impl GpuTable {
     }
 
     /// Dispatches that bring these rows of the table up to date.
-    pub(super) fn flush_dispatches(
-        &self,
-        gpu: &Gpu,
-        deferred: &Deferred,
-        rows: Range<u32>,
-    ) -> Result<Vec<Dispatch>> {
+    pub(super) fn flush_dispatches(&self, gpu: &Gpu, deferred: &Deferred, rows: Range<u32>) -> Result<Vec<Dispatch>> {
         let mut dispatches = Vec::new();
         let training = self.training()?;
         let Some(kernel) = flush::kernel(training.optimizer.rule()).filter(|_| !rows.is_empty()) else {

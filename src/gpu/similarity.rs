@@ -8,10 +8,10 @@
 use std::ops::Range;
 
 use super::device::{Dispatch, Gpu, Resource};
+use super::kernels::inputs::Piece;
 use super::kernels::leave_out::{self, EVERY_QUERY, LeftOut};
 use super::kernels::similarity::{QUERIES, padded};
 use super::kernels::top_k::{self, GROUP, NO_CANDIDATE, NOT_A_NUMBER, Selection, Source, TILE};
-use super::kernels::inputs::Piece;
 use super::kernels::{group_best, similarity};
 use super::mapping::MAX_ROUNDS_ON_A_CPU;
 use super::readback::{PIECE_BYTES, Waiting};

@@ -111,13 +111,18 @@ impl GpuTable {
                 let rows = first..shard.rows.end.min(first.saturating_add(rows_per_piece as u32));
                 let mut pieces = strides.map(|stride| vec![0.0f32; rows.len() * stride as usize / 4]);
                 if layout.has_steps() {
-                    pieces[1].iter_mut().step_by(strides[1] as usize / 4).for_each(|word| *word = f32::from_bits(step));
+                    pieces[1]
+                        .iter_mut()
+                        .step_by(strides[1] as usize / 4)
+                        .for_each(|word| *word = f32::from_bits(step));
                 }
                 for array in &layout.arrays {
                     let (piece, at, width) = match layout.place(array.name).expect("one of its arrays") {
-                        Place::Record(number) => {
-                            (0, (u64::from(number) * self.layout.row_bytes()) as usize, self.layout.output_dim as usize)
-                        }
+                        Place::Record(number) => (
+                            0,
+                            (u64::from(number) * self.layout.row_bytes()) as usize,
+                            self.layout.output_dim as usize,
+                        ),
                         Place::Row(word) => (1, word as usize * 4, 1),
                     };
                     dense.clear();

@@ -1,7 +1,9 @@
 //! All valid compositions of the kernels.
 
 use super::inputs::{Lookup, Runs, Width};
-use super::{Kernel, flush, gather, gather_deferred, gradient_norm, gradient_scale, group_best, index_check, leave_out};
+use super::{
+    Kernel, flush, gather, gather_deferred, gradient_norm, gradient_scale, group_best, index_check, leave_out,
+};
 use super::{partial_sums, run_heads, run_plan, scatter_add, similarity, sort_histogram, sort_scatter, sort_small};
 use super::{top_k, update_all, update_rows};
 use crate::optimizer::Optimizer;

@@ -14,9 +14,9 @@ pub(crate) fn kernel(lookup: Lookup, width: Width) -> Kernel {
 }
 
 /// What finds the lookups of a gather.
-pub(super) fn lookups(lookup: Lookup) -> [&'static Part; 2] {
+pub(super) fn lookups(lookup: Lookup) -> Vec<&'static Part> {
     match lookup {
-        Lookup::All => [&parts::LOOKUPS, &parts::ALL_LOOKUPS],
-        Lookup::OfShard => [&parts::LOOKUPS, &parts::SHARD_LOOKUPS],
+        Lookup::All => vec![&parts::LOOKUPS, &parts::ALL_LOOKUPS],
+        Lookup::OfShard => vec![&parts::SHARD_LOOKUPS],
     }
 }

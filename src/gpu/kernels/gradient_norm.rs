@@ -5,8 +5,7 @@ use super::scatter_add::any_runs;
 use super::{Kernel, parts};
 use crate::shader::{Binding, Part, part};
 
-static GRADIENT_NORM: Part =
-    part!("gradient_norm.wgsl").binds(&[Binding::read_write::<f32>(0, 0, "squares")]);
+static GRADIENT_NORM: Part = part!("gradient_norm.wgsl").binds(&[Binding::read_write::<f32>(0, 0, "squares")]);
 
 /// Of a gradient of this width.
 pub(crate) fn kernel(width: Width) -> Kernel {

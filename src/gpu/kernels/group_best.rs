@@ -6,8 +6,8 @@ use crate::gpu::device::{Dispatch, Gpu, Resource};
 use crate::gpu::grid::WORKGROUP_SIZE;
 use crate::shader::{Binding, Pair, Part, part};
 
-static GROUP_BEST: Part = part!("group_best.wgsl")
-    .binds(&[Binding::read::<u32>(0, 1, "keys"), Binding::read_write::<Pair>(0, 2, "best")]);
+static GROUP_BEST: Part =
+    part!("group_best.wgsl").binds(&[Binding::read::<u32>(0, 1, "keys"), Binding::read_write::<Pair>(0, 2, "best")]);
 
 pub(crate) fn kernel() -> Kernel {
     Kernel::new("group_best", [&parts::GRID, &parts::PIECE, &GROUP_BEST])

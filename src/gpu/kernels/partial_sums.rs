@@ -4,9 +4,8 @@ use super::inputs::Width;
 use super::{Kernel, parts};
 use crate::shader::{Binding, Part, Quad, part};
 
-static PARTIAL_SUMS: Part = part!("partial_sums.wgsl")
-    .binds(&[Binding::read_write::<Quad>(0, 0, "sums")])
-    .with_constants(&["LEVEL"]);
+static PARTIAL_SUMS: Part =
+    part!("partial_sums.wgsl").binds(&[Binding::read_write::<Quad>(0, 0, "sums")]).with_constants(&["LEVEL"]);
 
 /// From a gradient of this width.
 pub(crate) fn kernel(width: Width) -> Kernel {

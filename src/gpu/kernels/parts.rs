@@ -15,9 +15,8 @@ pub(crate) static GRID: Part = part!("shared/grid.wgsl").mirrors(&[("WORKGROUP_S
 
 pub(crate) static ROW: Part = part!("shared/row.wgsl").with_constants(&["DIM", "QUADS", "THREADS"]);
 pub(crate) static SHARD: Part = part!("shared/shard.wgsl").binds(&[Binding::uniform::<Shard>(0, 0, "shard")]);
-pub(crate) static STEP: Part = part!("shared/step.wgsl")
-    .binds(&[Binding::uniform::<Step>(0, 1, "step")])
-    .with_constants(&["CLIPPED"]);
+pub(crate) static STEP: Part =
+    part!("shared/step.wgsl").binds(&[Binding::uniform::<Step>(0, 1, "step")]).with_constants(&["CLIPPED"]);
 pub(crate) static WEIGHTS_READ: Part =
     part!("shared/weights_read.wgsl").binds(&[Binding::read::<Quad>(0, 2, "weights")]);
 pub(crate) static TABLE_READ: Part = part!("shared/table_read.wgsl")
@@ -51,13 +50,10 @@ pub(crate) static PLAN: Part = part!("shared/plan.wgsl")
 
 // What is summed, and how.
 
-static GRADIENT_VEC4: Part =
-    part!("shared/gradient_vec4.wgsl").binds(&[Binding::read::<Quad>(2, 0, "gradient")]);
-static GRADIENT_SCALAR: Part =
-    part!("shared/gradient_scalar.wgsl").binds(&[Binding::read::<f32>(2, 0, "gradient")]);
+static GRADIENT_VEC4: Part = part!("shared/gradient_vec4.wgsl").binds(&[Binding::read::<Quad>(2, 0, "gradient")]);
+static GRADIENT_SCALAR: Part = part!("shared/gradient_scalar.wgsl").binds(&[Binding::read::<f32>(2, 0, "gradient")]);
 static OUTPUT_VEC4: Part = part!("shared/output_vec4.wgsl").binds(&[Binding::read_write::<Quad>(2, 1, "output")]);
-static OUTPUT_SCALAR: Part =
-    part!("shared/output_scalar.wgsl").binds(&[Binding::read_write::<f32>(2, 1, "output")]);
+static OUTPUT_SCALAR: Part = part!("shared/output_scalar.wgsl").binds(&[Binding::read_write::<f32>(2, 1, "output")]);
 
 /// The caller's gradient.
 pub(crate) fn gradient(width: Width) -> &'static Part {
@@ -89,11 +85,7 @@ pub(crate) static SUM_OF_WORKGROUP: Part = part!("shared/sum_of_workgroup.wgsl")
 pub(crate) static SORT_SOURCE: Part = part!("shared/sort_source.wgsl")
     .binds(&[Binding::uniform::<SortPass>(0, 0, "sort"), Binding::read::<u32>(0, 1, "source")])
     .with_constants(&["SOURCE"])
-    .mirrors(&[
-        ("INDICES", Form::Indices as u32),
-        ("PACKED", Form::Packed as u32),
-        ("PAIRS", Form::Pairs as u32),
-    ]);
+    .mirrors(&[("INDICES", Form::Indices as u32), ("PACKED", Form::Packed as u32), ("PAIRS", Form::Pairs as u32)]);
 pub(crate) static SORT_TILE: Part = part!("shared/sort_tile.wgsl").mirrors(&[("TILE", TILE)]);
 pub(crate) static WORKGROUP_SCAN: Part = part!("shared/workgroup_scan.wgsl");
 pub(crate) static WRITE_PLAN: Part = part!("shared/write_plan.wgsl")
@@ -112,5 +104,5 @@ pub(crate) const fn run_counts(number: u32, is_written: bool) -> Binding {
 // The search.
 
 pub(crate) static PIECE: Part = part!("shared/piece.wgsl").binds(&[Binding::uniform::<Piece>(0, 0, "piece")]);
-pub(crate) static SCORE_KEY: Part = part!("shared/score_key.wgsl")
-    .mirrors(&[("NO_CANDIDATE", NO_CANDIDATE), ("NOT_A_NUMBER", NOT_A_NUMBER)]);
+pub(crate) static SCORE_KEY: Part =
+    part!("shared/score_key.wgsl").mirrors(&[("NO_CANDIDATE", NO_CANDIDATE), ("NOT_A_NUMBER", NOT_A_NUMBER)]);

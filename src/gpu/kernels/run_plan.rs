@@ -6,8 +6,7 @@ use crate::error::Result;
 use crate::gpu::device::{Dispatch, Gpu, Resource, constant};
 use crate::shader::{Part, part};
 
-static RUN_PLAN: Part =
-    part!("run_plan.wgsl").binds(&[parts::run_counts(4, false)]).with_constants(&["ONE_TILE"]);
+static RUN_PLAN: Part = part!("run_plan.wgsl").binds(&[parts::run_counts(4, false)]).with_constants(&["ONE_TILE"]);
 
 pub(crate) fn kernel() -> Kernel {
     let parts = [

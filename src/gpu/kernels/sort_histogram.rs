@@ -6,8 +6,7 @@ use crate::error::Result;
 use crate::gpu::device::{Dispatch, Gpu, Resource, constant};
 use crate::shader::{Binding, Part, part};
 
-static SORT_HISTOGRAM: Part =
-    part!("sort_histogram.wgsl").binds(&[Binding::read_write::<u32>(0, 2, "counts")]);
+static SORT_HISTOGRAM: Part = part!("sort_histogram.wgsl").binds(&[Binding::read_write::<u32>(0, 2, "counts")]);
 
 pub(crate) fn kernel() -> Kernel {
     Kernel::new("sort_histogram", [&parts::GRID, &parts::SORT_SOURCE, &SORT_HISTOGRAM])

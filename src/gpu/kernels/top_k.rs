@@ -13,12 +13,7 @@ static TOP_K: Part = part!("top_k.wgsl")
         Binding::read_write::<Pair>(1, 3, "lists"),
     ])
     .with_constants(&["SOURCE"])
-    .mirrors(&[
-        ("TILE", TILE),
-        ("GROUP", GROUP),
-        ("PAIRS", Source::Pairs as u32),
-        ("GROUPS", Source::Groups as u32),
-    ]);
+    .mirrors(&[("TILE", TILE), ("GROUP", GROUP), ("PAIRS", Source::Pairs as u32), ("GROUPS", Source::Groups as u32)]);
 
 /// Candidates that a workgroup sorts.
 pub(crate) const TILE: u32 = 1024;

@@ -11,5 +11,13 @@ static UPDATE_ALL: Part = part!("update_all.wgsl");
 pub(crate) fn kernel(width: Width, rule: &dyn Rule) -> Kernel {
     let table = [&parts::ARITHMETIC, &parts::GRID, &parts::ROW, &parts::SHARD, &parts::PLAN_LAYOUT, &parts::PLAN];
     let rows = [&parts::TABLE_WRITE, &parts::QUAD, &parts::STORE_QUAD, &parts::ROW_STATE, &parts::STEP];
-    Kernel::new("update_all", table.into_iter().chain([parts::gradient(width)]).chain(rows).chain(rule.parts().iter().copied()).chain([&UPDATE_ALL]))
+    Kernel::new(
+        "update_all",
+        table
+            .into_iter()
+            .chain([parts::gradient(width)])
+            .chain(rows)
+            .chain(rule.parts().iter().copied())
+            .chain([&UPDATE_ALL]),
+    )
 }
