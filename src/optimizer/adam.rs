@@ -1,6 +1,6 @@
 //! Adam's settings, and its scalars at each step, in f64.
 
-use super::rule::{Catching, Common, Rule};
+use super::rule::{Catching, Common, Rule, Setting};
 use super::{Clipping, History, StateArray, Update, power};
 use crate::error::{Error, Result};
 use crate::shader::{Binding, Part, part, shader_struct};
@@ -251,8 +251,19 @@ impl Rule for Adam {
         Common { learning_rate, weight_decay, update, clipping }
     }
 
-    fn set_learning_rate(&mut self, learning_rate: f64) {
-        self.learning_rate = learning_rate;
+    fn set_common(&mut self, common: Common) {
+        let Common { learning_rate, weight_decay, update, clipping } = common;
+        *self = Self { learning_rate, weight_decay, update, clipping, ..*self };
+    }
+
+    fn settings(&mut self) -> Vec<(&'static str, Setting<'_>)> {
+        vec![
+            ("beta_1", Setting::Number(&mut self.beta_1)),
+            ("beta_2", Setting::Number(&mut self.beta_2)),
+            ("epsilon", Setting::Number(&mut self.epsilon)),
+            ("epsilon_form", Setting::EpsilonForm(&mut self.epsilon_form)),
+            ("amsgrad", Setting::Flag(&mut self.amsgrad)),
+        ]
     }
 
     fn validate(&self) -> Result<()> {

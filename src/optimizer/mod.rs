@@ -16,7 +16,7 @@ pub use adam::{Adam, EpsilonForm};
 pub use clipping::Clipping;
 pub(crate) use history::{History, Scaled, Step, horizon};
 pub(crate) use power::power;
-pub(crate) use rule::Rule;
+pub(crate) use rule::{Common, Rule, Setting};
 pub use state::{Extent, StateArray};
 pub use update::Update;
 
@@ -110,7 +110,8 @@ impl Optimizer {
 
     /// Sets the step size.
     pub fn with_learning_rate(mut self, learning_rate: f64) -> Self {
-        self.rule_mut().set_learning_rate(learning_rate);
+        let common = Common { learning_rate, ..self.rule().common() };
+        self.rule_mut().set_common(common);
         self
     }
 

@@ -1,6 +1,6 @@
 //! What an optimizer tells the rest of the crate of itself.
 
-use super::{Clipping, StateArray, Update};
+use super::{Clipping, EpsilonForm, StateArray, Update};
 use crate::error::Result;
 use crate::shader::Part;
 
@@ -13,6 +13,14 @@ pub(crate) struct Common {
     pub clipping: Option<Clipping>,
 }
 
+/// A setting of an optimizer's own.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Setting<'a> {
+    Number(&'a mut f64),
+    Flag(&'a mut bool),
+    EpsilonForm(&'a mut EpsilonForm),
+}
+
 /// How rows are caught up that have missed steps: the parts of the rule's shader for it.
 pub(crate) type Catching = &'static [&'static Part];
 
@@ -23,7 +31,10 @@ pub(crate) trait Rule {
 
     fn common(&self) -> Common;
 
-    fn set_learning_rate(&mut self, learning_rate: f64);
+    fn set_common(&mut self, common: Common);
+
+    /// Its own settings by their names, beside the common ones: what checkpoints and case files write and read.
+    fn settings(&mut self) -> Vec<(&'static str, Setting<'_>)>;
 
     /// See [`Optimizer::validate`](super::Optimizer::validate).
     fn validate(&self) -> Result<()>;
