@@ -1,11 +1,13 @@
-// Brings rows of a shard up to the last step, as if each step had updated them: first_row .. first_row + row_count of
-// the shard's own rows. THREADS threads a row; rows that are current are not touched.
+// Brings rows of a shard up to a step, as if each step had updated them: first_row .. first_row + row_count of the shard's
+// own rows. THREADS threads a row; rows that are as far, or further, are not touched.
 //
-// Parts: arithmetic, grid, row, shard, table_write, quad, store_quad, row_state, history, behind_rows, a rule's catch-up.
+// Parts: arithmetic, grid, row, shard, table_write, quad, store_quad, row_state, history, segments, behind_rows, a rule's catch-up.
 
 struct Rows {
     first_row: u32,
     row_count: u32,
+    // The last step, or an earlier cut.
+    until: u32,
 }
 
 // As in update_rows.wgsl.
@@ -22,7 +24,7 @@ fn flush(
     let lane = lane(workgroup, grid, local);
     let live = lane.exists && lane.work < rows.row_count;
     let row = rows.first_row + lane.work;
-    let missed = missed_by(lane, row, live);
+    let missed = missed_by(lane, row, live, rows.until);
     if !live || missed.count == 0u {
         return;
     }
@@ -32,8 +34,9 @@ fn flush(
         var bit = 1u;
         for (var quad = start; quad < end; quad += THREADS) {
             let old = load_quad(row, quad);
-            if is_covered(missed, old) {
-                store_quad(row, quad, catch_up(missed, old));
+            let current = caught_up(missed, old);
+            if current.covered {
+                store_quad(row, quad, current.quad);
             } else {
                 left |= bit;
             }
@@ -42,11 +45,11 @@ fn flush(
         bit = 1u;
         for (var quad = start; quad < end && TERMS && left != 0u; quad += THREADS) {
             if (left & bit) != 0u {
-                store_quad(row, quad, catch_up_by_terms(missed, load_quad(row, quad)));
+                store_quad(row, quad, caught_up_by_terms(missed, load_quad(row, quad)));
                 left ^= bit;
             }
             bit <<= 1u;
         }
     }
-    mark_current(lane, row, missed.since + missed.count);
+    mark_current(lane, row, rows.until);
 }

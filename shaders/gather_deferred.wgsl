@@ -4,7 +4,7 @@
 // one row need not wait for each other. One dispatch a shard; THREADS threads a lookup.
 //
 // Parts: arithmetic, grid, row, shard, those of the lookups (as for gather), output_*, weights_read, table_read, quad,
-// row_state, history, a rule's catch-up.
+// row_state, history, segments, a rule's catch-up.
 
 // As in update_rows.wgsl.
 const QUADS_AT_ONCE: u32 = 32u;
@@ -23,7 +23,7 @@ fn gather_deferred(
     // Wraps to a large number for rows of earlier shards.
     let row = lookup.row - shard.first_row;
     if row < shard.row_count {
-        let missed = missed_since(row_state[row * ROW_WORDS]);
+        let missed = missed_between(row_state[row * ROW_WORDS], history[0].x, load_row_number(row));
         for (var start = lane.part; start < QUADS; start += QUADS_AT_ONCE * THREADS) {
             let end = min(start + QUADS_AT_ONCE * THREADS, QUADS);
             var left = 0u;
@@ -31,9 +31,9 @@ fn gather_deferred(
             for (var quad = start; quad < end; quad += THREADS) {
                 var value: vec4<f32>;
                 if missed.count > 0u {
-                    let old = load_quad(row, quad);
-                    value = catch_up(missed, old).w;
-                    left |= select(bit, 0u, is_covered(missed, old));
+                    let current = caught_up(missed, load_quad(row, quad));
+                    value = current.quad.w;
+                    left |= select(bit, 0u, current.covered);
                 } else {
                     value = weights[row * QUADS + quad];
                 }
@@ -43,7 +43,7 @@ fn gather_deferred(
             bit = 1u;
             for (var quad = start; quad < end && TERMS && left != 0u; quad += THREADS) {
                 if (left & bit) != 0u {
-                    store_output(lookup.position, quad, catch_up_by_terms(missed, load_quad(row, quad)).w);
+                    store_output(lookup.position, quad, caught_up_by_terms(missed, load_quad(row, quad)).w);
                     left ^= bit;
                 }
                 bit <<= 1u;

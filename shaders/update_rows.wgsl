@@ -5,7 +5,7 @@
 // run; bytes moved: each gradient once, and each of the weights and the state read and written once.
 //
 // Parts: arithmetic, grid, row, shard, plan_layout, plan, those of the runs, table_write, quad, store_quad, row_state, step,
-// a rule; current_rows, or behind_rows with history and the rule's catch-up.
+// a rule; current_rows, or behind_rows with history, segments and the rule's catch-up.
 
 // Quads that a thread looks at before it comes back for those that a rule does not cover: a bit each.
 const QUADS_AT_ONCE: u32 = 32u;
@@ -23,7 +23,7 @@ fn update_rows(
     }
     let live = run.end != 0u;
     let row = run.row - shard.first_row;
-    let missed = missed_by(lane, row, live);
+    let missed = missed_by(lane, row, live, step_before());
     if !live {
         return;
     }
@@ -35,14 +35,12 @@ fn update_rows(
             // All loads before the first store, so that their cache misses overlap.
             let old = load_quad(row, quad);
             let gradient = clipped(sum_of(run, quad));
-            var current = old;
-            var covered = true;
+            var current = CaughtUp(old, true);
             if missed.count > 0u {
-                current = catch_up(missed, old);
-                covered = is_covered(missed, old);
+                current = caught_up(missed, old);
             }
-            if covered {
-                store_quad(row, quad, apply(current, gradient, 0.0));
+            if current.covered {
+                store_quad(row, quad, apply(current.quad, gradient, 0.0));
             } else {
                 left |= bit;
             }
@@ -51,7 +49,7 @@ fn update_rows(
         bit = 1u;
         for (var quad = start; quad < end && TERMS && left != 0u; quad += THREADS) {
             if (left & bit) != 0u {
-                let current = catch_up_by_terms(missed, load_quad(row, quad));
+                let current = caught_up_by_terms(missed, load_quad(row, quad));
                 store_quad(row, quad, apply(current, clipped(sum_of(run, quad)), 0.0));
                 left ^= bit;
             }

@@ -5,9 +5,9 @@
 //   w  = C_now / C_t0 * (w - m * sum over j = 1 .. k of p_j / (s + epsilon e_j))
 //   m *= beta_1^k,  v *= beta_2^k
 //
-// src/optimizer/history.rs derives it, and writes `history` in f64: for each t0 the sum as a rule of two nodes,
-// (P s + A) / (s^2 + B s + C), exact to rounding where s is at least least_root; elsewhere the sum is done term by term,
-// from the step sizes of the steps missed. The terms fall so fast that `horizon` of them are all.
+// src/optimizer/history.rs derives it, and writes `history` in f64: for each t0 the sum as a few quotients
+// W / (s + epsilon E), exact to rounding where s is at least least_root; elsewhere the sum is done term by term, from the
+// step sizes of the steps missed. The terms fall so fast that `horizon` of them are all.
 //
 // Kernels take a row's quads by the rule first and come back for those it does not cover, which are few: adapters that
 // run both sides of a branch would otherwise pay for the terms at every quad.
@@ -24,14 +24,28 @@ fn is_covered(missed: Missed, old: Quad) -> bool {
 }
 
 fn catch_up(missed: Missed, old: Quad) -> Quad {
-    let s_squared = s_squared_of(old);
-    let root = square_root(s_squared);
-    let p = vec4<f32>(missed.rule.x);
-    // Near the end of f32, and beyond it, epsilon is nothing, and the square must not be infinite above and below.
-    let large = root > vec4<f32>(1e18);
-    let above = select(add(multiply(p, root), vec4<f32>(missed.rule.y)), p, large);
-    let below = add(add(s_squared, multiply(vec4<f32>(missed.rule.z), root)), vec4<f32>(missed.rule.w));
-    return moved(missed, old, divide(above, select(below, root, large)));
+    let root = square_root(s_squared_of(old));
+    // The smallest first, which rounds less. Quotients that a step has too many are 0, and add nothing: so the sum does not
+    // depend on PAIRS.
+    var sum = vec4<f32>();
+    if PAIRS > 2u {
+        sum = add_pair(sum, history[missed.place], root);
+    }
+    if PAIRS > 1u {
+        sum = add_pair(sum, history[missed.place + 1u], root);
+    }
+    return moved(missed, old, add_pair(sum, history[missed.place + 2u], root));
+}
+
+fn add_pair(sum: vec4<f32>, words: vec4<u32>, root: vec4<f32>) -> vec4<f32> {
+    let pair = bitcast<vec4<f32>>(words);
+    let first = add(sum, divide(vec4<f32>(pair.x), add(root, vec4<f32>(pair.z))));
+    return add(first, divide(vec4<f32>(pair.y), add(root, vec4<f32>(pair.w))));
+}
+
+// Adam keeps nothing of a row as a whole.
+fn row_number_after(missed: Missed) -> f32 {
+    return missed.row_number;
 }
 
 // The sum, term by term: p_j / (s + epsilon e_j) = step size * beta_1^j / (s r^j + epsilon of the step).
@@ -41,11 +55,11 @@ fn catch_up_by_terms(missed: Missed, old: Quad) -> Quad {
     // The smallest first, which rounds less.
     for (var j = min(missed.count, history[0].w); j >= 1u; j--) {
         let place = history_step(missed.since + j);
-        let term = bitcast<vec4<f32>>(history[place + 2u]);
+        let term = bitcast<vec4<f32>>(history[place + 4u]);
         let powers = powers_of(j);
         var size = multiply_numbers(term.x, powers.x);
         if DECAYING {
-            size = divide_numbers(size, decay_between(history[history_step(missed.since) + 1u].yz, history[place + 1u].yz));
+            size = divide_numbers(size, decay_between(history[missed.place + 3u].yz, decay_at(missed.since + j)));
         }
         sum = add(sum, divide(vec4<f32>(size), add(multiply(root, vec4<f32>(powers.z)), vec4<f32>(term.y))));
     }

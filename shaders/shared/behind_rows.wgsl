@@ -7,8 +7,9 @@
 
 var<workgroup> last_steps: array<u32, WORKGROUP_SIZE>;
 
-fn missed_by(lane: Lane, row: u32, live: bool) -> Missed {
-    var last_step = history[0].x;
+// Up to step `until`.
+fn missed_by(lane: Lane, row: u32, live: bool, until: u32) -> Missed {
+    var last_step = until;
     if live && lane.part == 0u {
         last_step = row_state[row * ROW_WORDS];
     }
@@ -19,7 +20,7 @@ fn missed_by(lane: Lane, row: u32, live: bool) -> Missed {
         workgroupBarrier();
         last_step = last_steps[lane.slot];
     }
-    return missed_since(last_step);
+    return missed_between(last_step, until, 0.0);
 }
 
 fn mark_current(lane: Lane, row: u32, now: u32) {

@@ -7,19 +7,24 @@ struct Missed {
     count: u32,
 }
 
-fn missed_by(lane: Lane, row: u32, live: bool) -> Missed {
+struct CaughtUp {
+    quad: Quad,
+    covered: bool,
+}
+
+fn step_before() -> u32 {
+    return 0u;
+}
+
+fn missed_by(lane: Lane, row: u32, live: bool, until: u32) -> Missed {
     return Missed(0u);
 }
 
-fn is_covered(missed: Missed, old: Quad) -> bool {
-    return true;
+fn caught_up(missed: Missed, old: Quad) -> CaughtUp {
+    return CaughtUp(old, true);
 }
 
-fn catch_up(missed: Missed, old: Quad) -> Quad {
-    return old;
-}
-
-fn catch_up_by_terms(missed: Missed, old: Quad) -> Quad {
+fn caught_up_by_terms(missed: Missed, old: Quad) -> Quad {
     return old;
 }
 

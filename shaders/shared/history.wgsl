@@ -1,34 +1,43 @@
 // What the host remembers of past steps, so that rows can be caught up with them (src/optimizer/history.rs).
 //
-// Parts: arithmetic_native.
+// Parts: arithmetic.
 
 override DECAYING: bool;
 // Whether there are steps in the history whose rule does not cover all elements.
 override TERMS: bool;
+// Pairs of quotients that the rules need, 1 to 3: the last of the three that each step has.
+override PAIRS: u32;
+// Catch-up is cut at multiples of it.
+override CUT: u32;
+override RING: u32;
 
 // Words 0 .. 3: now, and C_now's mantissa and exponent; the horizon. Then 256 quads (beta_1^i, beta_2^i, r^i, 0), then
-// RING / 256 + 1 of the same at i * 256, then RING steps of three quads each, step t in place t % RING:
-// (P, A, B, C), (least_root, C_t's mantissa, its exponent, 0), (step size, epsilon, 0, 0).
+// RING / 256 + 1 of the same at i * 256, then RING steps of five quads each, step t in place t % RING: three of two
+// quotients each, (W, W, epsilon E, epsilon E); (least_root, C_t's mantissa, its exponent, 0), (step size, epsilon, 0, 0).
 @group(0) @binding(5) var<storage, read> history: array<vec4<u32>>;
 
-override RING: u32;
 const FIRST_POWER: u32 = 1u;
 const POWERS: u32 = 256u;
+const STEP_QUADS: u32 = 5u;
 
-// What is the same for all elements of a row.
+// The steps without a gradient that a row has missed, up to the next cut: what is the same for all its elements.
 struct Missed {
     count: u32,
     since: u32,
-    rule: vec4<f32>,
+    // The step up to which the row is to be caught up, with all that it has missed.
+    until: u32,
+    place: u32,
     least_root: f32,
-    // C_now / C_t0
+    // C_end / C_since
     decay: f32,
     // beta_1^k and beta_2^k
     powers: vec2<f32>,
+    // What the optimizer keeps of the row as a whole (row_state.wgsl).
+    row_number: f32,
 }
 
 fn history_step(step: u32) -> u32 {
-    return FIRST_POWER + POWERS + RING / POWERS + 1u + step % RING * 3u;
+    return FIRST_POWER + POWERS + RING / POWERS + 1u + step % RING * STEP_QUADS;
 }
 
 // beta_1^i, beta_2^i and r^i; i at most RING.
@@ -46,21 +55,28 @@ fn decay_between(earlier: vec2<u32>, later: vec2<u32>) -> f32 {
     return select(ldexp(mantissa, exponent), 0.0, exponent < -120);
 }
 
-// The steps between the last update of a row and the last step of all.
-fn missed_since(last_step: u32) -> Missed {
-    var missed = Missed(history[0].x - last_step, last_step, vec4<f32>(), 0.0, 1.0, vec2<f32>(1.0));
-    // A row that this very step has updated is ahead of it by one.
-    if bitcast<i32>(missed.count) <= 0 {
-        missed.count = 0u;
+// The steps after `since` up to the next cut, or to `until` if that comes first.
+fn missed_between(since: u32, until: u32, row_number: f32) -> Missed {
+    var missed = Missed(0u, since, until, 0u, 0.0, 1.0, vec2<f32>(1.0), row_number);
+    // A row that this very step has updated is ahead of it by one. Steps are counted modulo 2^32.
+    if bitcast<i32>(until - since) <= 0 {
         return missed;
     }
-    let place = history_step(last_step);
-    let start = history[place + 1u];
-    missed.rule = bitcast<vec4<f32>>(history[place]);
+    missed.count = min(until - since, CUT - since % CUT);
+    missed.place = history_step(since);
+    let start = history[missed.place + 3u];
     missed.least_root = bitcast<f32>(start.x);
     if DECAYING {
-        missed.decay = decay_between(start.yz, history[0].yz);
+        missed.decay = decay_between(start.yz, decay_at(since + missed.count));
     }
     missed.powers = powers_of(missed.count).xy;
     return missed;
+}
+
+// C_step, mantissa and exponent; `step` is at most now, whose own place is only written after it.
+fn decay_at(step: u32) -> vec2<u32> {
+    if step == history[0].x {
+        return history[0].yz;
+    }
+    return history[history_step(step) + 3u].yz;
 }

@@ -7,7 +7,7 @@ use super::device::{Gpu, lock};
 use super::kernels::inputs;
 use super::table::{Deferred, RULE_OFFSET};
 use crate::error::Result;
-use crate::optimizer::{self, Adam, History, Optimizer, Scaled, Step};
+use crate::optimizer::{History, Optimizer, Scaled, Step, power};
 use crate::shader::Words;
 
 /// Powers in a table; `POWERS` in history.wgsl.
@@ -16,31 +16,39 @@ pub(crate) const POWERS: u32 = 256;
 /// The first of them; `FIRST_POWER` in history.wgsl.
 pub(crate) const FIRST_POWER: u32 = 1;
 
-/// Quads that a step has.
-const QUADS_PER_STEP: u64 = 3;
+/// Quads that a step has; `STEP_QUADS` in history.wgsl.
+pub(crate) const STEP_QUADS: u32 = 5;
+
+const QUADS_PER_STEP: u64 = STEP_QUADS as u64;
 
 const QUAD_BYTES: u64 = size_of::<Words>() as u64;
 
-/// The whole buffer, of rows that are all up to date.
-pub(crate) fn contents(history: &History, adam: &Adam) -> Vec<Words> {
-    let [beta_1, beta_2] = adam.kernel_betas();
+/// Bytes of the whole buffer.
+pub(crate) fn size_in_bytes(history: &History) -> u64 {
+    (first_step(history) + u64::from(history.ring()) * QUADS_PER_STEP) * QUAD_BYTES
+}
+
+/// The quad with which the steps begin.
+fn first_step(history: &History) -> u64 {
+    u64::from(FIRST_POWER + POWERS + history.ring() / POWERS + 1)
+}
+
+/// What stays the same: the powers, from the quad [`FIRST_POWER`] on.
+pub(crate) fn powers(history: &History) -> Vec<Words> {
+    let course = &history.course;
     let powers = |step: u32| {
         move |i: u32| {
-            let power = |base: f64| (optimizer::power(base, u64::from(i * step)) as f32).to_bits();
-            [power(beta_1), power(beta_2), power(history.root()), 0]
+            let power = |base: f64| (power(base, u64::from(i * step)) as f32).to_bits();
+            [power(course.bases[0]), power(course.bases[1]), power(course.root), 0]
         }
     };
-    let mut quads = vec![clock(history)];
-    quads.extend((0..POWERS).map(powers(1)));
-    quads.extend((0..=history.ring() / POWERS).map(powers(POWERS)));
-    let first_step = quads.len();
-    quads.resize(first_step + history.ring() as usize * QUADS_PER_STEP as usize, [0; 4]);
-    let (first, changed) = history.changed(0);
-    for (number, step) in (first..).zip(changed) {
-        let place = first_step + (number % u64::from(history.ring()) * QUADS_PER_STEP) as usize;
-        quads[place..][..QUADS_PER_STEP as usize].copy_from_slice(&of_step(step));
-    }
-    quads
+    let low = (0..POWERS).map(powers(1));
+    low.chain((0..=history.ring() / POWERS).map(powers(POWERS))).collect()
+}
+
+/// What a buffer must be given beside the powers for rows that are all up to date: as [`push_changes`].
+pub(crate) fn first_changes(bytes: &mut Vec<u8>, history: &History) -> Vec<[u64; 3]> {
+    push_changes(bytes, history, 0)
 }
 
 fn clock(history: &History) -> Words {
@@ -48,14 +56,23 @@ fn clock(history: &History) -> Words {
     [history.now() as u32, mantissa, exponent, history.horizon()]
 }
 
-fn of_step(step: &Step) -> [Words; QUADS_PER_STEP as usize] {
+/// The quotients are pairs of weights and of nodes times epsilon, in the order in which they are added.
+fn of_step(step: &Step, epsilon: f64) -> [Words; QUADS_PER_STEP as usize] {
     let bits = |value: f64| (value as f32).to_bits();
     let [mantissa, exponent] = scaled(step.decay);
     let rule = &step.rule;
+    let pair = |first: usize| {
+        let [one, other] = [first, first + 1];
+        [rule.weights[one], rule.weights[other], epsilon * rule.nodes[one], epsilon * rule.nodes[other]].map(bits)
+    };
+    // The bound is as exact as f64; the comparison is not.
+    let least_root = 1.001 * epsilon * rule.least;
     [
-        [rule.p, rule.a, rule.b, rule.c].map(bits),
-        [bits(rule.least_root), mantissa, exponent, 0],
-        [bits(step.step_size), bits(step.epsilon), 0, 0],
+        pair(0),
+        pair(2),
+        pair(4),
+        [bits(least_root), mantissa, exponent, 0],
+        [bits(step.size), bits(step.epsilon), 0, 0],
     ]
 }
 
@@ -86,7 +103,7 @@ impl Deliveries {
         Self { done: AtomicU64::new(step), dropped: Mutex::default() }
     }
 
-    fn dropped(&self) -> Option<Dropped> {
+    pub(crate) fn dropped(&self) -> Option<Dropped> {
         *lock(&self.dropped)
     }
 
@@ -126,6 +143,15 @@ impl Deliveries {
     }
 }
 
+/// Which rows a step catches up before its update.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Catching {
+    /// Those whose turn it is, up to the last cut.
+    Due,
+    /// All, up to now.
+    All,
+}
+
 /// What one recorded step brings to the GPU, in a buffer of its own.
 pub(crate) struct StepData<'a> {
     buffer: wgpu::Buffer,
@@ -147,7 +173,7 @@ impl<'a> StepData<'a> {
         gpu: &Gpu,
         optimizer: &Optimizer,
         (step, scalars): (&inputs::Step, &[f32]),
-        deferred: Option<&'a Deferred>,
+        deferred: Option<(&'a Deferred, Catching)>,
         dropped: Option<Dropped>,
     ) -> Result<Self> {
         let mut bytes = bytemuck::bytes_of(step).to_vec();
@@ -155,20 +181,23 @@ impl<'a> StepData<'a> {
         bytes.extend_from_slice(bytemuck::cast_slice(scalars));
         let scalars = bytes.len() as u64;
         let (mut before, mut after) = (Vec::new(), Vec::new());
-        let history = deferred.map(|deferred| {
+        let history = deferred.map(|(deferred, catching)| {
             if let Some(dropped) = dropped {
                 before = push_changes(&mut bytes, &deferred.history, dropped.first);
             }
             let since = dropped.map_or(deferred.history.now() + 1, |dropped| dropped.first);
             let mut history = deferred.history.clone();
             let done = deferred.deliveries.done.load(Ordering::Relaxed);
-            let Optimizer::Adam(adam) = optimizer;
-            history.advance(adam, done.min(since - 1));
+            if catching == Catching::All {
+                history.flushed();
+            }
+            history.advance(optimizer, done.min(since - 1));
             after = push_changes(&mut bytes, &history, since);
             history
         });
         let usage = wgpu::BufferUsages::MAP_WRITE | wgpu::BufferUsages::COPY_SRC;
         let buffer = gpu.allocate_with("step", &bytes, usage)?;
+        let deferred = deferred.map(|(deferred, _)| deferred);
         Ok(Self { buffer, scalars, before, after, deferred, dropped, history })
     }
 
@@ -229,7 +258,7 @@ impl<'a> Missing<'a> {
 /// Adds to `bytes` what has changed since a step, and gives the copies that bring it into the history.
 fn push_changes(bytes: &mut Vec<u8>, history: &History, since: u64) -> Vec<[u64; 3]> {
     let ring = u64::from(history.ring());
-    let first_step = u64::from(FIRST_POWER + POWERS) + ring / u64::from(POWERS) + 1;
+    let first_step = first_step(history);
     let mut copies = Vec::new();
     let mut push = |quad: u64, quads: &[Words]| {
         copies.push([bytes.len() as u64, quad * QUAD_BYTES, size_of_val(quads) as u64]);
@@ -237,7 +266,7 @@ fn push_changes(bytes: &mut Vec<u8>, history: &History, since: u64) -> Vec<[u64;
     };
     push(0, &[clock(history)]);
     let (first, changed) = history.changed(since);
-    let quads: Vec<Words> = changed.flat_map(of_step).collect();
+    let quads: Vec<Words> = changed.flat_map(|step| of_step(step, history.course.epsilon)).collect();
     // The ring's end may lie between them.
     let place = first % ring;
     let before_end = (((ring - place) * QUADS_PER_STEP) as usize).min(quads.len());

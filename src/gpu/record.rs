@@ -77,15 +77,21 @@ impl GpuTable {
         Ok(dispatches)
     }
 
-    /// Dispatches that bring these rows of the table up to date.
-    pub(super) fn flush_dispatches(&self, gpu: &Gpu, deferred: &Deferred, rows: Range<u32>) -> Result<Vec<Dispatch>> {
+    /// Dispatches that bring these rows of the table up to step `until`, or leave them where they are if they are further.
+    pub(super) fn flush_dispatches(
+        &self,
+        gpu: &Gpu,
+        deferred: &Deferred,
+        rows: Range<u32>,
+        until: u64,
+    ) -> Result<Vec<Dispatch>> {
         let mut dispatches = Vec::new();
         let training = self.training()?;
         let Some(kernel) = flush::kernel(training.optimizer.rule()).filter(|_| !rows.is_empty()) else {
             return Ok(dispatches);
         };
         let pipeline = self.mapping.pipeline(gpu, &kernel, &training.constants())?;
-        let passes = match deferred.history.needs_terms() {
+        let passes = match deferred.need().has_terms() {
             true => 1 + u64::from(deferred.history.horizon()) / TERMS_PER_PASS,
             false => 1,
         };
@@ -94,7 +100,7 @@ impl GpuTable {
             let of_shard = rows.start.max(shard.rows.start)..rows.end.min(shard.rows.end);
             for first in of_shard.clone().step_by(rows_per_dispatch) {
                 let row_count = (of_shard.end - first).min(rows_per_dispatch as u32);
-                let uniform = Rows { first_row: first - shard.rows.start, row_count };
+                let uniform = Rows { first_row: first - shard.rows.start, row_count, until: until as u32 };
                 let uniform =
                     gpu.allocate_with("rows to flush", bytemuck::bytes_of(&uniform), wgpu::BufferUsages::UNIFORM)?;
                 let rows = gpu.bind(&pipeline, 1, &[("rows", uniform.as_entire_buffer_binding())])?;
@@ -122,7 +128,7 @@ impl GpuTable {
     /// Records what brings all rows up to date.
     pub(crate) fn record_flush(&self, gpu: &Gpu, encoder: &mut wgpu::CommandEncoder) -> Result<()> {
         let Some(deferred) = self.deferred() else { return Ok(()) };
-        let dispatches = self.flush_dispatches(gpu, deferred, 0..self.layout.input_dim)?;
+        let dispatches = self.flush_dispatches(gpu, deferred, 0..self.layout.input_dim, deferred.history.now())?;
         let missing = Missing::new(gpu, deferred)?;
         let before = |encoder: &mut wgpu::CommandEncoder| missing.iter().for_each(|missing| missing.record(encoder));
         gpu.record(encoder, "embedding flush", &dispatches, before, |_| ())
@@ -142,7 +148,7 @@ impl GpuTable {
     /// The same up to the last step that was submitted.
     pub(crate) fn flush_submitted(&self, gpu: &Gpu) -> Result<()> {
         let Some(deferred) = self.deferred() else { return Ok(()) };
-        for dispatch in self.flush_dispatches(gpu, deferred, 0..self.layout.input_dim)? {
+        for dispatch in self.flush_dispatches(gpu, deferred, 0..self.layout.input_dim, deferred.history.now())? {
             let mut encoder = gpu.encoder("embedding flush");
             gpu.record(&mut encoder, "embedding flush", &[dispatch], |_| (), |_| ())?;
             gpu.submit(encoder)?;

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
 use super::device::{Constant, Gpu, Pipeline, Resource, lock};
-use super::history::{self, Deliveries, Dropped};
+use super::history::{self, Deliveries, Dropped, FIRST_POWER};
 use super::kernels::index_check;
 use super::kernels::inputs::{self, Step};
 use super::layout::{QUAD_BYTES, TableLayout};
@@ -14,7 +14,7 @@ use super::scratch::Scratch;
 use super::state::StateLayout;
 use crate::error::{Error, Result};
 use crate::memory::check_room_for;
-use crate::optimizer::{Adam, History, Optimizer, Update, horizon};
+use crate::optimizer::{History, Need, Optimizer, Update};
 use crate::shader::Access;
 
 const TABLE_USAGE: wgpu::BufferUsages =
@@ -80,13 +80,17 @@ pub(crate) struct Deferred {
 
 impl Deferred {
     /// For rows that are all up to date after `step` steps.
-    fn new(gpu: &Gpu, layout: TableLayout, adam: &Adam, step: u64) -> Result<Self> {
-        let history = History::new(adam, layout.input_dim, step)?;
-        let contents = history::contents(&history, adam);
-        let buffer = gpu.allocate("history", size_of_val(&contents[..]) as u64, TABLE_USAGE)?;
-        gpu.write(&buffer, 0, bytemuck::cast_slice(&contents))?;
+    fn new(gpu: &Gpu, layout: TableLayout, optimizer: &Optimizer, step: u64) -> Result<Self> {
+        let history = History::new(optimizer, layout.input_dim, step)?;
+        let buffer = gpu.allocate("history", history::size_in_bytes(&history), TABLE_USAGE)?;
+        let first_power = u64::from(FIRST_POWER) * QUAD_BYTES;
+        gpu.write(&buffer, first_power, bytemuck::cast_slice(&history::powers(&history)))?;
+        let mut bytes = Vec::new();
+        for [source, place, size] in history::first_changes(&mut bytes, &history) {
+            gpu.write(&buffer, place, &bytes[source as usize..][..size as usize])?;
+        }
         let deliveries = Arc::new(Deliveries::new(step));
-        Ok(Self { history, buffer, deliveries, decaying: adam.weight_decay != 0.0 })
+        Ok(Self { history, buffer, deliveries, decaying: optimizer.weight_decay() != 0.0 })
     }
 
     /// Checks that what was dropped can be made up for.
@@ -95,12 +99,27 @@ impl Deferred {
         if count > most { Err(Error::DroppedSteps { count, most }) } else { Ok(()) }
     }
 
-    fn constants(&self) -> [Constant; 3] {
+    /// What the pipelines must have now. Where the last flush was dropped, rows are older than the history knows, and may
+    /// need anything.
+    pub(crate) fn need(&self) -> Need {
+        if self.lost_flush(self.deliveries.dropped()) { Need::Terms } else { self.history.need() }
+    }
+
+    /// Whether the last flush is among the steps that were dropped.
+    pub(crate) fn lost_flush(&self, dropped: Option<Dropped>) -> bool {
+        let flush = self.history.last_flush();
+        dropped.zip(flush).is_some_and(|(dropped, flush)| dropped.first <= flush)
+    }
+
+    fn constants(&self) -> [Constant; 5] {
         let flag = |flag: bool| f64::from(u8::from(flag));
+        let need = self.need();
         [
             ("DECAYING", flag(self.decaying)),
-            ("TERMS", flag(self.history.needs_terms())),
+            ("TERMS", flag(need.has_terms())),
             ("RING", self.history.ring().into()),
+            ("CUT", self.history.cut().into()),
+            ("PAIRS", need.nodes().div_ceil(2) as f64),
         ]
     }
 }
@@ -254,21 +273,18 @@ impl GpuTable {
 
     /// What [`restart`](Self::restart) needs, made before anything is changed: it may fail for want of memory.
     pub(crate) fn prepare_restart(&self, gpu: &Gpu, optimizer: &Optimizer, step: u64) -> Result<Option<Restart>> {
-        let Optimizer::Adam(adam) = optimizer;
         if self.deferred().is_none() {
             return Ok(None);
         }
         if !self.mapping.runs_to_the_end(gpu, rounds(optimizer)) {
             return Err(Error::InvalidConfig(format!(
-                "on a software adapter a table that was made with other betas cannot go on with beta_1 {} and beta_2 {}, \
-                 under which what a row has missed takes {} terms; make the table with them",
-                adam.beta_1,
-                adam.beta_2,
+                "on a software adapter a table that was made with other settings cannot go on with these, under which what \
+                 a row has missed takes {} terms; make the table with them",
                 rounds(optimizer)
             )));
         }
         // Into a buffer of its own: the history may be longer now, and what is recorded still reads the old one.
-        Ok(Some(Restart { deferred: Deferred::new(gpu, self.layout, adam, step)?, step }))
+        Ok(Some(Restart { deferred: Deferred::new(gpu, self.layout, optimizer, step)?, step }))
     }
 
     /// Goes on as a new table would, from rows that are all up to date, with nothing remembered of the steps before.
@@ -293,19 +309,18 @@ impl GpuTable {
 
 /// Rounds of the longest loop that a rule takes for a quad.
 fn rounds(optimizer: &Optimizer) -> u32 {
-    match optimizer {
-        Optimizer::Adam(adam) if adam.update == Update::Deferred => horizon(adam),
-        Optimizer::Adam(_) => 1,
-    }
+    let course = optimizer.rule().course().filter(|course| course.nodes.is_some());
+    course.filter(|_| optimizer.update() == Update::Deferred).map_or(1, |course| course.horizon())
 }
 
 impl Training {
     fn new(gpu: &Gpu, layout: TableLayout, optimizer: &Optimizer, state: StateLayout) -> Result<Self> {
-        let Optimizer::Adam(adam) = optimizer;
-        let update = match adam.update {
+        let update = match optimizer.update() {
             Update::Dense => UpdateKind::Dense,
-            Update::Lazy => UpdateKind::Lazy,
-            Update::Deferred => UpdateKind::Deferred(Deferred::new(gpu, layout, adam, 0)?),
+            Update::Deferred if optimizer.rule().course().is_some() => {
+                UpdateKind::Deferred(Deferred::new(gpu, layout, optimizer, 0)?)
+            }
+            Update::Deferred | Update::Lazy => UpdateKind::Lazy,
         };
         let scalars = optimizer.rule().scalars(1).len() as u64 * 4;
         let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST;

@@ -3,7 +3,7 @@
 use super::batch::SortedRuns;
 use super::device::{Dispatch, Gpu};
 use super::gradient::{BatchGradient, Sums, Target};
-use super::history::{Dropped, StepData};
+use super::history::{Catching, Dropped, StepData};
 use super::kernels::gradient_scale::Limit;
 use super::kernels::inputs::{Runs, Step};
 use super::kernels::{update_all, update_rows};
@@ -75,7 +75,11 @@ impl GpuTable {
         (optimizer, step): (&Optimizer, u64),
         dropped: Option<Dropped>,
     ) -> Result<Option<History>> {
-        let dispatches = self.update_dispatches(gpu, gradient, scale, optimizer, dropped)?;
+        let catching = self.deferred().map(|deferred| {
+            let flushes = deferred.lost_flush(dropped) || deferred.history.should_flush(optimizer);
+            if flushes { Catching::All } else { Catching::Due }
+        });
+        let dispatches = self.update_dispatches(gpu, gradient, scale, optimizer, (catching, dropped))?;
         let of_step = &self.training()?.step;
         // A step's scalars, and what it leaves in the history, travel with the encoder, not with the queue: of two
         // updates recorded before one submit each computes with its own.
@@ -94,7 +98,7 @@ impl GpuTable {
                 _ => f32::INFINITY,
             },
         };
-        let data = StepData::new(gpu, optimizer, (&step, &scalars), self.deferred(), dropped)?;
+        let data = StepData::new(gpu, optimizer, (&step, &scalars), self.deferred().zip(catching), dropped)?;
         let before = |encoder: &mut wgpu::CommandEncoder| {
             data.record_before(encoder, of_step);
             if let Some(BufferRegion { buffer, offset, .. }) = source {
@@ -111,7 +115,7 @@ impl GpuTable {
         gradient: BatchGradient<'_>,
         scale: GradientScale<'_>,
         optimizer: &Optimizer,
-        dropped: Option<Dropped>,
+        (catching, dropped): (Option<Catching>, Option<Dropped>),
     ) -> Result<Vec<Dispatch>> {
         let training = self.training()?;
         let mut dispatches = Vec::new();
@@ -121,8 +125,14 @@ impl GpuTable {
                 deferred.check_dropped(dropped)?;
             }
             let since = dropped.map_or(history.now() + 1, |dropped| dropped.first);
-            for rows in history.due(since) {
-                dispatches.extend(self.flush_dispatches(gpu, deferred, rows)?);
+            let (due, until) = match catching {
+                Some(Catching::All) => (vec![0..self.layout.input_dim], history.now()),
+                // Before the first cut there is nothing to sweep.
+                _ if history.last_cut() == 0 => (Vec::new(), 0),
+                _ => (history.due(since), history.last_cut()),
+            };
+            for rows in due {
+                dispatches.extend(self.flush_dispatches(gpu, deferred, rows, until)?);
             }
         }
         let sums = self.sums(gpu, gradient)?;
@@ -268,7 +278,7 @@ mod tests {
         let (lookups, runs) = upload(gpu, &Arc::default(), &layout, indices, &plan).unwrap();
         let buffer = gpu.allocate("test", indices.len() as u64 * 256, wgpu::BufferUsages::STORAGE).unwrap();
         let gradient = BatchGradient { runs: &runs, region: (&buffer).into(), unchecked: None };
-        let update = table.update_dispatches(gpu, gradient, GradientScale::None, &optimizer, None).unwrap();
+        let update = table.update_dispatches(gpu, gradient, GradientScale::None, &optimizer, (None, None)).unwrap();
         let whole = buffer.as_entire_buffer_binding();
         let lookup = table.lookup_dispatches(gpu, &lookups, whole).unwrap();
         (lookup.len() + update.len(), table.shards.len())

@@ -1,5 +1,6 @@
 //! Adam's settings, and its scalars at each step, in f64.
 
+use super::history::Course;
 use super::rule::{Catching, Common, Rule, Setting};
 use super::{Clipping, History, StateArray, Update, power};
 use crate::error::{Error, Result};
@@ -192,7 +193,7 @@ impl Adam {
             return invalid(format!("clipping must be to a positive, finite f32, and is to {limit}"));
         }
         match self.update {
-            Update::Deferred => History::check(self),
+            Update::Deferred => History::check(&(*self).into()),
             Update::Dense | Update::Lazy => Ok(()),
         }
     }
@@ -283,6 +284,23 @@ impl Rule for Adam {
     fn catch_up(&self) -> Option<Catching> {
         static PARTS: [&Part; 2] = [&STATE, &CATCH_UP];
         Some(&PARTS)
+    }
+
+    fn course(&self) -> Option<Course> {
+        let betas = self.kernel_betas();
+        let root = if self.amsgrad { 1.0 } else { betas[1].sqrt() };
+        Some(Course {
+            ratio: betas[0] / root,
+            bases: betas,
+            root,
+            epsilon: self.epsilon,
+            nodes: Some(([self.beta_1, self.beta_2], self.epsilon_form == EpsilonForm::PyTorch)),
+            refusal: "beta_1 well below sqrt(beta_2)",
+        })
+    }
+
+    fn term(&self, step: u64) -> [f64; 2] {
+        [self.step_size(step), self.step_epsilon(step)]
     }
 
     fn constants(&self) -> Vec<(&'static str, f64)> {

@@ -1,8 +1,8 @@
-//! What deferred Adam remembers of past steps, so that a row can be caught up at any later one.
+//! What is remembered of past steps, so that a row can be caught up at any later one.
 //!
-//! A row last updated at step t0, with m, v and s = sqrt(v) then, has missed k steps without a gradient. Dense Adam would
-//! have made them one by one: `w *= decay; m *= beta_1; v *= beta_2; w -= alpha * m / (sqrt(v) + epsilon)`. With
-//! r = sqrt(beta_2), tau = t0 + j, C the running product of the decays and
+//! A row last updated at step t0, with what the optimizer kept of it then, has missed k steps without a gradient. The dense
+//! optimizer would have made them one by one; [`Course`] says what they come to for an optimizer. For Adam, with
+//! s = sqrt(v) at t0, r = sqrt(beta_2), tau = t0 + j, C the running product of the decays and
 //!
 //! ```text
 //! e_j = r^-j                                             Keras's epsilon
@@ -18,26 +18,27 @@
 //!
 //! With amsgrad s = sqrt(v_hat), which does not change while a row has no gradient, and r = 1.
 //!
-//! The p_j at the nodes e_j are a measure that all rows with the same t0 share, so the sum is the integral of
-//! 1 / (s + epsilon e) by it, and Gauss's rule with two nodes, which has the measure's first four moments, gives it:
-//! `W1 / (s + epsilon E1) + W2 / (s + epsilon E2)`. Its error is at most
-//! `epsilon^4 K / (s + epsilon e_1)^5 * sum p` with `K = E[(e - E1)^2 (e - E2)^2]`; from that comes the least s at which
-//! the rule is exact to f32's rounding. Mostly that is 0. Below it the sum is done term by term.
+//! The p_j at the nodes e_j are a measure that all rows with the same t0 share, and a few quotients take its sum's place
+//! ([`quotients`](super::quotients)), as many as [`NodePlan`] says. Where they are not exact to f32's rounding the sum is
+//! done term by term.
 //!
 //! The terms fall as (beta_1 / r)^j: after `horizon` of them nothing is left in f32, and the rule of t0 is final. So only
 //! the last `horizon` rules change at a step. Everything is f64 here.
+//!
+//! **Catch-up is cut at multiples of [`cut`](History::cut).** A row that has missed steps on both sides of one is first
+//! brought to it, and on from there: the rule of t0 ends at its next cut. So a row that the sweep has brought to a cut
+//! in between has the same bits as one that it has not.
 
 use std::collections::VecDeque;
 use std::ops::Range;
 
-use super::Adam;
+use super::node_plan::{self, Need, NodePlan};
+use super::quotients::{Measure, Quotients};
+use super::{Optimizer, power};
 use crate::error::{Error, Result};
 
 /// Terms below this share of the first are dropped: an eighth of what rounding to f32 loses.
 const SMALLEST_TERM: f64 = 1.0 / (1u64 << 28) as f64;
-
-/// What the rule may be off by, relative: half of f32's own rounding.
-const RULE_ERROR: f64 = 1.0 / (1u64 << 25) as f64;
 
 /// The largest horizon; beyond it, that is for a beta_1 very close to sqrt(beta_2), a step would cost the host too much.
 const MAX_HORIZON: f64 = 16_384.0;
@@ -45,12 +46,20 @@ const MAX_HORIZON: f64 = 16_384.0;
 /// Over one horizon weight decay may shrink the weights by e^-60 at most, to stay inside f32.
 const MAX_DECAY_LOGARITHM: f64 = 60.0;
 
-/// Steps after which every row has been caught up, at most, and at least.
-const MAX_CYCLE: u32 = 1 << 15;
-const MIN_CYCLE: u32 = 1 << 9;
+/// Catch-up is cut at multiples of this, or of the horizon's power of two where that is more: the same for every table.
+const CUT: u32 = 1 << 12;
 
-/// Rows that are caught up at each step, on average, as long as that takes no more than [`MAX_CYCLE`] steps.
+/// Steps after which every row has been swept, at most.
+const MAX_CYCLE: u32 = 1 << 15;
+
+/// Rows that are swept at each step, on average, as long as that takes no more than [`MAX_CYCLE`] steps.
 const ROWS_PER_STEP: u32 = 32;
+
+#[cfg(test)]
+thread_local! {
+    /// In place of [`CUT`], and then also of the horizon, so that tests cross cuts soon.
+    pub(crate) static CUT_IN_TESTS: std::cell::Cell<Option<u32>> = const { std::cell::Cell::new(None) };
+}
 
 /// A number that may be far smaller than f64 holds: `mantissa / 2^halvings`.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -78,95 +87,66 @@ impl Scaled {
     }
 }
 
-/// The sum over the missed steps, for rows last updated at one step: `(p s + a) / (s^2 + b s + c)`.
+/// What steps without a gradient do to a row, as an optimizer has it: the terms of the sum above.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Rule {
-    pub p: f64,
-    pub a: f64,
-    pub b: f64,
-    pub c: f64,
-    /// The least s for which it holds.
-    pub least_root: f64,
+pub(crate) struct Course {
+    /// p_j falls as this to the power of j: beta_1 / r. 0 where nothing but decay moves a row.
+    pub ratio: f64,
+    /// What the optimizer's first and second array are multiplied by at each step.
+    pub bases: [f64; 2],
+    /// r; 1 where the sum does not depend on a row.
+    pub root: f64,
+    /// epsilon; 1 where the sum does not depend on a row.
+    pub epsilon: f64,
+    /// Of Adam's: beta_1 and beta_2, and whether epsilon is inside the bias correction.
+    pub nodes: Option<([f64; 2], bool)>,
+    /// In errors: the setting that is too large, and what it must be below.
+    pub refusal: &'static str,
 }
 
-impl Rule {
-    /// Where nothing moves; c keeps the division whole.
-    fn of_none() -> Self {
-        Self { p: 0.0, a: 0.0, b: 0.0, c: 1.0, least_root: 0.0 }
-    }
-
-    fn new(step: &Step, epsilon: f64) -> Self {
-        let [mass, m1, m2, m3, m4] = step.moments;
-        if mass <= 0.0 || mass.is_nan() {
-            return Self::of_none();
+impl Course {
+    /// Terms after which nothing is left; more than [`MAX_HORIZON`] where they do not fall, or hardly.
+    pub(crate) fn horizon(&self) -> u32 {
+        if self.ratio >= 1.0 || self.ratio.is_nan() {
+            return u32::MAX;
         }
-        // Central moments.
-        let (d, m2, m3, m4) = (m1 / mass, m2 / mass, m3 / mass, m4 / mass);
-        let mean = step.nodes[0] + d;
-        let variance = m2 - d * d;
-        let third = m3 - 3.0 * d * m2 + 2.0 * d.powi(3);
-        let fourth = m4 - 4.0 * d * m3 + 6.0 * d * d * m2 - 3.0 * d.powi(4);
-        // The weights' and nodes' sums; with one node, E1 = E2 = mean.
-        let (w1, e1, w2, e2, spread) = if variance <= 1e-20 * mean * mean {
-            (mass, mean, 0.0, mean, 0.0)
-        } else {
-            let skew = third / variance;
-            let h = (variance + skew * skew / 4.0).sqrt();
-            let (x1, x2) = (skew / 2.0 - h, skew / 2.0 + h);
-            let spread = fourth - third * skew - variance * variance;
-            (mass * x2 / (x2 - x1), mean + x1, -mass * x1 / (x2 - x1), mean + x2, spread.max(0.0))
-        };
-        let [first, last] = step.nodes;
-        let least_root = epsilon * ((spread * (last / first) / RULE_ERROR).sqrt().sqrt() - first);
-        let c = epsilon * epsilon * e1 * e2;
-        // Where c vanishes in f32, s must not vanish beside it.
-        let smallest = if c < f64::from(f32::MIN_POSITIVE) { 1e-18 } else { 0.0 };
-        let rule = Self {
-            p: mass,
-            a: epsilon * (w1 * e2 + w2 * e1),
-            b: epsilon * (e1 + e2),
-            c,
-            least_root: least_root.max(smallest) * 1.001,
-        };
-        // What the kernels make of it, with roots up to 1e18, must be in f32; NaN is not. Elsewhere, for absurd settings, and
-        // where the nodes spread beyond f64, the terms are added up one by one.
-        let is_sound = rule.p <= 1e18 && rule.a <= 1e36 && rule.b <= 1e18 && rule.c <= 1e36 && least_root.is_finite();
-        if is_sound { rule } else { Self { least_root: f64::INFINITY, ..Self::of_none() } }
+        // Saturates; a ratio of 0 has no terms that count, and keeps one.
+        (SMALLEST_TERM.ln() / self.ratio.ln()).ceil().max(1.0) as u32
     }
 }
 
 /// What is kept of one step.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Step {
-    /// `learning_rate * sqrt(1 - beta_2^t) / (1 - beta_1^t)`.
-    pub step_size: f64,
-    /// As it is added to sqrt(v).
+    /// alpha.
+    pub size: f64,
+    /// Epsilon as it is added to sqrt(v).
     pub epsilon: f64,
     /// C, the product of all decays up to and with this step.
     pub decay: Scaled,
-    /// The first node, and the last so far.
-    nodes: [f64; 2],
-    /// The sums of `p (e - nodes[0])^i`, over the steps after this one.
-    moments: [f64; 5],
-    /// What they give.
-    pub rule: Rule,
+    /// The sum over the steps after this one, up to the next cut.
+    measure: Measure,
+    /// What takes its place.
+    pub rule: Quotients,
 }
 
 /// See the module.
 #[derive(Debug, Clone)]
 pub(crate) struct History {
-    root: f64,
-    epsilon: f64,
-    /// `(beta_1 / r)^j` and `r^-j`, for j from 1 to the horizon.
+    pub course: Course,
+    /// `ratio^j` and `r^-j`, for j from 1 to the horizon.
     terms: Vec<[f64; 2]>,
+    cut: u32,
     cycle: u32,
     input_dim: u32,
     now: u64,
     /// The last steps, up to now: the horizon of them, the one before, whose rule has just become final, and those before
     /// whose rules may not have reached the GPU.
     steps: VecDeque<Step>,
-    /// The last step that gave a rule which does not cover all elements.
-    last_uncovered: Option<u64>,
+    /// `None` where one node is all there is.
+    plan: Option<NodePlan>,
+    /// The step with which the last flush of the plan's was recorded.
+    last_flush: Option<u64>,
 }
 
 impl History {
@@ -174,44 +154,53 @@ impl History {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidConfig`] where these settings have no deferred form.
-    pub(crate) fn new(adam: &Adam, input_dim: u32, now: u64) -> Result<Self> {
-        Self::check(adam)?;
-        let [beta_1, beta_2] = adam.kernel_betas();
-        let root = if adam.amsgrad { 1.0 } else { beta_2.sqrt() };
-        let horizon = horizon(adam);
-        let powers = |base: f64| (1..=horizon).map(move |j| base.powi(j as i32));
-        let cycle = (input_dim / ROWS_PER_STEP).clamp(MIN_CYCLE, MAX_CYCLE).max(horizon).next_power_of_two();
+    /// [`Error::InvalidConfig`] where these settings have no deferred form, or need none.
+    pub(crate) fn new(optimizer: &Optimizer, input_dim: u32, now: u64) -> Result<Self> {
+        Self::check(optimizer)?;
+        let course = optimizer.rule().course().ok_or_else(|| {
+            Error::InvalidConfig(format!("{} has nothing to catch up with these settings", optimizer.name()))
+        })?;
+        let horizon = course.horizon();
+        #[cfg_attr(not(test), expect(unused_mut, reason = "tests set it"))]
+        let mut cut = CUT.max(horizon.next_power_of_two());
+        #[cfg(test)]
+        CUT_IN_TESTS.with(|given| cut = given.get().unwrap_or(cut));
+        let cycle = (input_dim / ROWS_PER_STEP).min(MAX_CYCLE).max(horizon).max(cut).next_power_of_two();
+        let powers = |base: f64| (1..=u64::from(horizon)).map(move |j| power(base, j));
+        let plan = course.nodes.map(|([beta_1, beta_2], inside)| {
+            NodePlan::new(&node_plan::Form { beta_1, beta_2, root: course.root, inside, horizon }, now)
+        });
         let mut history = Self {
-            root,
-            epsilon: adam.epsilon,
-            terms: powers(beta_1 / root).zip(powers(1.0 / root)).map(|(p, e)| [p, e]).collect(),
+            terms: powers(course.ratio).zip(powers(1.0 / course.root)).map(|(p, e)| [p, e]).collect(),
+            course,
+            cut,
             cycle,
             input_dim,
             now,
             steps: VecDeque::with_capacity(horizon as usize + 2),
-            last_uncovered: None,
+            plan,
+            last_flush: None,
         };
-        history.steps.push_back(history.step(adam, Scaled::ONE));
+        history.steps.push_back(history.step(optimizer, Scaled::ONE));
         Ok(history)
     }
 
     /// Checks that missed steps can be caught up under these settings.
-    pub(crate) fn check(adam: &Adam) -> Result<()> {
+    pub(crate) fn check(optimizer: &Optimizer) -> Result<()> {
+        let Some(course) = optimizer.rule().course() else { return Ok(()) };
         let instead = "use Update::Dense, which computes the same, or Update::Lazy";
-        let horizon = horizon(adam);
-        let (beta_1, beta_2) = (adam.beta_1, adam.beta_2);
+        let horizon = course.horizon();
         // Not `horizon > MAX`, which a NaN would pass.
-        if !(f64::from(horizon) <= MAX_HORIZON && (beta_2 > 0.0 || adam.amsgrad)) {
+        if !(f64::from(horizon) <= MAX_HORIZON && course.root > 0.0) {
             return Err(Error::InvalidConfig(format!(
-                "Update::Deferred needs beta_1 well below sqrt(beta_2), so that what a row has missed converges, and \
-                 beta_1 is {beta_1}, beta_2 {beta_2}; {instead}"
+                "Update::Deferred needs {}, so that what a row has missed converges; {instead}",
+                course.refusal
             )));
         }
-        let decay = adam.learning_rate * adam.weight_decay;
+        let decay = optimizer.learning_rate() * optimizer.weight_decay();
         if !(decay < 1.0 && -f64::from(horizon) * (1.0 - decay).ln() <= MAX_DECAY_LOGARITHM) {
             return Err(Error::InvalidConfig(format!(
-                "Update::Deferred needs learning_rate * weight_decay to be at most {:.3} with these betas, and it is \
+                "Update::Deferred needs learning_rate * weight_decay to be at most {:.3} with these settings, and it is \
                  {decay}; {instead}",
                 1.0 - (-MAX_DECAY_LOGARITHM / f64::from(horizon)).exp()
             )));
@@ -219,52 +208,123 @@ impl History {
         Ok(())
     }
 
+    /// Whether all rows are to be flushed before the next step, that of these settings, so that pipelines need no more nodes
+    /// than they have.
+    pub(crate) fn should_flush(&self, optimizer: &Optimizer) -> bool {
+        let Some(plan) = &self.plan else { return false };
+        let next = self.step_after(optimizer);
+        let open = self.open(self.now + 1).map(|(start, earlier, term)| {
+            let mut measure = earlier.measure;
+            self.append(&mut measure, earlier, &next, term);
+            (start, Need::of(&measure))
+        });
+        plan.should_flush(self.now, open)
+    }
+
+    /// All rows are flushed to now, by what is recorded with the next step.
+    pub(crate) fn flushed(&mut self) {
+        if let Some(plan) = &mut self.plan {
+            plan.flushed(self.now);
+            self.last_flush = Some(self.now + 1);
+        }
+    }
+
+    /// The step with which the last flush of the plan's was recorded; where that was dropped, rows are older than the plan
+    /// knows.
+    pub(crate) fn last_flush(&self) -> Option<u64> {
+        self.last_flush
+    }
+
     /// Goes on by one step with these settings, of which only the learning rate and the weight decay may have changed.
     /// `delivered` is the last step that is known to have reached the GPU.
-    pub(crate) fn advance(&mut self, adam: &Adam, delivered: u64) {
+    pub(crate) fn advance(&mut self, optimizer: &Optimizer, delivered: u64) {
         // Where nobody ever says what was delivered, this must end.
         let needed =
             delivered.saturating_add(1).max((self.now + 1).saturating_sub(self.cycle.into())).min(self.now + 1);
         while self.first() < needed.saturating_sub(self.horizon().into()) {
             self.steps.pop_front();
         }
+        let step = self.step_after(optimizer);
         self.now += 1;
-        let step = self.step(adam, self.decay().times(1.0 - adam.learning_rate * adam.weight_decay));
-        let bias = step.epsilon / self.epsilon;
-        for (earlier, &[p, e]) in self.steps.iter_mut().rev().zip(&self.terms) {
-            let mut power = step.step_size * p;
-            if step.decay != earlier.decay {
-                power *= earlier.decay.over(step.decay);
-            }
-            let node = e * bias;
-            if earlier.nodes[0] == 0.0 {
-                earlier.nodes[0] = node;
-            }
-            earlier.nodes[1] = node;
-            for moment in &mut earlier.moments {
-                *moment += power;
-                power *= node - earlier.nodes[0];
-            }
-            earlier.rule = Rule::new(earlier, self.epsilon);
-            if earlier.rule.least_root > 0.0 {
-                self.last_uncovered = Some(self.now);
+        let changed: Vec<_> = self
+            .open(self.now)
+            .map(|(start, earlier, term)| {
+                let mut measure = earlier.measure;
+                self.append(&mut measure, earlier, &step, term);
+                (start, measure)
+            })
+            .collect();
+        let first = self.now - self.steps.len() as u64;
+        for (start, measure) in changed {
+            let earlier = &mut self.steps[(start - first) as usize];
+            earlier.measure = measure;
+            earlier.rule = sound(measure.quotients(), self.course.epsilon);
+            if let Some(plan) = &mut self.plan {
+                let need = if earlier.rule.least > 0.0 { Need::Terms } else { Need::of(&measure) };
+                plan.note(start, need);
             }
         }
         self.steps.push_back(step);
+        // Every row has had its turn in a cycle, and what was dropped of one comes in the next.
+        let swept = self.now.saturating_sub(2 * u64::from(self.cycle));
+        if let Some(plan) = &mut self.plan {
+            plan.all_reached(swept / u64::from(self.cut) * u64::from(self.cut));
+        }
     }
 
-    fn step(&self, adam: &Adam, decay: Scaled) -> Step {
+    /// The steps before step `last` whose sums it is part of, with their numbers and the powers of the term.
+    fn open(&self, last: u64) -> impl Iterator<Item = (u64, &Step, [f64; 2])> {
+        let cut = u64::from(self.cut);
+        // Those before are cut off by the last cut before `last`.
+        let from = (last - 1) / cut * cut;
+        let starts = (0..last).rev();
+        let steps = self.steps.iter().rev().zip(&self.terms).zip(starts);
+        steps.take_while(move |(_, start)| *start >= from).map(|((step, &term), start)| (start, step, term))
+    }
+
+    /// Adds the term of `last` to the sum over the steps after `earlier`.
+    fn append(&self, measure: &mut Measure, earlier: &Step, last: &Step, [p, e]: [f64; 2]) {
+        let mut mass = last.size * p;
+        if last.decay != earlier.decay {
+            mass *= earlier.decay.over(last.decay);
+        }
+        measure.append(e * (last.epsilon / self.course.epsilon), mass);
+    }
+
+    /// The step after now.
+    fn step_after(&self, optimizer: &Optimizer) -> Step {
+        let decay = self.decay().times(1.0 - optimizer.learning_rate() * optimizer.weight_decay());
+        let [size, epsilon] = optimizer.rule().term(self.now + 1);
+        Step { size, epsilon, decay, ..Self::empty() }
+    }
+
+    fn step(&self, optimizer: &Optimizer, decay: Scaled) -> Step {
         // Step 0, before all updates, has no size; nothing asks for it.
-        let (step_size, epsilon) = match self.now {
-            0 => (0.0, adam.epsilon),
-            now => (adam.step_size(now), adam.step_epsilon(now)),
+        let [size, epsilon] = match self.now {
+            0 => [0.0, self.course.epsilon],
+            now => optimizer.rule().term(now),
         };
-        Step { step_size, epsilon, decay, nodes: [0.0; 2], moments: [0.0; 5], rule: Rule::of_none() }
+        Step { size, epsilon, decay, ..Self::empty() }
+    }
+
+    fn empty() -> Step {
+        let measure = Measure::EMPTY;
+        Step { size: 0.0, epsilon: 1.0, decay: Scaled::ONE, measure, rule: measure.quotients() }
     }
 
     /// The last step that rows are caught up to.
     pub(crate) fn now(&self) -> u64 {
         self.now
+    }
+
+    /// Catch-up is cut at multiples of this.
+    pub(crate) fn cut(&self) -> u32 {
+        self.cut
+    }
+
+    /// The last cut, up to which rows are swept.
+    pub(crate) fn last_cut(&self) -> u64 {
+        self.now / u64::from(self.cut) * u64::from(self.cut)
     }
 
     /// The product of all decays so far.
@@ -277,15 +337,10 @@ impl History {
         self.terms.len() as u32
     }
 
-    /// Steps that are remembered: four times the cycle in which each row is caught up, so that a row may be a cycle behind,
+    /// Steps that are remembered: four times the cycle in which each row is swept, so that a row may be a cycle behind,
     /// miss its turn in another that is dropped, and wait for its next.
     pub(crate) fn ring(&self) -> u32 {
         4 * self.cycle
-    }
-
-    /// r.
-    pub(crate) fn root(&self) -> f64 {
-        self.root
     }
 
     /// The number of the oldest step that is kept.
@@ -301,9 +356,9 @@ impl History {
         (first, self.steps.iter().skip(skipped))
     }
 
-    /// Whether a rule in the ring does not cover all elements, so that sums are to be done term by term too.
-    pub(crate) fn needs_terms(&self) -> bool {
-        self.last_uncovered.is_some_and(|step| self.now - step <= self.ring().into())
+    /// What the pipelines must have: quotients, and whether sums are to be done term by term too.
+    pub(crate) fn need(&self) -> Need {
+        self.plan.as_ref().map_or(Need::Two, NodePlan::need)
     }
 
     /// Steps that may be dropped before the next call, so that no row falls behind by more than is remembered.
@@ -311,7 +366,7 @@ impl History {
         self.cycle.into()
     }
 
-    /// The rows to catch up before the next step, whoever holds them, where those due before step `since` or later have not
+    /// The rows to sweep before the next step, whoever holds them, where those due before step `since` or later have not
     /// been: in `cycle` steps each row once.
     pub(crate) fn due(&self, since: u64) -> Vec<Range<u32>> {
         let mut due: Vec<Range<u32>> = Vec::new();
@@ -339,222 +394,13 @@ impl History {
     }
 }
 
-/// Terms after which nothing is left; more than [`MAX_HORIZON`] where they do not fall, or hardly.
-pub(crate) fn horizon(adam: &Adam) -> u32 {
-    let [beta_1, beta_2] = adam.kernel_betas();
-    let ratio = beta_1 / if adam.amsgrad { 1.0 } else { beta_2.sqrt() };
-    if ratio >= 1.0 || ratio.is_nan() {
-        return u32::MAX;
-    }
-    // Saturates; beta_1 = 0 has no terms that count, and keeps one.
-    (SMALLEST_TERM.ln() / ratio.ln()).ceil().max(1.0) as u32
+/// Quotients that f32 can hold; others are never to be used.
+fn sound(rule: Quotients, epsilon: f64) -> Quotients {
+    let fits = rule.weights.iter().all(|&weight| (weight as f32).is_finite())
+        && rule.nodes.iter().all(|&node| (1e-37..=1e37).contains(&(epsilon * node)));
+    if fits { rule } else { Quotients { least: f64::INFINITY, ..Quotients::NONE } }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::{EpsilonForm, Update};
-    use super::*;
-
-    const BETAS: [(f64, f64); 8] = [
-        (0.9, 0.999),
-        (0.9, 0.98),
-        (0.9, 0.99),
-        (0.95, 0.999),
-        (0.8, 0.95),
-        (0.0, 0.999),
-        (0.99, 0.999),
-        (0.5, 0.9999),
-    ];
-
-    /// A learning rate that falls, rises again and jumps, from 1e-3 down to 1e-5.
-    fn rate(step: u64) -> f64 {
-        let slow = 0.505 + 0.495 * (step as f64 / 40.0).cos();
-        if step % 29 == 28 { 1e-5 } else { 1e-3 * slow }
-    }
-
-    /// Every form of the settings, for these betas.
-    fn forms(betas: (f64, f64)) -> impl Iterator<Item = Adam> {
-        (0..16).map(move |bits| {
-            Adam::default()
-                .with_betas(betas.0, betas.1)
-                .with_epsilon_form(if bits & 1 == 0 { EpsilonForm::Keras } else { EpsilonForm::PyTorch })
-                .with_weight_decay(if bits & 2 == 0 { 0.0 } else { 1.0 })
-                .with_amsgrad(bits & 4 != 0)
-                .with_epsilon(if bits & 8 == 0 { 1e-7 } else { 1e-3 })
-        })
-    }
-
-    /// The sum over the steps after `start`, as dense Adam makes them one by one: what `m` is multiplied by, with the
-    /// decay since then taken out.
-    fn exact_sum(adam: &Adam, start: u64, steps: u64, root: f64) -> f64 {
-        let (mut m, mut s, mut decay, mut sum) = (1.0, root, 1.0, 0.0);
-        for step in start + 1..=start + steps {
-            let adam = adam.with_learning_rate(rate(step));
-            decay *= 1.0 - adam.learning_rate * adam.weight_decay;
-            m *= adam.beta_1;
-            s *= if adam.amsgrad { 1.0 } else { adam.beta_2.sqrt() };
-            sum += adam.step_size(step) * m / (s + adam.step_epsilon(step)) / decay;
-        }
-        sum
-    }
-
-    /// 0 where both are, as for beta_1 = 0.
-    fn relative_error(sum: f64, exact: f64) -> f64 {
-        if sum == exact { 0.0 } else { (sum / exact - 1.0).abs() }
-    }
-
-    fn advanced_to(history: &mut History, adam: &Adam, step: u64) {
-        while history.now < step {
-            history.advance(&adam.with_learning_rate(rate(history.now + 1)), history.now);
-        }
-    }
-
-    fn rule_of(history: &History, start: u64) -> Rule {
-        let (first, mut changed) = history.changed(history.now);
-        changed.nth((start - first) as usize).unwrap().rule
-    }
-
-    #[test]
-    fn the_rule_is_the_sum_wherever_it_says_so() {
-        let mut worst = 0.0f64;
-        for adam in BETAS.into_iter().flat_map(forms) {
-            for start in [1, 2, 10, 100, 5_000] {
-                let mut history = History::new(&adam, 1, start - 1).unwrap();
-                let horizon = u64::from(history.horizon());
-                let mut counts = vec![1, 2, 3, 10, 60, horizon / 2, horizon];
-                counts.retain(|&count| (1..=horizon).contains(&count));
-                counts.sort_unstable();
-                counts.dedup();
-                for count in counts {
-                    advanced_to(&mut history, &adam, start + count);
-                    let rule = rule_of(&history, start);
-                    let least = rule.least_root;
-                    assert!(least >= 0.0 && least.is_finite());
-                    let given = [0.0, 1e-12, 1e-9, 1e-7, 1e-6, 1e-5, 1e-4, 1e-2, 1.0, 1e4];
-                    let roots = [1.0, 1.01, 1.5, 4.0, 30.0].map(|factor| least * factor).into_iter().chain(given);
-                    for root in roots.filter(|&root| root >= least) {
-                        let exact = exact_sum(&adam, start, count, root);
-                        let sum = (rule.p * root + rule.a) / (root * root + rule.b * root + rule.c);
-                        let error = relative_error(sum, exact);
-                        worst = worst.max(error);
-                        // Not `error > ..`, which a NaN would pass.
-                        assert!(
-                            error <= 1.0 / f64::from(1 << 24),
-                            "{adam:?}, {count} steps after {start}, root {root:e}, least {least:e}: {sum:e} for \
-                             {exact:e}, off by {error:e}"
-                        );
-                    }
-                }
-            }
-        }
-        // A bound that nothing comes near would say little.
-        assert!(worst > 1e-10, "{worst:e}");
-    }
-
-    #[test]
-    fn a_final_rule_is_the_sum_of_any_number_of_steps() {
-        for adam in BETAS.into_iter().flat_map(forms) {
-            let start = 7;
-            let mut history = History::new(&adam, 1, start).unwrap();
-            let horizon = u64::from(history.horizon());
-            advanced_to(&mut history, &adam, start + horizon);
-            let rule = rule_of(&history, start);
-            // At the next step it is still among those that are handed out, and as it was.
-            advanced_to(&mut history, &adam, start + horizon + 1);
-            assert_eq!(history.changed(history.now).0, start + 1);
-            for root in [rule.least_root, 1e-5, 1e-2] {
-                let root = root.max(rule.least_root);
-                let exact = exact_sum(&adam, start, 4 * horizon, root);
-                let sum = (rule.p * root + rule.a) / (root * root + rule.b * root + rule.c);
-                let error = relative_error(sum, exact);
-                assert!(error <= 1.0 / f64::from(1 << 23), "{adam:?}, root {root:e}: off by {error:e}");
-            }
-        }
-    }
-
-    #[test]
-    fn each_row_is_due_once_a_cycle() {
-        for input_dim in [1, 1_000, 1_024, 1_025, 1_000_000, 100_000_000, u32::MAX] {
-            let mut history = History::new(&Adam::default(), input_dim, 0).unwrap();
-            let cycle = u64::from(history.cycle);
-            assert_eq!(u64::from(history.ring()), 4 * cycle);
-            // From any step on, so from the middle of a cycle too: a row's next turn is one cycle after its last.
-            for first in [0, cycle, 5 * cycle] {
-                let mut end = 0;
-                let mut longest = 0;
-                for now in first..first + cycle {
-                    history.now = now;
-                    let due = history.due_before(now + 1);
-                    assert!(due.start == end && due.end >= end, "{input_dim} rows, step {now}: {due:?} after {end}");
-                    longest = longest.max(due.len());
-                    end = due.end;
-                }
-                assert_eq!(end, input_dim);
-                // What steps in a row owe is owed together.
-                history.now = first + cycle - 1;
-                let due = history.due(first + 1);
-                assert!(due.len() == 1 && due[0] == (0..input_dim), "{due:?}");
-                // A step's share, rounded up to a group.
-                assert!(longest as u64 <= u64::from(input_dim).div_ceil(cycle) + 1_024, "{input_dim}: {longest}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_cycle_holds_a_horizon() {
-        for adam in BETAS.into_iter().flat_map(forms) {
-            let history = History::new(&adam, 10, 0).unwrap();
-            assert!(history.cycle >= history.horizon() && history.cycle.is_power_of_two());
-        }
-    }
-
-    #[test]
-    fn settings_without_a_deferred_form_are_refused() {
-        let refused = [
-            // beta_1 above, at and just below sqrt(beta_2), and nothing left of v.
-            Adam::default().with_betas(0.99, 0.9),
-            Adam::default().with_betas(0.9, 0.81),
-            Adam::default().with_betas(0.9994, 0.999),
-            Adam::default().with_betas(0.0, 0.0),
-            Adam::default().with_betas(0.9999, 0.9).with_amsgrad(true),
-            // Nothing, or less, left of the weights, and too little.
-            Adam::default().with_learning_rate(0.5).with_weight_decay(2.0),
-            Adam::default().with_learning_rate(1.0).with_weight_decay(3.0),
-            Adam::default().with_learning_rate(0.5).with_weight_decay(1.0),
-        ];
-        for adam in refused {
-            let message = match adam.validate() {
-                Err(Error::InvalidConfig(message)) => message,
-                other => panic!("{adam:?}: {other:?}"),
-            };
-            assert!(message.contains("Update::Dense"), "{message}");
-            assert!(History::new(&adam, 10, 0).is_err());
-            adam.with_update(Update::Dense).validate().unwrap();
-            adam.with_update(Update::Lazy).validate().unwrap();
-        }
-        Adam::default().with_betas(0.998, 0.999).validate().unwrap();
-        Adam::default().with_betas(0.9, 0.0).with_amsgrad(true).validate().unwrap();
-        // The horizon is 186 steps: e^-60 over it is 0.276 a step.
-        Adam::default().with_learning_rate(0.27).with_weight_decay(1.0).validate().unwrap();
-    }
-
-    #[test]
-    fn scaled_numbers_go_where_f64_cannot() {
-        let mut products = vec![Scaled::ONE];
-        for step in 0..20_000 {
-            let product = products[step].times(0.3);
-            assert!((0.5..=1.0).contains(&product.mantissa), "{product:?}");
-            products.push(product);
-        }
-        // 0.3^20000 is 2^-34739.
-        assert_eq!(products[20_000].halvings, 34_739);
-        for (earlier, later) in [(0, 0), (0, 1), (5, 12), (19_900, 20_000), (10_000, 10_300)] {
-            let quotient = products[earlier].over(products[later]);
-            let expected = 0.3f64.powi(earlier as i32 - later as i32);
-            assert!((quotient / expected - 1.0).abs() < 1e-12, "{earlier} over {later}: {quotient:e}");
-        }
-        assert_eq!(products[0].over(products[20_000]), f64::INFINITY);
-        assert_eq!(Scaled::ONE.times(1.0), Scaled::ONE);
-        assert_eq!(Scaled::ONE.times(0.25), Scaled { mantissa: 0.5, halvings: 1 });
-    }
-}
+#[path = "history_tests.rs"]
+mod tests;

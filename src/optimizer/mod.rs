@@ -7,14 +7,19 @@
 mod adam;
 mod clipping;
 mod history;
+mod node_plan;
 mod power;
+mod quotients;
 mod rule;
 mod state;
 mod update;
 
 pub use adam::{Adam, EpsilonForm};
 pub use clipping::Clipping;
-pub(crate) use history::{History, Scaled, Step, horizon};
+#[cfg(test)]
+pub(crate) use history::CUT_IN_TESTS;
+pub(crate) use history::{History, Scaled, Step};
+pub(crate) use node_plan::Need;
 pub(crate) use power::power;
 pub(crate) use rule::{Common, Rule, Setting};
 pub use state::{Extent, StateArray};

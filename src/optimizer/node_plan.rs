@@ -11,6 +11,7 @@
 //!
 //! Where late rows have no rule, sums stay term by term, and no flush helps.
 
+use super::power;
 use super::quotients::{Measure, NODE_COUNTS};
 
 /// Flushes within one horizon, at most. Four do for every tested pair of betas; more only for learning rates that jump
@@ -80,19 +81,6 @@ impl Form {
         let constant = Need::of(&constant);
         if start.is_some() { constant.max(Need::of(&rising)) } else { constant }
     }
-}
-
-/// `base^exponent` by multiplication alone, which is the same everywhere.
-fn power(base: f64, exponent: u64) -> f64 {
-    let (mut result, mut square, mut rest) = (1.0, base, exponent);
-    while rest > 0 {
-        if rest % 2 == 1 {
-            result *= square;
-        }
-        square *= square;
-        rest /= 2;
-    }
-    result
 }
 
 /// See the module. Steps are counted as in `History`: `now` is the last step that rows can be caught up to.

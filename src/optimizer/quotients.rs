@@ -75,7 +75,7 @@ pub(crate) struct Quotients {
 
 impl Quotients {
     /// Those of the empty measure.
-    const NONE: Self = Self { count: 0, weights: [0.0; MOST_NODES], nodes: [1.0; MOST_NODES], least: 0.0 };
+    pub(crate) const NONE: Self = Self { count: 0, weights: [0.0; MOST_NODES], nodes: [1.0; MOST_NODES], least: 0.0 };
 
     /// Of a measure that f64 cannot hold.
     const UNKNOWN: Self = Self { least: f64::INFINITY, ..Self::NONE };

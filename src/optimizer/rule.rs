@@ -1,5 +1,6 @@
 //! What an optimizer tells the rest of the crate of itself.
 
+use super::history::Course;
 use super::{Clipping, EpsilonForm, StateArray, Update};
 use crate::error::Result;
 use crate::shader::Part;
@@ -47,6 +48,12 @@ pub(crate) trait Rule {
 
     /// The shader of its deferred form; `None` where a row without a gradient does not change.
     fn catch_up(&self) -> Option<Catching>;
+
+    /// What steps without a gradient do to a row; `None` where they do nothing.
+    fn course(&self) -> Option<Course>;
+
+    /// alpha and epsilon of step `step`, from 1, in the sums of [`History`](super::History).
+    fn term(&self, step: u64) -> [f64; 2];
 
     /// The values of its shader's own `override` constants.
     fn constants(&self) -> Vec<(&'static str, f64)>;

@@ -13,6 +13,6 @@ pub(crate) fn kernel(rule: &dyn Rule) -> Option<Kernel> {
     let catch_up = rule.catch_up()?;
     let table = [&parts::ARITHMETIC, &parts::GRID, &parts::ROW, &parts::SHARD];
     let rows = [&parts::TABLE_WRITE, &parts::QUAD, &parts::STORE_QUAD, &parts::ROW_STATE];
-    let own = catch_up.iter().copied().chain([&parts::HISTORY, &parts::BEHIND_ROWS, &FLUSH]);
+    let own = catch_up.iter().copied().chain([&parts::HISTORY, &parts::SEGMENTS, &parts::BEHIND_ROWS, &FLUSH]);
     Some(Kernel::new("flush", table.into_iter().chain(rows).chain(own)))
 }

@@ -13,6 +13,6 @@ pub(crate) fn kernel(lookup: Lookup, width: Width, rule: &dyn Rule) -> Option<Ke
     let catch_up = rule.catch_up()?;
     let table = [&parts::ARITHMETIC, &parts::GRID, &parts::ROW, &parts::SHARD];
     let rows = [parts::output(width), &parts::WEIGHTS_READ, &parts::TABLE_READ, &parts::QUAD, &parts::ROW_STATE];
-    let own = catch_up.iter().copied().chain([&parts::HISTORY, &GATHER_DEFERRED]);
+    let own = catch_up.iter().copied().chain([&parts::HISTORY, &parts::SEGMENTS, &GATHER_DEFERRED]);
     Some(Kernel::new("gather_deferred", table.into_iter().chain(lookups(lookup)).chain(rows).chain(own)))
 }

@@ -43,6 +43,8 @@ shader_struct! {
     pub(crate) struct Rows {
         first_row: u32,
         row_count: u32,
+        /// The step up to which they are brought.
+        until: u32,
     }
 }
 

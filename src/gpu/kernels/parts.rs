@@ -3,7 +3,7 @@
 use super::inputs::{Form, Lookups, Piece, PlanLayout, RunCount, Shard, SortPass, Step, Width};
 use super::top_k::{NO_CANDIDATE, NOT_A_NUMBER};
 use crate::gpu::grid::WORKGROUP_SIZE;
-use crate::gpu::history::{FIRST_POWER, POWERS};
+use crate::gpu::history::{FIRST_POWER, POWERS, STEP_QUADS};
 use crate::gpu::plan::{CHUNK, HEADER_WORDS};
 use crate::gpu::sort::TILE;
 use crate::shader::{Binding, Part, Quad, Words, part};
@@ -31,10 +31,11 @@ pub(crate) static STORE_QUAD: Part = part!("shared/store_quad.wgsl");
 pub(crate) static ROW_STATE: Part = part!("shared/row_state.wgsl").with_constants(&["ROW_WORDS", "ROW_NUMBERS"]);
 pub(crate) static HISTORY: Part = part!("shared/history.wgsl")
     .binds(&[Binding::read::<Words>(0, 5, "history")])
-    .with_constants(&["DECAYING", "TERMS", "RING"])
-    .mirrors(&[("POWERS", POWERS), ("FIRST_POWER", FIRST_POWER)]);
+    .with_constants(&["DECAYING", "TERMS", "RING", "CUT", "PAIRS"])
+    .mirrors(&[("POWERS", POWERS), ("FIRST_POWER", FIRST_POWER), ("STEP_QUADS", STEP_QUADS)]);
 pub(crate) static CURRENT_ROWS: Part = part!("shared/current_rows.wgsl");
 pub(crate) static BEHIND_ROWS: Part = part!("shared/behind_rows.wgsl");
+pub(crate) static SEGMENTS: Part = part!("shared/segments.wgsl");
 
 // A batch.
 

@@ -16,7 +16,9 @@ pub(crate) fn kernel(runs: Runs, rule: &dyn Rule, deferred: bool) -> Kernel {
     };
     let rows = [&parts::TABLE_WRITE, &parts::QUAD, &parts::STORE_QUAD, &parts::ROW_STATE, &parts::STEP];
     let catch_up = match rule.catch_up().filter(|_| deferred) {
-        Some(catch_up) => catch_up.iter().copied().chain([&parts::HISTORY, &parts::BEHIND_ROWS]).collect(),
+        Some(catch_up) => {
+            catch_up.iter().copied().chain([&parts::HISTORY, &parts::SEGMENTS, &parts::BEHIND_ROWS]).collect()
+        }
         None => vec![&parts::CURRENT_ROWS],
     };
     let rule = rule.parts().iter().copied().chain(catch_up);

@@ -1,0 +1,58 @@
+// A quad after all the steps that its row has missed, segment by segment: from one multiple of CUT to the next. Rows that
+// were brought to a cut in between, by the sweep, so have the same bits. Nearly all rows have one segment.
+//
+// Parts: arithmetic, quad, history, a rule's catch-up.
+
+struct CaughtUp {
+    quad: Quad,
+    // Whether the rules gave the sums; otherwise they are to be done term by term.
+    covered: bool,
+}
+
+// The last step before the one that is being computed.
+fn step_before() -> u32 {
+    return history[0].x;
+}
+
+fn end_of(missed: Missed) -> u32 {
+    return missed.since + missed.count;
+}
+
+// `missed` is the first segment.
+fn caught_up(missed: Missed, old: Quad) -> CaughtUp {
+    var segment = missed;
+    var result = CaughtUp(catch_up(segment, old), is_covered(segment, old));
+    while end_of(segment) != segment.until {
+        segment = next_segment(segment);
+        let quad = pinned_quad(result.quad);
+        result = CaughtUp(catch_up(segment, quad), result.covered && is_covered(segment, quad));
+    }
+    return result;
+}
+
+// The same, where the rules do not cover all segments.
+fn caught_up_by_terms(missed: Missed, old: Quad) -> Quad {
+    var segment = missed;
+    var quad = old;
+    loop {
+        if is_covered(segment, quad) {
+            quad = catch_up(segment, quad);
+        } else {
+            quad = catch_up_by_terms(segment, quad);
+        }
+        if end_of(segment) == segment.until {
+            return quad;
+        }
+        segment = next_segment(segment);
+        quad = pinned_quad(quad);
+    }
+}
+
+fn next_segment(missed: Missed) -> Missed {
+    return missed_between(end_of(missed), missed.until, row_number_after(missed));
+}
+
+// So that no compiler fuses across a cut, where the sweep may have stored the row.
+fn pinned_quad(quad: Quad) -> Quad {
+    return Quad(pinned(quad.w), pinned(quad.first), pinned(quad.second), pinned(quad.third));
+}
