@@ -33,19 +33,19 @@ fn caught_up(missed: Missed, old: Quad) -> CaughtUp {
 // The same, where the rules do not cover all segments.
 fn caught_up_by_terms(missed: Missed, old: Quad) -> Quad {
     var segment = missed;
-    var quad = old;
-    loop {
-        if is_covered(segment, quad) {
-            quad = catch_up(segment, quad);
-        } else {
-            quad = catch_up_by_terms(segment, quad);
-        }
-        if end_of(segment) == segment.until {
-            return quad;
-        }
+    var quad = caught_up_either_way(segment, old);
+    while end_of(segment) != segment.until {
         segment = next_segment(segment);
-        quad = pinned_quad(quad);
+        quad = caught_up_either_way(segment, pinned_quad(quad));
     }
+    return quad;
+}
+
+fn caught_up_either_way(segment: Missed, old: Quad) -> Quad {
+    if is_covered(segment, old) {
+        return catch_up(segment, old);
+    }
+    return catch_up_by_terms(segment, old);
 }
 
 fn next_segment(missed: Missed) -> Missed {
