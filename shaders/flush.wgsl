@@ -6,9 +6,12 @@
 struct Rows {
     first_row: u32,
     row_count: u32,
-    // The last step, or an earlier cut.
+    // A cut, or NOW: the last step that the GPU has made.
     until: u32,
 }
+
+// No cut has this number.
+const NOW: u32 = 0xffffffffu;
 
 // As in update_rows.wgsl.
 const QUADS_AT_ONCE: u32 = 32u;
@@ -24,7 +27,8 @@ fn flush(
     let lane = lane(workgroup, grid, local);
     let live = lane.exists && lane.work < rows.row_count;
     let row = rows.first_row + lane.work;
-    let missed = missed_by(lane, row, live, rows.until);
+    let until = select(rows.until, step_before(), rows.until == NOW);
+    let missed = missed_by(lane, row, live, until);
     if !live || missed.count == 0u {
         return;
     }
@@ -51,5 +55,5 @@ fn flush(
             bit <<= 1u;
         }
     }
-    mark_current(lane, row, rows.until);
+    mark_current(lane, row, until);
 }

@@ -1,6 +1,6 @@
 // Adam on one quad, with the step's scalars from the host (src/optimizer/adam.rs takes all powers in f64):
 //
-//   w *= decay
+//   w -= w * decay_rate
 //   m += (g - m) * (1 - beta_1)
 //   v += (c g) g - c v              with c = 1 - beta_2
 //   s  = v, or with amsgrad v_hat = max(v_hat, v)
@@ -45,5 +45,5 @@ fn apply(old: Quad, g: vec4<f32>, row_number: f32) -> Quad {
         s = bitcast<vec4<f32>>(max(bitcast<vec4<u32>>(v), bitcast<vec4<u32>>(old.third)));
     }
     let moved = divide(multiply(vec4<f32>(rule.step_size), m), add(square_root(s), vec4<f32>(rule.epsilon)));
-    return Quad(subtract(multiply(old.w, vec4<f32>(step.decay)), moved), m, v, s);
+    return Quad(subtract(decayed(old.w), moved), m, v, s);
 }

@@ -5,8 +5,8 @@
 struct Step {
     // The step's number, modulo 2^32.
     number: u32,
-    // 1 - learning rate * weight decay
-    decay: f32,
+    // learning rate * weight decay
+    decay_rate: f32,
     // What a summed gradient is multiplied by, and the largest that an element of it may then be; with CLIPPED alone.
     gradient_scale: f32,
     gradient_limit: f32,
@@ -15,6 +15,14 @@ struct Step {
 override CLIPPED: bool;
 
 @group(0) @binding(1) var<uniform> step: Step;
+
+// Weights after the decay of the step, w - w * rate as Keras has it. 1 - rate would be rounded far more than rate is.
+fn decayed(w: vec4<f32>) -> vec4<f32> {
+    if step.decay_rate == 0.0 {
+        return w;
+    }
+    return subtract(w, multiply(w, vec4<f32>(step.decay_rate)));
+}
 
 // The bits of infinity, and of the sign.
 const INFINITY: u32 = 0x7f800000u;

@@ -103,6 +103,11 @@ impl Deliveries {
         Self { done: AtomicU64::new(step), dropped: Mutex::default() }
     }
 
+    /// The last step that is known to have been made.
+    pub(crate) fn done(&self) -> u64 {
+        self.done.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn dropped(&self) -> Option<Dropped> {
         *lock(&self.dropped)
     }
@@ -187,7 +192,7 @@ impl<'a> StepData<'a> {
             }
             let since = dropped.map_or(deferred.history.now() + 1, |dropped| dropped.first);
             let mut history = deferred.history.clone();
-            let done = deferred.deliveries.done.load(Ordering::Relaxed);
+            let done = deferred.deliveries.done();
             if catching == Catching::All {
                 history.flushed();
             }

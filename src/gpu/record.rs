@@ -77,13 +77,14 @@ impl GpuTable {
         Ok(dispatches)
     }
 
-    /// Dispatches that bring these rows of the table up to step `until`, or leave them where they are if they are further.
+    /// Dispatches that bring these rows of the table up to step `until`, or to [`flush::NOW`]; they stay where they are if
+    /// they are further.
     pub(super) fn flush_dispatches(
         &self,
         gpu: &Gpu,
         deferred: &Deferred,
         rows: Range<u32>,
-        until: u64,
+        until: u32,
     ) -> Result<Vec<Dispatch>> {
         let mut dispatches = Vec::new();
         let training = self.training()?;
@@ -100,7 +101,7 @@ impl GpuTable {
             let of_shard = rows.start.max(shard.rows.start)..rows.end.min(shard.rows.end);
             for first in of_shard.clone().step_by(rows_per_dispatch) {
                 let row_count = (of_shard.end - first).min(rows_per_dispatch as u32);
-                let uniform = Rows { first_row: first - shard.rows.start, row_count, until: until as u32 };
+                let uniform = Rows { first_row: first - shard.rows.start, row_count, until };
                 let uniform =
                     gpu.allocate_with("rows to flush", bytemuck::bytes_of(&uniform), wgpu::BufferUsages::UNIFORM)?;
                 let rows = gpu.bind(&pipeline, 1, &[("rows", uniform.as_entire_buffer_binding())])?;
@@ -128,7 +129,7 @@ impl GpuTable {
     /// Records what brings all rows up to date.
     pub(crate) fn record_flush(&self, gpu: &Gpu, encoder: &mut wgpu::CommandEncoder) -> Result<()> {
         let Some(deferred) = self.deferred() else { return Ok(()) };
-        let dispatches = self.flush_dispatches(gpu, deferred, 0..self.layout.input_dim, deferred.history.now())?;
+        let dispatches = self.flush_dispatches(gpu, deferred, 0..self.layout.input_dim, flush::NOW)?;
         let missing = Missing::new(gpu, deferred)?;
         let before = |encoder: &mut wgpu::CommandEncoder| missing.iter().for_each(|missing| missing.record(encoder));
         gpu.record(encoder, "embedding flush", &dispatches, before, |_| ())
@@ -148,7 +149,7 @@ impl GpuTable {
     /// The same up to the last step that was submitted.
     pub(crate) fn flush_submitted(&self, gpu: &Gpu) -> Result<()> {
         let Some(deferred) = self.deferred() else { return Ok(()) };
-        for dispatch in self.flush_dispatches(gpu, deferred, 0..self.layout.input_dim, deferred.history.now())? {
+        for dispatch in self.flush_dispatches(gpu, deferred, 0..self.layout.input_dim, flush::NOW)? {
             let mut encoder = gpu.encoder("embedding flush");
             gpu.record(&mut encoder, "embedding flush", &[dispatch], |_| (), |_| ())?;
             gpu.submit(encoder)?;

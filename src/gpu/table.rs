@@ -99,16 +99,21 @@ impl Deferred {
         if count > most { Err(Error::DroppedSteps { count, most }) } else { Ok(()) }
     }
 
-    /// What the pipelines must have now. Where the last flush was dropped, rows are older than the history knows, and may
-    /// need anything.
+    /// What the pipelines must have now.
     pub(crate) fn need(&self) -> Need {
-        if self.lost_flush(self.deliveries.dropped()) { Need::Terms } else { self.history.need() }
+        // Rows are older than the history knows where its last flush was dropped, and as long as it was not submitted.
+        if self.lost_flush(self.deliveries.dropped()) {
+            return Need::Terms;
+        }
+        let need = self.history.need();
+        let waiting = self.history.last_flush().filter(|&(flush, _)| flush > self.deliveries.done());
+        waiting.map_or(need, |(_, before)| need.max(before))
     }
 
     /// Whether the last flush is among the steps that were dropped.
     pub(crate) fn lost_flush(&self, dropped: Option<Dropped>) -> bool {
         let flush = self.history.last_flush();
-        dropped.zip(flush).is_some_and(|(dropped, flush)| dropped.first <= flush)
+        dropped.zip(flush).is_some_and(|(dropped, (flush, _))| dropped.first <= flush)
     }
 
     fn constants(&self) -> [Constant; 5] {

@@ -6,7 +6,7 @@ use super::gradient::{BatchGradient, Sums, Target};
 use super::history::{Catching, Dropped, StepData};
 use super::kernels::gradient_scale::Limit;
 use super::kernels::inputs::{Runs, Step};
-use super::kernels::{update_all, update_rows};
+use super::kernels::{flush, update_all, update_rows};
 use super::layout::QUAD_BYTES;
 use super::plan::CHUNK;
 use super::region::{BufferRegion, check_binding_size};
@@ -91,7 +91,7 @@ impl GpuTable {
         let scalars = optimizer.rule().scalars(step);
         let step = Step {
             number: step as u32,
-            decay: (1.0 - optimizer.learning_rate() * optimizer.weight_decay()) as f32,
+            decay_rate: (optimizer.learning_rate() * optimizer.weight_decay()) as f32,
             gradient_scale: factor,
             gradient_limit: match optimizer.clipping() {
                 Some(Clipping::Value(limit)) => limit as f32,
@@ -126,10 +126,10 @@ impl GpuTable {
             }
             let since = dropped.map_or(history.now() + 1, |dropped| dropped.first);
             let (due, until) = match catching {
-                Some(Catching::All) => (vec![0..self.layout.input_dim], history.now()),
+                Some(Catching::All) => (vec![0..self.layout.input_dim], flush::NOW),
                 // Before the first cut there is nothing to sweep.
                 _ if history.last_cut() == 0 => (Vec::new(), 0),
-                _ => (history.due(since), history.last_cut()),
+                _ => (history.due(since), history.last_cut() as u32),
             };
             for rows in due {
                 dispatches.extend(self.flush_dispatches(gpu, deferred, rows, until)?);

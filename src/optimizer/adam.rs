@@ -25,7 +25,7 @@ pub enum EpsilonForm {
 ///
 /// ```text
 /// alpha = learning_rate * sqrt(1 - beta_2^t) / (1 - beta_1^t)
-/// w *= 1 - learning_rate * weight_decay
+/// w -= w * learning_rate * weight_decay
 /// m += (g - m) * (1 - beta_1)
 /// v += ((1 - beta_2) g) g - (1 - beta_2) v
 /// s  = v                          or, with amsgrad, v_hat = max(v_hat, v)

@@ -145,8 +145,8 @@ pub(crate) struct History {
     steps: VecDeque<Step>,
     /// `None` where one node is all there is.
     plan: Option<NodePlan>,
-    /// The step with which the last flush of the plan's was recorded.
-    last_flush: Option<u64>,
+    /// The step with which the last flush of the plan's was recorded, and what pipelines had to have before.
+    last_flush: Option<(u64, Need)>,
 }
 
 impl History {
@@ -224,14 +224,13 @@ impl History {
     /// All rows are flushed to now, by what is recorded with the next step.
     pub(crate) fn flushed(&mut self) {
         if let Some(plan) = &mut self.plan {
+            self.last_flush = Some((self.now + 1, plan.need()));
             plan.flushed(self.now);
-            self.last_flush = Some(self.now + 1);
         }
     }
 
-    /// The step with which the last flush of the plan's was recorded; where that was dropped, rows are older than the plan
-    /// knows.
-    pub(crate) fn last_flush(&self) -> Option<u64> {
+    /// The step with which the last flush of the plan's was recorded, and what pipelines had to have before.
+    pub(crate) fn last_flush(&self) -> Option<(u64, Need)> {
         self.last_flush
     }
 

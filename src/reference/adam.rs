@@ -37,7 +37,7 @@ pub fn adam_lazy(state: &mut AdamState, output_dim: usize, gradient: &RowSums, a
 pub(super) struct Scalars {
     alpha: f32,
     epsilon: f32,
-    decay: f32,
+    decay_rate: f32,
     one_minus_beta_1: f32,
     one_minus_beta_2: f32,
     amsgrad: bool,
@@ -53,7 +53,7 @@ impl Scalars {
         Self {
             alpha: (adam.learning_rate * root / (1.0 - adam.beta_1.powf(step as f64))) as f32,
             epsilon: epsilon as f32,
-            decay: (1.0 - adam.learning_rate * adam.weight_decay) as f32,
+            decay_rate: (adam.learning_rate * adam.weight_decay) as f32,
             one_minus_beta_1: (1.0 - adam.beta_1) as f32,
             one_minus_beta_2: (1.0 - adam.beta_2) as f32,
             amsgrad: adam.amsgrad,
@@ -76,7 +76,9 @@ pub(super) fn update_row(state: &mut AdamState, row: usize, gradient: &[f32], sc
             *largest = s;
         }
         let w = &mut state.weights[element];
-        *w = *w * scalars.decay - scalars.alpha * *m / (s.sqrt() + scalars.epsilon);
+        // Zero is left out, for an infinite weight times zero is no number.
+        let decay = if scalars.decay_rate == 0.0 { 0.0 } else { *w * scalars.decay_rate };
+        *w = *w - decay - scalars.alpha * *m / (s.sqrt() + scalars.epsilon);
     }
 }
 

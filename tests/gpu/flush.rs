@@ -459,10 +459,10 @@ pub fn more_dropped_encoders_than_a_horizon() {
 pub fn too_many_dropped_encoders() {
     let mut twins = Twins::trained();
     let submitted = twins.dense.weights().unwrap();
-    drop_updates(&mut twins, 513, true);
+    drop_updates(&mut twins, 4_097, true);
     let steps = twins.deferred.step_count();
     let (batch, mut encoder) = (twins.batch(50), encoder());
-    let refused = Error::DroppedSteps { count: 513, most: 512 };
+    let refused = Error::DroppedSteps { count: 4_097, most: 4_096 };
     let gradient = buffer(&fractions(20 * WIDTH, 51));
     for _ in 0..2 {
         assert_eq!(twins.deferred.record_update(&mut encoder, &batch, &gradient), Err(refused.clone()));

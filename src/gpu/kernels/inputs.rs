@@ -24,8 +24,8 @@ shader_struct! {
     pub(crate) struct Step {
         /// The step, modulo 2^32.
         number: u32,
-        /// `1 - learning_rate * weight_decay`.
-        decay: f32,
+        /// `learning_rate * weight_decay`.
+        decay_rate: f32,
         /// What a summed gradient is multiplied by; clipping by the norm computes it on the GPU.
         gradient_scale: f32,
         /// The largest size of an element of a scaled gradient.
