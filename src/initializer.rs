@@ -196,6 +196,8 @@ impl<'a> RowGenerator<'a> {
     pub(crate) fn fill_row(&mut self, row: &mut [f32]) -> Result<()> {
         debug_assert_eq!(row.len(), self.config.output_dim as usize);
         let generator = &mut self.generator;
+        // Each row draws from a stream of its own, from its start, so that any part of a table can be drawn alone.
+        generator.set_stream(self.next_row.into());
         let mut drawn = true;
         match &mut self.kind {
             Kind::Uniform(uniform) => row.fill_with(|| uniform.sample(generator)),
@@ -266,6 +268,23 @@ mod tests {
         for (initializer, expected) in cases {
             let config = EmbeddingConfig::new(100, 28).with_seed(7).with_initializer(initializer.clone());
             assert_eq!(draw(&config)[..4], expected, "{initializer:?}");
+        }
+    }
+
+    #[test]
+    fn a_row_does_not_depend_on_the_rows_before_it() {
+        for initializer in [Initializer::default(), Initializer::TruncatedNormal { mean: 0.0, stddev: 1.0 }] {
+            let of = |input_dim: u32| {
+                EmbeddingConfig::new(input_dim, 5).with_seed(7).with_initializer(initializer.clone())
+            };
+            let [few, many] = [of(20), of(3_000)].map(|config| draw(&config));
+            assert_eq!(few, many[..100], "{initializer:?}");
+            assert!((0..20).all(|row| few[row * 5..][..5] != many[(row + 1) * 5..][..5]));
+            let config = of(3_000);
+            let mut generator = RowGenerator { next_row: 2_999, ..RowGenerator::new(&config).unwrap() };
+            let mut last = [f32::NAN; 5];
+            generator.fill_row(&mut last).unwrap();
+            assert_eq!(last, many[2_999 * 5..], "{initializer:?}");
         }
     }
 

@@ -7,6 +7,8 @@ mod host;
 #[cfg(not(target_arch = "wasm32"))]
 mod plain;
 mod record;
+#[cfg(test)]
+mod segments_tests;
 mod similarity;
 mod state;
 

@@ -1,0 +1,111 @@
+//! Rows that miss steps on both sides of a cut. Here, for a cut is 4,096 steps: inside the crate a small one can be forced.
+
+use rand::rngs::ChaCha8Rng;
+use rand::{RngExt, SeedableRng};
+
+use super::GpuEmbedding;
+use crate::optimizer::CUT_IN_TESTS;
+use crate::{Adam, EmbeddingConfig, EpsilonForm, GpuContext, Initializer, Update};
+
+const CUT: u32 = 64;
+const WIDTH: u32 = 6;
+const ROWS: u32 = 40;
+
+/// Five cuts and more, and more than a cycle of the small table.
+const STEPS: u64 = 340;
+
+/// A table that has `ROWS` rows of the same values first.
+fn table(context: &GpuContext, adam: Adam, input_dim: u32, shard_rows: u64) -> GpuEmbedding {
+    let mut generator = ChaCha8Rng::seed_from_u64(1);
+    let mut draw =
+        |count: u32| (0..count * WIDTH).map(|_| generator.random_range(-0.05f32..0.05)).collect::<Vec<_>>();
+    let mut weights = draw(ROWS);
+    weights.extend(draw(input_dim - ROWS));
+    let config = EmbeddingConfig::new(input_dim, WIDTH).with_initializer(Initializer::Matrix(weights));
+    GpuEmbedding::new(context, config.with_max_shard_bytes(shard_rows * 32), adam).unwrap()
+}
+
+fn rate(step: u64) -> f64 {
+    if step / 37 % 2 == 1 { 1e-5 } else { 1e-3 }
+}
+
+/// Row r has a gradient every 7 r + 1 steps.
+fn touched(step: u64) -> Vec<u32> {
+    (0..ROWS).filter(|&row| step.is_multiple_of(u64::from(row) * 7 + 1)).collect()
+}
+
+fn gradient(step: u64, rows: usize) -> Vec<f32> {
+    let mut generator = ChaCha8Rng::seed_from_u64(step);
+    (0..rows * WIDTH as usize).map(|_| generator.random_range(-1.0f32..1.0)).collect()
+}
+
+fn bits(values: Vec<f32>) -> Vec<u32> {
+    values.into_iter().map(f32::to_bits).collect()
+}
+
+/// What the first `ROWS` rows are after some of the steps, as lookups see them, and as a flush leaves them in the end.
+fn seen(mut table: GpuEmbedding) -> Vec<Vec<u32>> {
+    let mut seen = Vec::new();
+    for step in 1..=STEPS {
+        table.set_learning_rate(rate(step)).unwrap();
+        let rows = touched(step);
+        let batch = table.batch(&rows[..]).unwrap();
+        table.update(&batch, &gradient(step, rows.len())).unwrap();
+        if step % 31 == 0 || step % u64::from(CUT) < 2 {
+            seen.push(bits(table.rows(&(0..ROWS).collect::<Vec<_>>()).unwrap()));
+        }
+    }
+    let floats = (ROWS * WIDTH) as usize;
+    seen.push(bits(table.weights().unwrap()[..floats].to_vec()));
+    for array in table.optimizer().state() {
+        seen.push(bits(table.state(array.name).unwrap()[..floats].to_vec()));
+    }
+    seen
+}
+
+fn settings() -> Vec<Adam> {
+    let adam = Adam::default();
+    vec![
+        adam,
+        adam.with_weight_decay(0.1),
+        Adam::pytorch().with_amsgrad(true).with_weight_decay(0.1),
+        // Late rows have no rule, and are summed term by term.
+        adam.with_betas(0.9, 0.98).with_epsilon_form(EpsilonForm::PyTorch).with_epsilon(1e-3),
+    ]
+}
+
+#[test]
+#[ignore = "needs an adapter"]
+fn a_row_has_the_same_bits_in_a_small_table_and_in_a_large_one() {
+    let context = GpuContext::gpu().unwrap();
+    CUT_IN_TESTS.with(|cut| cut.set(Some(CUT)));
+    for adam in settings() {
+        // The small one is swept every 256 steps, the others later, or in other places.
+        let small = seen(table(&context, adam, ROWS, 1_000));
+        for (input_dim, shard_rows) in [(ROWS, 32), (20_000, 20_000), (20_000, 3_008)] {
+            let other = seen(table(&context, adam, input_dim, shard_rows));
+            for (number, (small, other)) in small.iter().zip(&other).enumerate() {
+                assert_eq!(small, other, "{adam:?}, {input_dim} rows in shards of {shard_rows}, reading {number}");
+            }
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs an adapter"]
+fn segments_are_near_the_dense_steps() {
+    let context = GpuContext::gpu().unwrap();
+    CUT_IN_TESTS.with(|cut| cut.set(Some(CUT)));
+    for adam in settings() {
+        let [deferred, dense] = [Update::Deferred, Update::Dense]
+            .map(|update| seen(table(&context, adam.with_update(update), ROWS, 1_000)));
+        // Weights of up to 0.3: some ulp of each, most of them of the dense steps, whose decays add up.
+        let bound = if adam.weight_decay > 0.0 { 3e-6 } else { 6e-7 };
+        for (number, (deferred, dense)) in deferred.iter().zip(&dense).take(deferred.len() - 2).enumerate() {
+            for (element, (&got, &expected)) in deferred.iter().zip(dense).enumerate() {
+                let difference = (f32::from_bits(got) - f32::from_bits(expected)).abs();
+                assert!(difference <= bound, "{adam:?}, reading {number}, element {element}: off by {difference:e}");
+            }
+        }
+    }
+}
