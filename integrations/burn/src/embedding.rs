@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use burn::backend::{Cube, GradientCheckpointingStrategy};
 use burn::tensor::{Bool, Gradients, Int, Shape, Tensor};
-use wgpu_embedding::{Adam, EmbeddingConfig, GpuEmbedding, IndexBatch, wgpu};
+use wgpu_embedding::{EmbeddingConfig, GpuEmbedding, IndexBatch, Optimizer, wgpu};
 
 use crate::bridge::{Memory, allocate, backend_device, into_lazy, resolve_float, resolve_int};
 use crate::error::{Error, Result};
@@ -19,7 +19,7 @@ use crate::words::into_words;
 /// An embedding layer for Burn whose training step costs what its batch costs, not what its vocabulary costs.
 ///
 /// It takes the place of `burn::nn::Embedding` and of the optimizer for its weights. Burn differentiates the model around it;
-/// the table has its own Adam, and never a gradient of its own size.
+/// the table has its own optimizer, and never a gradient of its own size.
 ///
 /// A training step is
 ///
@@ -81,7 +81,11 @@ impl SparseEmbedding {
     /// # Errors
     ///
     /// As [`GpuEmbedding::new`].
-    pub fn new(shared: &SharedDevice, config: EmbeddingConfig, optimizer: Adam) -> Result<Self> {
+    pub fn new(
+        shared: &SharedDevice,
+        config: EmbeddingConfig,
+        optimizer: impl Into<Optimizer>,
+    ) -> Result<Self> {
         Self::from_table(shared, GpuEmbedding::new(shared.context(), config, optimizer)?)
     }
 
@@ -247,7 +251,7 @@ impl SparseEmbedding {
         Ok(output.reshape(output_shape))
     }
 
-    /// One step: sums the gradients of all lookups whose gradients are in `gradients` per row, and Adam updates the table.
+    /// One step: sums the gradients of all lookups whose gradients are in `gradients` per row, and the optimizer updates the table.
     ///
     /// Call it after `loss.backward()`, and before `gradients` go to `GradientsParams::from_grads`, which keeps none but
     /// those of Burn's own parameters. All lookups count as one batch, in the order in which they were made. A gradient

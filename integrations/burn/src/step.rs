@@ -13,7 +13,7 @@ use crate::pending::LookupGradient;
 pub(crate) fn record(table: &mut GpuEmbedding, gradients: &[LookupGradient]) -> Result<()> {
     let count = gradients.iter().map(|(batch, _)| batch.len()).sum::<usize>();
     if count == 0 {
-        // A step all the same, for dense Adam moves every row at each.
+        // A step all the same, for a dense optimizer may move every row at each.
         let batch = joined_batch(table, &mut encoder(table), gradients)?;
         return Ok(table.update(&batch, &[])?);
     }
