@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use super::device::{Gpu, lock};
 use super::kernels::inputs;
-use super::table::{Deferred, RULE_OFFSET};
+use super::table::{Deferred, RULE_OFFSET, history_of};
 use crate::error::Result;
 use crate::optimizer::{self, Adam, History, Optimizer, Scaled, Step};
 use crate::shader::Words;
@@ -162,7 +162,7 @@ impl<'a> StepData<'a> {
             let since = dropped.map_or(deferred.history.now() + 1, |dropped| dropped.first);
             let mut history = deferred.history.clone();
             let done = deferred.deliveries.done.load(Ordering::Relaxed);
-            let Optimizer::Adam(adam) = optimizer;
+            let adam = history_of(optimizer).expect("a deferred table has a history");
             history.advance(adam, done.min(since - 1));
             after = push_changes(&mut bytes, &history, since);
             history

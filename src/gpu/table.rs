@@ -254,10 +254,7 @@ impl GpuTable {
 
     /// What [`restart`](Self::restart) needs, made before anything is changed: it may fail for want of memory.
     pub(crate) fn prepare_restart(&self, gpu: &Gpu, optimizer: &Optimizer, step: u64) -> Result<Option<Restart>> {
-        let Optimizer::Adam(adam) = optimizer;
-        if self.deferred().is_none() {
-            return Ok(None);
-        }
+        let (Some(adam), Some(_)) = (history_of(optimizer), self.deferred()) else { return Ok(None) };
         if !self.mapping.runs_to_the_end(gpu, rounds(optimizer)) {
             return Err(Error::InvalidConfig(format!(
                 "on a software adapter a table that was made with other betas cannot go on with beta_1 {} and beta_2 {}, \
@@ -293,19 +290,27 @@ impl GpuTable {
 
 /// Rounds of the longest loop that a rule takes for a quad.
 fn rounds(optimizer: &Optimizer) -> u32 {
+    match history_of(optimizer) {
+        Some(adam) if adam.update == Update::Deferred => horizon(adam),
+        _ => 1,
+    }
+}
+
+/// The settings that a history is made for; `None` where a row without a gradient does not change, so that nothing need
+/// be remembered.
+pub(super) fn history_of(optimizer: &Optimizer) -> Option<&Adam> {
     match optimizer {
-        Optimizer::Adam(adam) if adam.update == Update::Deferred => horizon(adam),
-        Optimizer::Adam(_) => 1,
+        Optimizer::Adam(adam) => Some(adam),
+        _ => None,
     }
 }
 
 impl Training {
     fn new(gpu: &Gpu, layout: TableLayout, optimizer: &Optimizer, state: StateLayout) -> Result<Self> {
-        let Optimizer::Adam(adam) = optimizer;
-        let update = match adam.update {
-            Update::Dense => UpdateKind::Dense,
-            Update::Lazy => UpdateKind::Lazy,
-            Update::Deferred => UpdateKind::Deferred(Deferred::new(gpu, layout, adam, 0)?),
+        let update = match (optimizer.update(), history_of(optimizer)) {
+            (Update::Dense, _) => UpdateKind::Dense,
+            (Update::Deferred, Some(adam)) => UpdateKind::Deferred(Deferred::new(gpu, layout, adam, 0)?),
+            (Update::Deferred, None) | (Update::Lazy, _) => UpdateKind::Lazy,
         };
         let scalars = optimizer.rule().scalars(1).len() as u64 * 4;
         let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST;

@@ -4,19 +4,23 @@
 //! An optimizer is one file here, its rule in `shaders/rules/`, its twin in [`reference`](crate::reference), and one line in
 //! [`optimizers`].
 
+mod adagrad;
 mod adam;
 mod clipping;
 mod history;
 mod power;
 mod rule;
+mod sgd;
 mod state;
 mod update;
 
+pub use adagrad::Adagrad;
 pub use adam::{Adam, EpsilonForm};
 pub use clipping::Clipping;
 pub(crate) use history::{History, Scaled, Step, horizon};
 pub(crate) use power::power;
 pub(crate) use rule::{Common, Rule, Setting};
+pub use sgd::{MomentumForm, Sgd};
 pub use state::{Extent, StateArray};
 pub use update::Update;
 
@@ -26,10 +30,14 @@ use crate::error::Result;
 macro_rules! optimizers {
     ($callback:ident) => {
         $callback! {
+            Adagrad adagrad,
             Adam adam,
+            Sgd sgd,
         }
     };
 }
+
+pub(crate) use optimizers;
 
 macro_rules! optimizer_enum {
     ($($name:ident $module:ident,)*) => {

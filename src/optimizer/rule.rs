@@ -1,7 +1,7 @@
 //! What an optimizer tells the rest of the crate of itself.
 
-use super::{Clipping, EpsilonForm, StateArray, Update};
-use crate::error::Result;
+use super::{Clipping, EpsilonForm, MomentumForm, StateArray, Update};
+use crate::error::{Error, Result};
 use crate::shader::Part;
 
 /// Settings that all optimizers have.
@@ -13,12 +13,49 @@ pub(crate) struct Common {
     pub clipping: Option<Clipping>,
 }
 
+impl Common {
+    /// Checks that each is in its range, also in f32, in which the kernels have it.
+    pub(crate) fn check(&self) -> Result<()> {
+        let &Self { learning_rate, weight_decay, clipping, .. } = self;
+        let invalid = |message: String| Err(Error::InvalidConfig(message));
+        if !(learning_rate.is_finite() && learning_rate >= 0.0) {
+            return invalid(format!("learning_rate must be finite and not negative, and is {learning_rate}"));
+        }
+        if !(weight_decay.is_finite() && weight_decay >= 0.0) {
+            return invalid(format!("weight_decay must be finite and not negative, and is {weight_decay}"));
+        }
+        let decay = learning_rate * weight_decay;
+        if !((learning_rate as f32).is_finite() && (decay as f32).is_finite()) {
+            return invalid(format!(
+                "learning_rate {learning_rate:e} is too large: it and learning_rate * weight_decay must be finite in f32"
+            ));
+        }
+        if let Some(Clipping::Value(limit) | Clipping::Norm(limit) | Clipping::NormPyTorch(limit)) = clipping
+            && !(limit > 0.0 && (limit as f32) > 0.0 && (limit as f32).is_finite())
+        {
+            return invalid(format!("clipping must be to a positive, finite f32, and is to {limit}"));
+        }
+        Ok(())
+    }
+}
+
+/// Checks an epsilon, which is `smallest` where it is smallest. An element without a gradient, and what fills up a row to
+/// whole quads, divides 0 by it: it must not vanish in f32.
+pub(crate) fn check_epsilon(epsilon: f64, smallest: f64) -> Result<()> {
+    let smallest = smallest as f32;
+    if epsilon.is_finite() && smallest.is_finite() && smallest >= f32::MIN_POSITIVE {
+        return Ok(());
+    }
+    Err(Error::InvalidConfig(format!("epsilon must be positive, finite and a normal f32, and is {epsilon:e}")))
+}
+
 /// A setting of an optimizer's own.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Setting<'a> {
     Number(&'a mut f64),
     Flag(&'a mut bool),
     EpsilonForm(&'a mut EpsilonForm),
+    MomentumForm(&'a mut MomentumForm),
 }
 
 /// How rows are caught up that have missed steps: the parts of the rule's shader for it.

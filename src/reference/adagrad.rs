@@ -1,0 +1,38 @@
+use super::twin::Twin;
+use crate::{Adagrad, EpsilonForm};
+
+/// The twin of rules/adagrad.wgsl.
+pub(super) struct Step {
+    rate: f32,
+    epsilon: f32,
+    epsilon_form: EpsilonForm,
+    decay: f32,
+}
+
+impl Step {
+    pub(super) fn new(adagrad: &Adagrad, _step: u64) -> Self {
+        Self {
+            rate: adagrad.learning_rate as f32,
+            epsilon: adagrad.epsilon as f32,
+            epsilon_form: adagrad.epsilon_form,
+            decay: (1.0 - adagrad.learning_rate * adagrad.weight_decay) as f32,
+        }
+    }
+}
+
+impl Twin for Step {
+    fn update_row(&self, weights: &mut [f32], state: &mut [&mut [f32]], gradient: &[f32]) {
+        for (column, (w, &g)) in weights.iter_mut().zip(gradient).enumerate() {
+            let sum = &mut state[0][column];
+            *sum += g * g;
+            if *sum == f32::INFINITY && g.is_finite() {
+                *sum = f32::MAX;
+            }
+            let root = match self.epsilon_form {
+                EpsilonForm::Keras => (*sum + self.epsilon).sqrt(),
+                EpsilonForm::PyTorch => sum.sqrt() + self.epsilon,
+            };
+            *w = *w * self.decay - self.rate * (g / root);
+        }
+    }
+}
