@@ -161,7 +161,8 @@ impl GpuTable {
     ///
     /// [`Error::OutOfMemory`], on a software adapter before anything is allocated.
     pub(crate) fn new(gpu: &Gpu, layout: TableLayout, optimizer: Option<&Optimizer>) -> Result<Self> {
-        let mapping = RowMapping::moved(gpu, layout, optimizer.map_or(1, rounds));
+        let has_row_term = optimizer.is_some_and(|optimizer| optimizer.rule().has_row_term());
+        let mapping = RowMapping::moved(gpu, layout, optimizer.map_or(1, rounds), has_row_term);
         let state = optimizer.map(|optimizer| StateLayout::new(optimizer, layout));
         let bytes = state.as_ref().map_or(0, StateLayout::row_bytes) + layout.row_bytes();
         let bytes = u64::from(layout.input_dim).saturating_mul(bytes);

@@ -9,6 +9,7 @@ mod adam;
 mod clipping;
 mod history;
 mod power;
+mod rowwise_adagrad;
 mod rule;
 mod sgd;
 mod state;
@@ -19,6 +20,7 @@ pub use adam::{Adam, EpsilonForm};
 pub use clipping::Clipping;
 pub(crate) use history::{History, Scaled, Step, horizon};
 pub(crate) use power::power;
+pub use rowwise_adagrad::RowWiseAdagrad;
 pub(crate) use rule::{Common, Rule, Setting};
 pub use sgd::{MomentumForm, Sgd};
 pub use state::{Extent, StateArray};
@@ -32,6 +34,7 @@ macro_rules! optimizers {
         $callback! {
             Adagrad adagrad,
             Adam adam,
+            RowWiseAdagrad rowwise_adagrad,
             Sgd sgd,
         }
     };

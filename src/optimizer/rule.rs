@@ -1,6 +1,6 @@
 //! What an optimizer tells the rest of the crate of itself.
 
-use super::{Clipping, EpsilonForm, MomentumForm, StateArray, Update};
+use super::{Clipping, EpsilonForm, Extent, MomentumForm, StateArray, Update};
 use crate::error::{Error, Result};
 use crate::shader::Part;
 
@@ -78,6 +78,11 @@ pub(crate) trait Rule {
 
     /// What it keeps, arrays of one number a weight first, in the order in which its shader has them.
     fn state(&self) -> Vec<StateArray>;
+
+    /// Whether it keeps a number a row, made from the row term of each step: its shader then has `new_row_number`.
+    fn has_row_term(&self) -> bool {
+        self.state().iter().any(|array| array.extent == Extent::PerRow)
+    }
 
     /// Its shader: `apply` of a quad. The last of the parts is its own.
     fn parts(&self) -> &'static [&'static Part];

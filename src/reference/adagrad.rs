@@ -28,11 +28,16 @@ impl Twin for Step {
             if *sum == f32::INFINITY && g.is_finite() {
                 *sum = f32::MAX;
             }
-            let root = match self.epsilon_form {
-                EpsilonForm::Keras => (*sum + self.epsilon).sqrt(),
-                EpsilonForm::PyTorch => sum.sqrt() + self.epsilon,
-            };
+            let root = root(*sum, self.epsilon, self.epsilon_form);
             *w = *w * self.decay - self.rate * (g / root);
         }
+    }
+}
+
+/// What the gradient is divided by.
+pub(super) fn root(sum: f32, epsilon: f32, form: EpsilonForm) -> f32 {
+    match form {
+        EpsilonForm::Keras => (sum + epsilon).sqrt(),
+        EpsilonForm::PyTorch => sum.sqrt() + epsilon,
     }
 }

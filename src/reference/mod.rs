@@ -13,6 +13,8 @@ mod gather;
 mod gradient_norm;
 mod gradient_scale;
 mod index_check;
+mod row_term;
+mod rowwise_adagrad;
 mod scatter_add;
 mod sgd;
 mod similarity;
