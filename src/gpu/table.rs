@@ -135,8 +135,11 @@ pub(crate) struct Shard {
     /// `None` on a frozen table.
     pub state: Option<ShardState>,
     /// Groups 0 that were made, each for other bindings.
-    groups: Mutex<Vec<(Vec<(u32, Access)>, wgpu::BindGroup)>>,
+    groups: Mutex<Vec<(Bound, wgpu::BindGroup)>>,
 }
+
+/// The numbers of a group's bindings, each with its access.
+type Bound = Vec<(u32, Access)>;
 
 /// What the optimizer keeps of a shard; a small buffer that nobody touches in place of what it does not.
 #[derive(Debug)]

@@ -21,7 +21,7 @@ pub use clipping::Clipping;
 pub(crate) use history::{History, Scaled, Step, horizon};
 pub(crate) use power::power;
 pub use rowwise_adagrad::RowWiseAdagrad;
-pub(crate) use rule::{Common, Rule, Setting};
+pub(crate) use rule::{Common, Rule};
 pub use sgd::{MomentumForm, Sgd};
 pub use state::{Extent, StateArray};
 pub use update::Update;

@@ -50,6 +50,8 @@ pub(crate) fn check_epsilon(epsilon: f64, smallest: f64) -> Result<()> {
 }
 
 /// A setting of an optimizer's own.
+// Until checkpoints of format 2 write them.
+#[allow(dead_code)]
 #[derive(Debug, PartialEq)]
 pub(crate) enum Setting<'a> {
     Number(&'a mut f64),
@@ -71,6 +73,7 @@ pub(crate) trait Rule {
     fn set_common(&mut self, common: Common);
 
     /// Its own settings by their names, beside the common ones: what checkpoints and case files write and read.
+    #[allow(dead_code)] // As above.
     fn settings(&mut self) -> Vec<(&'static str, Setting<'_>)>;
 
     /// See [`Optimizer::validate`](super::Optimizer::validate).

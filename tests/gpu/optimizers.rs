@@ -115,18 +115,23 @@ pub fn row_terms_of_the_widest_rows() {
 }
 
 /// Of gradients with one number in four columns nothing but the order of the sum can differ, and a row's first sum is of
-/// nothing else.
+/// nothing else. Few numbers are added in a row, of as many rows as show it, so that no difference drowns in the sum.
 pub fn row_terms_are_summed_in_their_order() {
-    for width in WIDTHS.into_iter().chain([2_600, 5_000, 9_000, 20_003, 40_000]) {
+    let widths = WIDTHS.into_iter().chain([2_600, 5_000, 9_000]).map(|width| (width, 1));
+    for (width, apart) in widths.chain([(1_024, 16), (5_000, 256), (20_003, 2_048), (40_000, 2_048)]) {
         for update in UPDATES {
             let sums = [context(), wgpu_embedding::GpuContext::reference()].map(|context| {
                 let optimizer = RowWiseAdagrad::default().with_update(update);
-                let mut embedding = GpuEmbedding::new(&context, EmbeddingConfig::new(5, width), optimizer).unwrap();
-                let mut gradient = fractions(3 * width as usize, width.into());
-                for row in gradient.chunks_exact_mut(width as usize) {
-                    row.iter_mut().enumerate().filter(|(column, _)| column % 4 != 0).for_each(|(_, g)| *g = 0.0);
+                let mut embedding = GpuEmbedding::new(&context, EmbeddingConfig::new(40, width), optimizer).unwrap();
+                let mut gradient = fractions(30 * width as usize, width.into());
+                for (number, row) in gradient.chunks_exact_mut(width as usize).enumerate() {
+                    for (column, g) in row.iter_mut().enumerate() {
+                        if column % 4 != 0 || column / 4 % apart != number % apart {
+                            *g = 0.0;
+                        }
+                    }
                 }
-                let batch = embedding.batch(&[4, 0, 2]).unwrap();
+                let batch = embedding.batch(&(5..35).collect::<Vec<u32>>()).unwrap();
                 embedding.update(&batch, &gradient).unwrap();
                 embedding.state("sum").unwrap()
             });
