@@ -5,7 +5,8 @@
 // one note a row in workgroup memory. So no gradient of the table's size is ever built or cleared: the bytes moved are the
 // weights and the state once each way, and the batch's sums.
 //
-// Parts: arithmetic, grid, row, shard, plan_layout, plan, gradient_*, table_write, quad, store_quad, row_state, step, a rule.
+// Parts: arithmetic, grid, row, shard, plan_layout, plan, gradient_*, table_write, quad, store_quad, row_state, step,
+// row_term or no_row_term, a rule.
 
 const NO_RUN: u32 = 0xffffffffu;
 
@@ -25,6 +26,16 @@ fn lower_bound(first: u32, end: u32, row: u32) -> u32 {
         }
     }
     return low;
+}
+
+// The number of a run, or NO_RUN.
+alias Summed = u32;
+
+fn gradient_of(run: u32, quad: u32) -> vec4<f32> {
+    if run == NO_RUN {
+        return vec4<f32>();
+    }
+    return clipped(load_gradient(run, quad));
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)
@@ -51,16 +62,15 @@ fn update_all(
     }
     workgroupBarrier();
 
-    if !lane.exists || lane.work >= shard.row_count {
+    let run = run_of_row[lane.slot];
+    let live = lane.exists && lane.work < shard.row_count;
+    let row_number = updated_row_number(lane, lane.work, run, live);
+    if !live {
         return;
     }
-    let run = run_of_row[lane.slot];
     for (var quad = lane.part; quad < QUADS; quad += THREADS) {
         let old = load_quad(lane.work, quad);
-        var g = vec4<f32>();
-        if run != NO_RUN {
-            g = clipped(load_gradient(run, quad));
-        }
-        store_quad(lane.work, quad, apply(old, g, 0.0));
+        store_quad(lane.work, quad, apply(old, gradient_of(run, quad), row_number));
     }
+    store_row_number(lane, lane.work, row_number);
 }

@@ -5,10 +5,16 @@
 // run; bytes moved: each gradient once, and each of the weights and the state read and written once.
 //
 // Parts: arithmetic, grid, row, shard, plan_layout, plan, those of the runs, table_write, quad, store_quad, row_state, step,
-// a rule; current_rows, or behind_rows with history, segments and the rule's catch-up.
+// row_term or no_row_term, a rule; current_rows, or behind_rows with history, segments and the rule's catch-up.
 
 // Quads that a thread looks at before it comes back for those that a rule does not cover: a bit each.
 const QUADS_AT_ONCE: u32 = 32u;
+
+alias Summed = Run;
+
+fn gradient_of(run: Run, quad: u32) -> vec4<f32> {
+    return clipped(sum_of(run, quad));
+}
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn update_rows(
@@ -24,6 +30,7 @@ fn update_rows(
     let live = run.end != 0u;
     let row = run.row - shard.first_row;
     let missed = missed_by(lane, row, live, step_before());
+    let row_number = updated_row_number(lane, row, run, live);
     if !live {
         return;
     }
@@ -34,13 +41,13 @@ fn update_rows(
         for (var quad = start; quad < end; quad += THREADS) {
             // All loads before the first store, so that their cache misses overlap.
             let old = load_quad(row, quad);
-            let gradient = clipped(sum_of(run, quad));
+            let gradient = gradient_of(run, quad);
             var current = CaughtUp(old, true);
             if missed.count > 0u {
                 current = caught_up(missed, old);
             }
             if current.covered {
-                store_quad(row, quad, apply(current.quad, gradient, 0.0));
+                store_quad(row, quad, apply(current.quad, gradient, row_number));
             } else {
                 left |= bit;
             }
@@ -50,11 +57,12 @@ fn update_rows(
         for (var quad = start; quad < end && TERMS && left != 0u; quad += THREADS) {
             if (left & bit) != 0u {
                 let current = caught_up_by_terms(missed, load_quad(row, quad));
-                store_quad(row, quad, apply(current, clipped(sum_of(run, quad)), 0.0));
+                store_quad(row, quad, apply(current, gradient_of(run, quad), row_number));
                 left ^= bit;
             }
             bit <<= 1u;
         }
     }
+    store_row_number(lane, row, row_number);
     mark_current(lane, row, step.number);
 }

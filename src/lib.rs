@@ -29,7 +29,9 @@ pub use error::{Error, Result};
 pub use gpu::kernels;
 pub use gpu::region::BufferRegion;
 pub use initializer::Initializer;
-pub use optimizer::{Adam, Clipping, EpsilonForm, Extent, Optimizer, StateArray, Update};
+pub use optimizer::{
+    Adagrad, Adam, Clipping, EpsilonForm, Extent, MomentumForm, Optimizer, RowWiseAdagrad, Sgd, StateArray, Update,
+};
 pub use stream::IndexStream;
 pub use tensor::{Gradient, Tensor};
 pub use wgpu;

@@ -30,6 +30,10 @@ mod gather;
 mod golden;
 #[path = "gpu/index_check.rs"]
 mod index_check;
+#[path = "gpu/optimizer_bounds.rs"]
+mod optimizer_bounds;
+#[path = "gpu/optimizers.rs"]
+mod optimizers;
 #[path = "gpu/properties.rs"]
 mod properties;
 #[path = "gpu/record.rs"]
@@ -170,6 +174,19 @@ fn main() {
             resident_batches_mask_and_check_their_buffers,
             a_recorded_batch_keeps_what_its_parts_held,
             a_recorded_batch_checks_its_parts,
+        }
+        optimizers {
+            every_width_agrees_with_the_reference,
+            decay_and_clipping_agree_with_the_reference,
+            row_terms_of_the_widest_rows,
+            row_terms_are_summed_in_their_order,
+            the_same_bits_everywhere,
+            a_nan_reaches_its_own_row_and_no_other,
+            large_gradients_are_taken,
+            columns_beyond_the_row_stay_zero,
+            state_goes_in_and_comes_out,
+            a_frozen_table_has_no_state,
+            a_table_keeps_its_optimizer,
         }
         properties {
             permuting_a_batch_permutes_the_output,

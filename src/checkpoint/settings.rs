@@ -122,12 +122,16 @@ impl TableSettings {
 
 /// The one optimizer that this version of the format knows.
 mod adam_form {
+    use serde::ser::Error;
     use serde::{Deserializer, Serializer};
 
     use super::{AdamForm, Optimizer};
 
     pub(super) fn serialize<S: Serializer>(optimizer: &Optimizer, serializer: S) -> Result<S::Ok, S::Error> {
-        let Optimizer::Adam(adam) = optimizer;
+        let Optimizer::Adam(adam) = optimizer else {
+            let name = optimizer.name();
+            return Err(S::Error::custom(format!("checkpoints are of adam, and this table has {name}")));
+        };
         AdamForm::serialize(adam, serializer)
     }
 
@@ -222,7 +226,7 @@ mod tests {
             let settings = Settings::new(bits[1], table, adam.into());
             let (_, text) = settings.to_metadata().unwrap();
             let read: Settings = serde_json::from_str(&text).unwrap();
-            let Optimizer::Adam(read_adam) = read.optimizer;
+            let Optimizer::Adam(read_adam) = read.optimizer else { panic!("{:?}", read.optimizer) };
             prop_assert_eq!(read_adam, adam);
             prop_assert_eq!(read.step, settings.step);
             prop_assert_eq!(read.table, settings.table);

@@ -211,6 +211,8 @@ impl GpuEmbedding {
             compare("the optimizer", in_file.name().to_owned(), optimizer.name().to_owned());
             compare("the update", format!("{:?}", in_file.update()), format!("{:?}", optimizer.update()));
             compare("the optimizer's state", names(in_file), names(optimizer));
+            let form = |optimizer: &Optimizer| format!("{:?}", optimizer.rule().constants());
+            compare("the optimizer's form", form(in_file), form(optimizer));
         }
         if differences.is_empty() {
             return Ok(());

@@ -40,7 +40,7 @@ impl GpuEmbedding {
         shape.push(self.output_dim() as usize);
         match (&self.table, &batch.data) {
             (Table::Reference(table), BatchData::Reference { indices, .. }) => {
-                let output = reference::gather(&table.state.weights, table.output_dim, indices);
+                let output = reference::gather(&table.weights, table.output_dim, indices);
                 Ok(Tensor::on_host(shape, output))
             }
             (Table::Gpu(gpu, table), data) => {

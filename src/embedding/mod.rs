@@ -135,7 +135,7 @@ impl GpuEmbedding {
                 let (input_dim, output_dim) = (config.input_dim, config.output_dim);
                 let layout = TableLayout { input_dim, output_dim, rows_per_shard: input_dim };
                 let mut table = ReferenceTable::new(input_dim as usize, output_dim as usize, trained_by)?;
-                table.state.weights.chunks_exact_mut(output_dim as usize).try_for_each(&mut fill_row)?;
+                table.weights.chunks_exact_mut(output_dim as usize).try_for_each(&mut fill_row)?;
                 (layout, Table::Reference(table))
             }
         };

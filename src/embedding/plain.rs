@@ -76,9 +76,9 @@ impl GpuEmbedding {
         match &mut self.table {
             Table::Reference(table) => {
                 let mut read = ReferenceTable::new(input_dim as usize, output_dim as usize, None)?;
-                let weights = &mut read.state.weights;
+                let weights = &mut read.weights;
                 weights.chunks_exact_mut(output_dim as usize).try_for_each(|row| rows.fill_row(row))?;
-                table.state.weights = read.state.weights;
+                table.weights = read.weights;
             }
             Table::Gpu(gpu, table) => {
                 let read = GpuTable::new(gpu, table.layout, None)?;

@@ -139,9 +139,7 @@ impl GpuEmbedding {
             left_out_of_each: &search.left_out_of_each,
         };
         let found = match &self.table {
-            Table::Reference(table) => {
-                nearest_on_the_host(&table.state.weights, self.output_dim() as usize, &request)
-            }
+            Table::Reference(table) => nearest_on_the_host(&table.weights, self.output_dim() as usize, &request),
             Table::Gpu(gpu, table) => {
                 table.flush(gpu)?;
                 table.nearest(gpu, &request, waiting).await?

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::gpu::readback::{PIECE_BYTES, Waiting};
 use crate::gpu::region::BufferRegion;
 use crate::gpu::transfer::WEIGHT;
-use crate::optimizer::{Extent, Optimizer};
+use crate::optimizer::{Extent, Optimizer, Update};
 
 /// A part of the table on the GPU, see [`GpuEmbedding::weight_shards`].
 #[derive(Debug, Clone)]
@@ -41,7 +41,7 @@ impl GpuEmbedding {
     async fn weights_with(&self, waiting: Waiting) -> Result<Vec<f32>> {
         self.check_with(waiting).await?;
         match &self.table {
-            Table::Reference(table) => Ok(table.state.weights.clone()),
+            Table::Reference(table) => Ok(table.weights.clone()),
             Table::Gpu(gpu, table) => {
                 table.flush(gpu)?;
                 Ok(table.read(gpu, WEIGHT, waiting).await?.expect("every table has weights"))
@@ -68,7 +68,7 @@ impl GpuEmbedding {
             });
         }
         match &mut self.table {
-            Table::Reference(table) => table.state.weights.copy_from_slice(weights),
+            Table::Reference(table) => table.weights.copy_from_slice(weights),
             Table::Gpu(gpu, table) => {
                 // Flush first: pending steps belong to the old weights.
                 table.flush(gpu)?;
@@ -117,7 +117,7 @@ impl GpuEmbedding {
     /// Changes the optimizer's settings from the next update on. Weights, state and step count stay.
     ///
     /// Rows are first brought up to date by the old settings. Submit recorded updates before. The optimizer itself, its update
-    /// and what it keeps (Adam's `amsgrad`) must stay as they are, for a table is made for them.
+    /// what it keeps and how it takes that (Adam's `amsgrad`, the form of Sgd's momentum) must stay as they are, for a table is made for them.
     ///
     /// # Errors
     ///
@@ -128,12 +128,13 @@ impl GpuEmbedding {
         optimizer.validate()?;
         let kept = |optimizer: &Optimizer| {
             let names: Vec<_> = optimizer.state().iter().map(|array| array.name).collect();
-            format!("{} with {:?} and the state {names:?}", optimizer.name(), optimizer.update())
+            let (name, update, form) = (optimizer.name(), optimizer.update(), optimizer.rule().constants());
+            format!("{name} with {update:?}, the state {names:?} and the form {form:?}")
         };
         let [asked, given] = [&optimizer, &self.optimizer].map(kept);
         if asked != given {
             return Err(Error::InvalidConfig(format!(
-                "a table keeps its optimizer, its update and its state, {given}, and {asked} was asked for; make another table"
+                "a table keeps its optimizer, its update, its state and its form, {given}, and {asked} was asked for; make another table"
             )));
         }
         if let Table::Gpu(gpu, table) = &mut self.table {

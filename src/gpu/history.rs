@@ -7,7 +7,7 @@ use super::device::{Gpu, lock};
 use super::kernels::inputs;
 use super::table::{Deferred, RULE_OFFSET};
 use crate::error::Result;
-use crate::optimizer::{History, Optimizer, Scaled, Step, power};
+use crate::optimizer::{Course, History, Optimizer, Scaled, Step, power};
 use crate::shader::Words;
 
 /// Powers in a table; `POWERS` in history.wgsl.
@@ -57,13 +57,15 @@ fn clock(history: &History) -> Words {
 }
 
 /// The quotients are pairs of weights and of nodes times epsilon, in the order in which they are added.
-fn of_step(step: &Step, epsilon: f64) -> [Words; QUADS_PER_STEP as usize] {
+fn of_step(step: &Step, course: &Course) -> [Words; QUADS_PER_STEP as usize] {
+    let &Course { epsilon, sign, .. } = course;
     let bits = |value: f64| (value as f32).to_bits();
     let [mantissa, exponent] = scaled(step.decay);
     let rule = &step.rule;
     let pair = |first: usize| {
         let [one, other] = [first, first + 1];
-        [rule.weights[one], rule.weights[other], epsilon * rule.nodes[one], epsilon * rule.nodes[other]].map(bits)
+        [sign * rule.weights[one], sign * rule.weights[other], epsilon * rule.nodes[one], epsilon * rule.nodes[other]]
+            .map(bits)
     };
     // The bound is as exact as f64; the comparison is not.
     let least_root = 1.001 * epsilon * rule.least;
@@ -271,7 +273,7 @@ fn push_changes(bytes: &mut Vec<u8>, history: &History, since: u64) -> Vec<[u64;
     };
     push(0, &[clock(history)]);
     let (first, changed) = history.changed(since);
-    let quads: Vec<Words> = changed.flat_map(|step| of_step(step, history.course.epsilon)).collect();
+    let quads: Vec<Words> = changed.flat_map(|step| of_step(step, &history.course)).collect();
     // The ring's end may lie between them.
     let place = first % ring;
     let before_end = (((ring - place) * QUADS_PER_STEP) as usize).min(quads.len());

@@ -24,6 +24,10 @@ pub(crate) const MAX_ROUNDS_ON_A_CPU: u32 = 60_000;
 /// floats on a software adapter: 14.2 ms with 4, 16.0 ms with 16).
 const SUMMED_QUADS_PER_THREAD: u32 = 4;
 
+/// Quads of a row that one thread updates, at most, where an update needs a row term: a float for each is in workgroup memory
+/// then, MOST_QUADS of shaders/shared/row_term.wgsl, which are half of what WebGPU grants.
+pub(crate) const TERM_QUADS_PER_THREAD: u32 = 8;
+
 /// A table's rows, and the threads that work on each.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RowMapping {
@@ -33,12 +37,13 @@ pub(crate) struct RowMapping {
 
 impl RowMapping {
     /// For kernels that copy or update rows, in a loop of at most `rounds` for a quad.
-    pub(crate) fn moved(gpu: &Gpu, layout: TableLayout, rounds: u32) -> Self {
+    pub(crate) fn moved(gpu: &Gpu, layout: TableLayout, rounds: u32, has_row_term: bool) -> Self {
         let quads_per_thread = match gpu.info.device_type {
             wgpu::DeviceType::Cpu => MOVED_QUADS_PER_THREAD_ON_A_CPU.min(MAX_ROUNDS_ON_A_CPU / rounds.max(1)).max(1),
             _ => MOVED_QUADS_PER_THREAD,
         };
-        Self::new(layout, quads_per_thread)
+        let most = if has_row_term { TERM_QUADS_PER_THREAD } else { quads_per_thread };
+        Self::new(layout, quads_per_thread.min(most))
     }
 
     /// For kernels that sum rows.

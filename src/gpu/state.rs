@@ -74,12 +74,13 @@ impl StateLayout {
         })
     }
 
-    /// The constants of shaders/shared/quad.wgsl and row_state.wgsl.
-    pub(crate) fn constants(&self) -> [Constant; 3] {
+    /// The constants of shaders/shared/quad.wgsl, row_state.wgsl and row_term.wgsl.
+    pub(crate) fn constants(&self) -> [Constant; 4] {
         [
             constant("ARRAYS", self.of_elements()),
             constant("ROW_WORDS", self.row_words()),
             constant("ROW_NUMBERS", self.of_rows()),
+            ("MEAN_FACTOR", (1.0 / f64::from(self.layout.output_dim)) as f32 as f64),
         ]
     }
 }

@@ -159,8 +159,11 @@ pub(crate) struct Shard {
     /// `None` on a frozen table.
     pub state: Option<ShardState>,
     /// Groups 0 that were made, each for other bindings.
-    groups: Mutex<Vec<(Vec<(u32, Access)>, wgpu::BindGroup)>>,
+    groups: Mutex<Vec<(Bound, wgpu::BindGroup)>>,
 }
+
+/// The numbers of a group's bindings, each with its access.
+type Bound = Vec<(u32, Access)>;
 
 /// What the optimizer keeps of a shard; a small buffer that nobody touches in place of what it does not.
 #[derive(Debug)]
@@ -185,7 +188,8 @@ impl GpuTable {
     ///
     /// [`Error::OutOfMemory`], on a software adapter before anything is allocated.
     pub(crate) fn new(gpu: &Gpu, layout: TableLayout, optimizer: Option<&Optimizer>) -> Result<Self> {
-        let mapping = RowMapping::moved(gpu, layout, optimizer.map_or(1, rounds));
+        let has_row_term = optimizer.is_some_and(|optimizer| optimizer.rule().has_row_term());
+        let mapping = RowMapping::moved(gpu, layout, optimizer.map_or(1, rounds), has_row_term);
         let state = optimizer.map(|optimizer| StateLayout::new(optimizer, layout));
         let bytes = state.as_ref().map_or(0, StateLayout::row_bytes) + layout.row_bytes();
         let bytes = u64::from(layout.input_dim).saturating_mul(bytes);

@@ -1,21 +1,31 @@
 //! Adam's settings, and its scalars at each step, in f64.
 
 use super::history::Course;
-use super::rule::{Catching, Common, Rule, Setting};
+use super::rule::{Catching, Common, Rule, Setting, check_epsilon};
 use super::{Clipping, History, StateArray, Update, power};
 use crate::error::{Error, Result};
 use crate::shader::{Binding, Part, part, shader_struct};
 
-/// Where epsilon stands in the update.
+/// Where epsilon stands in the update: outside or inside of what the two frameworks do to the second moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum EpsilonForm {
     /// `alpha * m / (sqrt(v) + epsilon)`: epsilon outside the bias correction, as in Keras's `Adam` and in
-    /// PyTorch's `SparseAdam`.
+    /// PyTorch's `SparseAdam`. Of [`Adagrad`](super::Adagrad): `learning_rate * g / sqrt(G + epsilon)`.
     #[default]
     Keras,
     /// `lr / (1 - beta_1^t) * m / (sqrt(v) / sqrt(1 - beta_2^t) + epsilon)`: epsilon inside the bias correction,
-    /// as in PyTorch's `Adam` and `AdamW`.
+    /// as in PyTorch's `Adam` and `AdamW`. Of [`Adagrad`](super::Adagrad): `learning_rate * g / (sqrt(G) + epsilon)`.
     PyTorch,
+}
+
+impl EpsilonForm {
+    /// Epsilon inside of a root of a sum of squares, and outside of it.
+    pub(crate) fn places(self, epsilon: f32) -> [f32; 2] {
+        match self {
+            Self::Keras => [epsilon, 0.0],
+            Self::PyTorch => [0.0, epsilon],
+        }
+    }
 }
 
 /// Adam's settings: Keras's names and Keras's defaults.
@@ -155,10 +165,7 @@ impl Adam {
     /// [`Error::InvalidConfig`] names the first setting that is out of its range, or that has no deferred form.
     pub fn validate(&self) -> Result<()> {
         let invalid = |message: String| Err(Error::InvalidConfig(message));
-        if !(self.learning_rate.is_finite() && self.learning_rate >= 0.0) {
-            let given = self.learning_rate;
-            return invalid(format!("learning_rate must be finite and not negative, and is {given}"));
-        }
+        self.common().check()?;
         for (name, beta) in [("beta_1", self.beta_1), ("beta_2", self.beta_2)] {
             if !(0.0..1.0).contains(&beta) {
                 return invalid(format!("{name} must be in 0.0..1.0, and is {beta}"));
@@ -168,29 +175,15 @@ impl Adam {
                 return invalid(format!("{name} must leave 1 - {name} a normal f32, and is {beta}"));
             }
         }
-        // An untouched element divides 0 by epsilon, so epsilon must not vanish in f32, also not at step 1, where
-        // PyTorch's form makes it smallest.
-        let smallest = self.step_epsilon(1) as f32;
-        if !(self.epsilon.is_finite() && smallest.is_finite() && smallest >= f32::MIN_POSITIVE) {
-            return invalid(format!("epsilon must be positive, finite and a normal f32, and is {:e}", self.epsilon));
-        }
-        if !(self.weight_decay.is_finite() && self.weight_decay >= 0.0) {
-            return invalid(format!("weight_decay must be finite and not negative, and is {}", self.weight_decay));
-        }
-        // What the kernels multiply by, in f32; the step size is never above learning_rate / (1 - beta_1).
+        // PyTorch's form makes it smallest at step 1.
+        check_epsilon(self.epsilon, self.step_epsilon(1))?;
+        // The step size is never above it.
         let step_size = self.learning_rate / (1.0 - self.beta_1);
-        let decay = self.learning_rate * self.weight_decay;
-        if !((step_size as f32).is_finite() && (decay as f32).is_finite()) {
+        if !(step_size as f32).is_finite() {
             return invalid(format!(
-                "learning_rate {:e} is too large: learning_rate / (1 - beta_1) and learning_rate * weight_decay must be \
-                 finite in f32",
+                "learning_rate {:e} is too large: learning_rate / (1 - beta_1) must be finite in f32",
                 self.learning_rate
             ));
-        }
-        if let Some(Clipping::Value(limit) | Clipping::Norm(limit) | Clipping::NormPyTorch(limit)) = self.clipping
-            && !(limit > 0.0 && (limit as f32) > 0.0 && (limit as f32).is_finite())
-        {
-            return invalid(format!("clipping must be to a positive, finite f32, and is to {limit}"));
         }
         match self.update {
             Update::Deferred => History::check(&(*self).into()),
@@ -295,6 +288,7 @@ impl Rule for Adam {
             root,
             epsilon: self.epsilon,
             nodes: Some(([self.beta_1, self.beta_2], self.epsilon_form == EpsilonForm::PyTorch)),
+            sign: 1.0,
             refusal: "beta_1 well below sqrt(beta_2)",
         })
     }

@@ -100,11 +100,24 @@ pub(crate) struct Course {
     pub epsilon: f64,
     /// Of Adam's: beta_1 and beta_2, and whether epsilon is inside the bias correction.
     pub nodes: Option<([f64; 2], bool)>,
+    /// 1, or -1 where the sum is added to a weight, and not subtracted: sizes are positive here.
+    pub sign: f64,
     /// In errors: the setting that is too large, and what it must be below.
     pub refusal: &'static str,
 }
 
 impl Course {
+    /// Where nothing but decoupled weight decay moves a row.
+    pub(crate) const DECAY: Self = Self {
+        ratio: 0.0,
+        bases: [1.0; 2],
+        root: 1.0,
+        epsilon: 1.0,
+        nodes: None,
+        sign: 1.0,
+        refusal: "a smaller weight decay",
+    };
+
     /// Terms after which nothing is left; more than [`MAX_HORIZON`] where they do not fall, or hardly.
     pub(crate) fn horizon(&self) -> u32 {
         if self.ratio >= 1.0 || self.ratio.is_nan() {

@@ -4,24 +4,30 @@
 //! An optimizer is one file here, its rule in `shaders/rules/`, its twin in [`reference`](crate::reference), and one line in
 //! [`optimizers`].
 
+mod adagrad;
 mod adam;
 mod clipping;
 mod history;
 mod node_plan;
 mod power;
 mod quotients;
+mod rowwise_adagrad;
 mod rule;
+mod sgd;
 mod state;
 mod update;
 
+pub use adagrad::Adagrad;
 pub use adam::{Adam, EpsilonForm};
 pub use clipping::Clipping;
 #[cfg(test)]
 pub(crate) use history::CUT_IN_TESTS;
-pub(crate) use history::{History, Scaled, Step};
+pub(crate) use history::{Course, History, Scaled, Step};
 pub(crate) use node_plan::Need;
 pub(crate) use power::power;
-pub(crate) use rule::{Common, Rule, Setting};
+pub use rowwise_adagrad::RowWiseAdagrad;
+pub(crate) use rule::{Common, Rule};
+pub use sgd::{MomentumForm, Sgd};
 pub use state::{Extent, StateArray};
 pub use update::Update;
 
@@ -31,10 +37,15 @@ use crate::error::Result;
 macro_rules! optimizers {
     ($callback:ident) => {
         $callback! {
+            Adagrad adagrad,
             Adam adam,
+            RowWiseAdagrad rowwise_adagrad,
+            Sgd sgd,
         }
     };
 }
+
+pub(crate) use optimizers;
 
 macro_rules! optimizer_enum {
     ($($name:ident $module:ident,)*) => {
@@ -61,6 +72,18 @@ macro_rules! optimizer_enum {
             /// Each of them, with its defaults.
             pub(crate) fn each() -> Vec<Self> {
                 vec![$($name::default().into(),)*]
+            }
+
+            /// Settings of each of them that together have all its shaders.
+            pub(crate) fn each_composition() -> Vec<Self> {
+                let mut each = Self::each();
+                for mut optimizer in Self::each() {
+                    each.extend(optimizer.rule().other_compositions());
+                    let common = Common { weight_decay: 0.1, ..optimizer.rule().common() };
+                    optimizer.rule_mut().set_common(common);
+                    each.push(optimizer);
+                }
+                each
             }
 
             pub(crate) fn rule(&self) -> &dyn Rule {

@@ -26,4 +26,9 @@ impl StateArray {
     pub(crate) const fn per_element(name: &'static str) -> Self {
         Self { name, extent: Extent::PerElement, first_value: 0.0 }
     }
+
+    /// An array of one number a row, zero at first.
+    pub(crate) const fn per_row(name: &'static str) -> Self {
+        Self { name, extent: Extent::PerRow, first_value: 0.0 }
+    }
 }

@@ -1,4 +1,5 @@
 use super::RowSums;
+use super::twin::{Twin, decayed};
 use crate::{Adam, EpsilonForm};
 
 /// A table that Adam trains: weights and moments, each `[input_dim, output_dim]`.
@@ -16,25 +17,25 @@ pub struct AdamState {
 
 /// One step of Adam on every row; a row outside the batch has gradient zero. `step` counts from 1.
 pub fn adam_dense(state: &mut AdamState, output_dim: usize, gradient: &RowSums, adam: &Adam, step: u64) {
-    let scalars = Scalars::new(adam, step);
+    let step = Step::new(adam, step);
     let mut sums = gradient.rows.iter().zip(gradient.sums.chunks_exact(output_dim)).peekable();
     let zeros = vec![0.0; output_dim];
     for row in 0..state.weights.len() / output_dim {
         let sum = sums.next_if(|&(&next, _)| next as usize == row).map_or(&zeros[..], |(_, sum)| sum);
-        update_row(state, row, sum, &scalars);
+        update_row(state, row, sum, &step);
     }
 }
 
 /// One step of Adam on the batch's rows; the others stay as they are. `step` counts from 1.
 pub fn adam_lazy(state: &mut AdamState, output_dim: usize, gradient: &RowSums, adam: &Adam, step: u64) {
-    let scalars = Scalars::new(adam, step);
+    let step = Step::new(adam, step);
     for (&row, sum) in gradient.rows.iter().zip(gradient.sums.chunks_exact(output_dim)) {
-        update_row(state, row as usize, sum, &scalars);
+        update_row(state, row as usize, sum, &step);
     }
 }
 
-/// What is the same for every element of a step.
-pub(super) struct Scalars {
+/// The twin of rules/adam.wgsl: what is the same for every element of a step.
+pub(super) struct Step {
     alpha: f32,
     epsilon: f32,
     decay_rate: f32,
@@ -43,7 +44,7 @@ pub(super) struct Scalars {
     amsgrad: bool,
 }
 
-impl Scalars {
+impl Step {
     pub(super) fn new(adam: &Adam, step: u64) -> Self {
         let root = (1.0 - adam.beta_2.powf(step as f64)).sqrt();
         let epsilon = match adam.epsilon_form {
@@ -61,24 +62,31 @@ impl Scalars {
     }
 }
 
-pub(super) fn update_row(state: &mut AdamState, row: usize, gradient: &[f32], scalars: &Scalars) {
-    for (column, &g) in gradient.iter().enumerate() {
-        let element = row * gradient.len() + column;
-        let m = &mut state.first_moment[element];
-        *m += (g - *m) * scalars.one_minus_beta_1;
-        let v = &mut state.second_moment[element];
-        *v = second_moment(*v, g, scalars.one_minus_beta_2);
-        let mut s = *v;
-        if scalars.amsgrad {
-            let largest = &mut state.largest_moment[element];
-            // A NaN in v must win, so this is not f32::max.
-            s = if *largest > s { *largest } else { s };
-            *largest = s;
+pub(super) fn update_row(state: &mut AdamState, row: usize, gradient: &[f32], step: &Step) {
+    let width = gradient.len();
+    let AdamState { weights, first_moment, second_moment, largest_moment } = state;
+    let [weights, first, second] = [weights, first_moment, second_moment].map(|all| &mut all[row * width..][..width]);
+    let largest = if step.amsgrad { &mut largest_moment[row * width..][..width] } else { &mut [] };
+    step.update_row(weights, &mut [first, second, largest], gradient);
+}
+
+impl Twin for Step {
+    fn update_row(&self, weights: &mut [f32], state: &mut [&mut [f32]], gradient: &[f32]) {
+        for (column, (w, &g)) in weights.iter_mut().zip(gradient).enumerate() {
+            let m = &mut state[0][column];
+            *m += (g - *m) * self.one_minus_beta_1;
+            let m = *m;
+            let v = &mut state[1][column];
+            *v = second_moment(*v, g, self.one_minus_beta_2);
+            let mut s = *v;
+            if self.amsgrad {
+                let largest = &mut state[2][column];
+                // A NaN in v must win, so this is not f32::max.
+                s = if *largest > s { *largest } else { s };
+                *largest = s;
+            }
+            *w = decayed(*w, self.decay_rate) - self.alpha * m / (s.sqrt() + self.epsilon);
         }
-        let w = &mut state.weights[element];
-        // Zero is left out, for an infinite weight times zero is no number.
-        let decay = if scalars.decay_rate == 0.0 { 0.0 } else { *w * scalars.decay_rate };
-        *w = *w - decay - scalars.alpha * *m / (s.sqrt() + scalars.epsilon);
     }
 }
 

@@ -1,4 +1,4 @@
-use super::adam::{AdamState, Scalars, adam_lazy, update_row};
+use super::adam::{AdamState, Step, adam_lazy, update_row};
 use super::{RowSums, gather};
 use crate::Adam;
 
@@ -25,7 +25,7 @@ impl DeferredState {
     fn catch_up(&mut self, row: usize, output_dim: usize) {
         let zeros = vec![0.0; output_dim];
         for step in self.last_step[row]..self.steps.len() {
-            update_row(&mut self.adam, row, &zeros, &Scalars::new(&self.steps[step], step as u64 + 1));
+            update_row(&mut self.adam, row, &zeros, &Step::new(&self.steps[step], step as u64 + 1));
         }
         self.last_step[row] = self.steps.len();
     }

@@ -5,6 +5,7 @@
 //! [`dense_gradient`] is another form, that of the partial sums. They share no code and no constants with the kernels: a twin
 //! that did would be no check on them. Rows are dense here, `output_dim` floats each.
 
+mod adagrad;
 mod adam;
 mod adam_deferred;
 mod dense_gradient;
@@ -12,10 +13,14 @@ mod gather;
 mod gradient_norm;
 mod gradient_scale;
 mod index_check;
+mod row_term;
+mod rowwise_adagrad;
 mod scatter_add;
+mod sgd;
 mod similarity;
 mod sort;
 mod top_k;
+mod twin;
 
 pub(crate) mod table;
 

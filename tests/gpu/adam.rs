@@ -37,7 +37,7 @@ fn step_data(step: u64, input_dim: u32, width: u32, count: usize) -> (Vec<u32>, 
 type State = (Vec<f32>, Moments);
 
 fn state(embedding: &GpuEmbedding) -> State {
-    (embedding.weights().unwrap(), moments(&embedding).unwrap())
+    (embedding.weights().unwrap(), moments(embedding).unwrap())
 }
 
 /// How far the GPU may be from the reference, added up step by step, from what the WGSL specification allows: 1 ulp for a

@@ -141,7 +141,7 @@ pub fn clipped_gradients_are_those_of_a_plain_computation() {
 type State = (Vec<u32>, Vec<u32>, Vec<u32>);
 
 fn state(embedding: &GpuEmbedding) -> State {
-    let moments = moments(&embedding).unwrap();
+    let moments = moments(embedding).unwrap();
     (bits(&embedding.weights().unwrap()), bits(&moments.first), bits(&moments.second))
 }
 

@@ -25,7 +25,7 @@ fn resident(embedding: &GpuEmbedding, indices: &[u32]) -> IndexBatch {
 }
 
 fn state(embedding: &GpuEmbedding) -> [Vec<u32>; 4] {
-    let moments = moments(&embedding).unwrap();
+    let moments = moments(embedding).unwrap();
     let largest = moments.largest.unwrap_or_default();
     [embedding.weights().unwrap(), moments.first, moments.second, largest].map(|values| bits(&values))
 }

@@ -81,11 +81,7 @@ impl SparseEmbedding {
     /// # Errors
     ///
     /// As [`GpuEmbedding::new`].
-    pub fn new(
-        shared: &SharedDevice,
-        config: EmbeddingConfig,
-        optimizer: impl Into<Optimizer>,
-    ) -> Result<Self> {
+    pub fn new(shared: &SharedDevice, config: EmbeddingConfig, optimizer: impl Into<Optimizer>) -> Result<Self> {
         Self::from_table(shared, GpuEmbedding::new(shared.context(), config, optimizer)?)
     }
 

@@ -1,5 +1,7 @@
 //! All valid compositions of the kernels.
 
+use std::collections::HashSet;
+
 use super::inputs::{Lookup, Runs, Width};
 use super::{
     Kernel, flush, gather, gather_deferred, gradient_norm, gradient_scale, group_best, index_check, leave_out,
@@ -28,17 +30,18 @@ pub fn all() -> Vec<Kernel> {
     kernels.extend(of_width.iter().flat_map(|kernel| Width::ALL.map(kernel)));
     let lookups = || Lookup::ALL.into_iter().flat_map(|lookup| Width::ALL.map(|width| (lookup, width)));
     kernels.extend(lookups().map(|(lookup, width)| gather::kernel(lookup, width)));
-    for optimizer in Optimizer::each() {
+    for optimizer in Optimizer::each_composition() {
         let rule = optimizer.rule();
         kernels.extend(lookups().filter_map(|(lookup, width)| gather_deferred::kernel(lookup, width, rule)));
         kernels.extend(flush::kernel(rule));
         kernels.extend(Width::ALL.map(|width| update_all::kernel(width, rule)));
         for deferred in [false, true] {
-            if deferred && rule.catch_up().is_none() {
-                continue;
-            }
             kernels.extend(Runs::ALL.map(|runs| update_rows::kernel(runs, rule, deferred)));
         }
     }
+    // Many settings have one composition.
+    let mut seen = HashSet::new();
+    let parts = |kernel: &Kernel| kernel.parts().iter().map(|part| part.file).collect::<Vec<_>>();
+    kernels.retain(|kernel| seen.insert((kernel.name(), parts(kernel))));
     kernels
 }

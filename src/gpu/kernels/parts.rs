@@ -4,8 +4,10 @@ use super::inputs::{Form, Lookups, Piece, PlanLayout, RunCount, Shard, SortPass,
 use super::top_k::{NO_CANDIDATE, NOT_A_NUMBER};
 use crate::gpu::grid::WORKGROUP_SIZE;
 use crate::gpu::history::{FIRST_POWER, POWERS, STEP_QUADS};
+use crate::gpu::mapping::TERM_QUADS_PER_THREAD;
 use crate::gpu::plan::{CHUNK, HEADER_WORDS};
 use crate::gpu::sort::TILE;
+use crate::optimizer::Rule;
 use crate::shader::{Binding, Part, Quad, Words, part};
 
 pub(crate) static ARITHMETIC: Part = part!("shared/arithmetic_native.wgsl");
@@ -29,6 +31,16 @@ pub(crate) static TABLE_WRITE: Part = part!("shared/table_write.wgsl").binds(&[
 pub(crate) static QUAD: Part = part!("shared/quad.wgsl").with_constants(&["ARRAYS"]);
 pub(crate) static STORE_QUAD: Part = part!("shared/store_quad.wgsl");
 pub(crate) static ROW_STATE: Part = part!("shared/row_state.wgsl").with_constants(&["ROW_WORDS", "ROW_NUMBERS"]);
+static ROW_TERM: Part = part!("shared/row_term.wgsl")
+    .with_constants(&["MEAN_FACTOR"])
+    .mirrors(&[("MOST_QUADS", WORKGROUP_SIZE * TERM_QUADS_PER_THREAD)]);
+static NO_ROW_TERM: Part = part!("shared/no_row_term.wgsl");
+
+/// How a rule's number of a row is made, if it keeps one.
+pub(crate) fn row_term(rule: &dyn Rule) -> &'static Part {
+    if rule.has_row_term() { &ROW_TERM } else { &NO_ROW_TERM }
+}
+
 pub(crate) static HISTORY: Part = part!("shared/history.wgsl")
     .binds(&[Binding::read::<Words>(0, 5, "history")])
     .with_constants(&["DECAYING", "TERMS", "RING", "CUT", "PAIRS"])

@@ -1,0 +1,45 @@
+use super::twin::{Twin, decayed};
+use crate::{MomentumForm, Sgd};
+
+/// The twin of rules/sgd.wgsl.
+pub(super) struct Step {
+    rate: f32,
+    momentum: f32,
+    decay_rate: f32,
+    settings: Sgd,
+}
+
+impl Step {
+    pub(super) fn new(sgd: &Sgd, _step: u64) -> Self {
+        Self {
+            rate: sgd.learning_rate as f32,
+            momentum: sgd.momentum as f32,
+            decay_rate: (sgd.learning_rate * sgd.weight_decay) as f32,
+            settings: *sgd,
+        }
+    }
+}
+
+impl Twin for Step {
+    fn update_row(&self, weights: &mut [f32], state: &mut [&mut [f32]], gradient: &[f32]) {
+        let &Self { rate, momentum, .. } = self;
+        let nesterov = self.settings.nesterov;
+        for (column, (w, &g)) in weights.iter_mut().zip(gradient).enumerate() {
+            *w = decayed(*w, self.decay_rate);
+            let Some(buffer) = state.first_mut().map(|buffer| &mut buffer[column]) else {
+                *w -= rate * g;
+                continue;
+            };
+            match self.settings.momentum_form {
+                MomentumForm::PyTorch => {
+                    *buffer = momentum * *buffer + g;
+                    *w -= rate * if nesterov { g + momentum * *buffer } else { *buffer };
+                }
+                MomentumForm::Keras => {
+                    *buffer = momentum * *buffer - rate * g;
+                    *w += if nesterov { momentum * *buffer - rate * g } else { *buffer };
+                }
+            }
+        }
+    }
+}

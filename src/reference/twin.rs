@@ -1,0 +1,27 @@
+//! The twins of the rules, one for each optimizer.
+
+use crate::optimizer::{Optimizer, optimizers};
+
+/// One step of an optimizer, with its scalars.
+pub(super) trait Twin {
+    /// Updates one row: its weights, and the optimizer's state arrays in the order in which it lists them, of one number a
+    /// weight or of one alone.
+    fn update_row(&self, weights: &mut [f32], state: &mut [&mut [f32]], gradient: &[f32]);
+}
+
+/// A weight after the decay of a step. Without decay it stays, for an infinite weight times zero is no number.
+pub(super) fn decayed(w: f32, decay_rate: f32) -> f32 {
+    if decay_rate == 0.0 { w } else { w - w * decay_rate }
+}
+
+macro_rules! twins {
+    ($($name:ident $module:ident,)*) => {
+        /// The twin of an optimizer's rule at step `step`, from 1.
+        pub(super) fn twin(optimizer: &Optimizer, step: u64) -> Box<dyn Twin> {
+            match optimizer {
+                $(Optimizer::$name(settings) => Box::new(super::$module::Step::new(settings, step)),)*
+            }
+        }
+    };
+}
+optimizers!(twins);
