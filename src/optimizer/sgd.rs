@@ -8,7 +8,6 @@ use crate::shader::{Binding, Part, part, shader_struct};
 
 /// What the momentum buffer holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-#[non_exhaustive]
 pub enum MomentumForm {
     /// A sum of gradients, `b = momentum * b + g`, which the learning rate of each step multiplies, as in
     /// `torch.optim.SGD`.

@@ -2,8 +2,11 @@
 //!
 //! Each function has the name of the kernel that it is the twin of, but that [`sort`] is the twin of the kernels that sort
 //! together, [`top_k`] that of those that leave rows out and find the best of groups, too, and [`scatter_add`], of which
-//! [`dense_gradient`] is another form, that of the partial sums. They share no code and no constants with the kernels: a twin
-//! that did would be no check on them. Rows are dense here, `output_dim` floats each.
+//! [`dense_gradient`] is another form, that of the partial sums. The rules of `shaders/rules/` have a twin each, which the
+//! contexts without a GPU train by.
+//!
+//! They share no code and no constants with the kernels: a twin that did would be no check on them. Rows are dense here,
+//! `output_dim` floats each.
 
 mod adagrad;
 mod adam;

@@ -62,7 +62,7 @@ impl Bounds {
                     self.buffer[element] = sgd.momentum * self.buffer[element] + own;
                     let scale = match sgd.momentum_form {
                         MomentumForm::Keras => 1.0,
-                        _ => sgd.learning_rate,
+                        MomentumForm::PyTorch => sgd.learning_rate,
                     };
                     scale * (self.buffer[element] + of_gradient * gain + 5.0 * EPS * (new + gain))
                 }

@@ -141,7 +141,7 @@ pub fn row_terms_are_summed_in_their_order() {
 }
 
 /// What some steps of fractions leave, as bits; `input_dim` rows, of which the first 200 are trained.
-fn bits_after_training(config: EmbeddingConfig, optimizer: &Optimizer) -> Vec<Vec<u32>> {
+fn bits_after_training(config: EmbeddingConfig, optimizer: &Optimizer, resident: bool) -> Vec<Vec<u32>> {
     let (rows, width) = (config.input_dim as usize, config.output_dim as usize);
     let mut embedding = GpuEmbedding::new(&context(), config, *optimizer).unwrap();
     // The first rows of a larger table are those of a smaller one.
@@ -149,7 +149,11 @@ fn bits_after_training(config: EmbeddingConfig, optimizer: &Optimizer) -> Vec<Ve
     for step in 0..5 {
         let indices = indices(300, 200, SKEWS[step % 3], step as u64);
         let gradient = fractions(300 * width, step as u64);
-        let batch = embedding.batch(&indices).unwrap();
+        let batch = if resident {
+            embedding.batch_from_buffer(&buffer(&indices), &[indices.len()]).unwrap()
+        } else {
+            embedding.batch(&indices).unwrap()
+        };
         embedding.update(&batch, &gradient).unwrap();
     }
     let State { weights, arrays } = state(&embedding);
@@ -159,10 +163,12 @@ fn bits_after_training(config: EmbeddingConfig, optimizer: &Optimizer) -> Vec<Ve
 
 pub fn the_same_bits_everywhere() {
     for optimizer in all_forms() {
-        let run = |config| bits_after_training(config, &optimizer);
+        let run = |config| bits_after_training(config, &optimizer, false);
         let config = EmbeddingConfig::new(200, 12);
         let first = run(config.clone());
         assert_eq!(first, run(config.clone()), "{optimizer:?}: two runs");
+        let resident = bits_after_training(config.clone(), &optimizer, true);
+        assert_eq!(first, resident, "{optimizer:?}: the sort on the GPU");
         assert_eq!(first, run(config.with_max_shard_bytes(64 * 144)), "{optimizer:?}: shards");
         assert_eq!(first, run(EmbeddingConfig::new(3_000, 12)), "{optimizer:?}: a large table");
     }
