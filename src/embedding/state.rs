@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::gpu::readback::{PIECE_BYTES, Waiting};
 use crate::gpu::region::BufferRegion;
 use crate::gpu::transfer::WEIGHT;
-use crate::optimizer::{Extent, Optimizer, Update};
+use crate::optimizer::{Extent, Optimizer};
 
 /// A part of the table on the GPU, see [`GpuEmbedding::weight_shards`].
 #[derive(Debug, Clone)]
