@@ -13,7 +13,10 @@ pub enum Update {
     /// reference, which is there to be checked against, it is computed as `Dense`.
     ///
     /// It needs beta_1 well below `sqrt(beta_2)`, and a learning rate times weight decay that leaves something of the
-    /// weights; [`Adam::validate`] refuses other settings.
+    /// weights; [`Adam::validate`](super::Adam::validate) refuses other settings.
+    ///
+    /// Where nothing happens to a row without a gradient, as under [`Adagrad`](super::Adagrad) without weight decay, it is what
+    /// `Lazy` computes.
     #[default]
     Deferred,
     /// Every row at every step, as Keras's `Adam` and PyTorch's `Adam` do: the moments of a row without a
