@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::gpu::readback::{PIECE_BYTES, Waiting};
 use crate::gpu::region::BufferRegion;
 use crate::gpu::transfer::WEIGHT;
-use crate::optimizer::{Extent, Optimizer};
+use crate::optimizer::{Extent, Optimizer, Update};
 
 /// A part of the table on the GPU, see [`GpuEmbedding::weight_shards`].
 #[derive(Debug, Clone)]
@@ -129,7 +129,10 @@ impl GpuEmbedding {
         let kept = |optimizer: &Optimizer| {
             let names: Vec<_> = optimizer.state().iter().map(|array| array.name).collect();
             let (name, update, form) = (optimizer.name(), optimizer.update(), optimizer.rule().constants());
-            format!("{name} with {update:?}, the state {names:?} and the form {form:?}")
+            // A deferred table keeps a step number a row where steps without a gradient change a row, and only there.
+            let catches_up = update == Update::Deferred && optimizer.rule().course().is_some();
+            let form = format!("{form:?}{}", if catches_up { ", rows to catch up" } else { "" });
+            format!("{name} with {update:?}, the state {names:?} and the form {form}")
         };
         let [asked, given] = [&optimizer, &self.optimizer].map(kept);
         if asked != given {
