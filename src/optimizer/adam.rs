@@ -1,7 +1,7 @@
 //! Adam's settings, and its scalars at each step, in f64.
 
-use super::rule::{Catching, Common, Rule, Setting};
-use super::{Clipping, History, StateArray, Update, power};
+use super::rule::{Catching, Common, Rule};
+use super::{Clipping, History, Named, Setting, StateArray, Update, power};
 use crate::error::{Error, Result};
 use crate::shader::{Binding, Part, part, shader_struct};
 
@@ -15,6 +15,10 @@ pub enum EpsilonForm {
     /// `lr / (1 - beta_1^t) * m / (sqrt(v) / sqrt(1 - beta_2^t) + epsilon)`: epsilon inside the bias correction,
     /// as in PyTorch's `Adam` and `AdamW`.
     PyTorch,
+}
+
+impl Named for EpsilonForm {
+    const CHOICES: &'static [(&'static str, Self)] = &[("keras", Self::Keras), ("pytorch", Self::PyTorch)];
 }
 
 /// Adam's settings: Keras's names and Keras's defaults.
@@ -261,7 +265,7 @@ impl Rule for Adam {
             ("beta_1", Setting::Number(&mut self.beta_1)),
             ("beta_2", Setting::Number(&mut self.beta_2)),
             ("epsilon", Setting::Number(&mut self.epsilon)),
-            ("epsilon_form", Setting::EpsilonForm(&mut self.epsilon_form)),
+            ("epsilon_form", Setting::Choice(&mut self.epsilon_form)),
             ("amsgrad", Setting::Flag(&mut self.amsgrad)),
         ]
     }

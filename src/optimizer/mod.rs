@@ -9,6 +9,7 @@ mod clipping;
 mod history;
 mod power;
 mod rule;
+mod settings;
 mod state;
 mod update;
 
@@ -16,7 +17,8 @@ pub use adam::{Adam, EpsilonForm};
 pub use clipping::Clipping;
 pub(crate) use history::{History, Scaled, Step, horizon};
 pub(crate) use power::power;
-pub(crate) use rule::{Common, Rule, Setting};
+pub(crate) use rule::{Common, Rule};
+pub(crate) use settings::{Choice, Named, Setting};
 pub use state::{Extent, StateArray};
 pub use update::Update;
 
@@ -54,7 +56,13 @@ macro_rules! optimizer_enum {
 
         impl Optimizer {
             /// Each of them, with its defaults.
-            pub(crate) fn each() -> Vec<Self> {
+            ///
+            /// ```
+            /// # use wgpu_embedding::Optimizer;
+            /// let adam = Optimizer::each().into_iter().find(|optimizer| optimizer.name() == "adam").unwrap();
+            /// assert_eq!(adam, Optimizer::default());
+            /// ```
+            pub fn each() -> Vec<Self> {
                 vec![$($name::default().into(),)*]
             }
 
@@ -64,7 +72,7 @@ macro_rules! optimizer_enum {
                 }
             }
 
-            fn rule_mut(&mut self) -> &mut dyn Rule {
+            pub(crate) fn rule_mut(&mut self) -> &mut dyn Rule {
                 match self {
                     $(Self::$name(settings) => settings,)*
                 }
@@ -111,6 +119,20 @@ impl Optimizer {
     /// Sets the step size.
     pub fn with_learning_rate(mut self, learning_rate: f64) -> Self {
         let common = Common { learning_rate, ..self.rule().common() };
+        self.rule_mut().set_common(common);
+        self
+    }
+
+    /// Sets decoupled weight decay.
+    pub fn with_weight_decay(mut self, weight_decay: f64) -> Self {
+        let common = Common { weight_decay, ..self.rule().common() };
+        self.rule_mut().set_common(common);
+        self
+    }
+
+    /// Sets which rows an update touches.
+    pub fn with_update(mut self, update: Update) -> Self {
+        let common = Common { update, ..self.rule().common() };
         self.rule_mut().set_common(common);
         self
     }
