@@ -56,6 +56,18 @@ impl Optimizer {
         copy.rule_mut().settings().into_iter().map(|(name, _)| name).collect()
     }
 
+    /// One of its own settings as text, which [`with_setting`](Self::with_setting) takes back with its very bits; `None` if it
+    /// has no such setting.
+    pub fn setting(&self, name: &str) -> Option<String> {
+        let mut copy = *self;
+        let (_, setting) = copy.rule_mut().settings().into_iter().find(|&(own, _)| own == name)?;
+        Some(match setting {
+            Setting::Number(number) => number.to_string(),
+            Setting::Flag(flag) => flag.to_string(),
+            Setting::Choice(choice) => choice.name().to_owned(),
+        })
+    }
+
     /// Sets one of its own settings, given as text: a number, `true` or `false`, or the name of a choice.
     ///
     /// # Errors
@@ -116,6 +128,11 @@ mod tests {
                 let taken = texts.iter().filter_map(|text| optimizer.with_setting(name, text).ok());
                 assert!(taken.into_iter().any(|changed| changed != optimizer), "{name} cannot be changed");
             }
+            for name in optimizer.setting_names() {
+                let text = optimizer.setting(name).unwrap();
+                assert_eq!(optimizer.with_setting(name, &text), Ok(optimizer));
+            }
+            assert_eq!(optimizer.setting("speed"), None);
             let error = optimizer.with_setting("speed", "1").unwrap_err().to_string();
             assert!(error.contains(&format!("{} has no setting \"speed\"; it has [", optimizer.name())), "{error}");
         }
