@@ -221,7 +221,9 @@ mod tests {
                 let (_, text) = settings.to_metadata().unwrap();
                 let read: Format2 = serde_json::from_str(&text).unwrap();
                 prop_assert_eq!((read.step, read.table), (settings.step, settings.table));
-                let read = optimizer::fill(Optimizer::each().into_iter().find(|known| known.name() == optimizer.name()).unwrap(), &read.optimizer).unwrap();
+                let mut each = Optimizer::each().into_iter();
+                let same = each.find(|known| known.name() == optimizer.name()).unwrap();
+                let read = optimizer::fill(same, &read.optimizer).unwrap();
                 prop_assert_eq!(read, optimizer);
                 // PartialEq takes 0 for -0.
                 prop_assert_eq!(format!("{read:?}"), format!("{optimizer:?}"));

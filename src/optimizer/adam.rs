@@ -1,7 +1,7 @@
 //! Adam's settings, and its scalars at each step, in f64.
 
-use super::rule::{Catching, Common, Rule};
-use super::{Clipping, History, Named, Setting, StateArray, Update, power};
+use super::rule::{Catching, Common, Rule, Setting};
+use super::{Clipping, History, Named, StateArray, Update, power};
 use crate::error::{Error, Result};
 use crate::shader::{Binding, Part, part, shader_struct};
 

@@ -17,8 +17,8 @@ pub use adam::{Adam, EpsilonForm};
 pub use clipping::Clipping;
 pub(crate) use history::{History, Scaled, Step, horizon};
 pub(crate) use power::power;
-pub(crate) use rule::{Common, Rule};
-pub(crate) use settings::{Choice, Named, Setting};
+pub(crate) use rule::{Common, Rule, Setting};
+pub(crate) use settings::{Choice, Named};
 pub use state::{Extent, StateArray};
 pub use update::Update;
 

@@ -1,6 +1,6 @@
 //! What an optimizer tells the rest of the crate of itself.
 
-use super::{Clipping, Setting, StateArray, Update};
+use super::{Choice, Clipping, StateArray, Update};
 use crate::error::Result;
 use crate::shader::Part;
 
@@ -11,6 +11,14 @@ pub(crate) struct Common {
     pub weight_decay: f64,
     pub update: Update,
     pub clipping: Option<Clipping>,
+}
+
+/// A setting of an optimizer's own.
+#[derive(Debug)]
+pub(crate) enum Setting<'a> {
+    Number(&'a mut f64),
+    Flag(&'a mut bool),
+    Choice(&'a mut dyn Choice),
 }
 
 /// How rows are caught up that have missed steps: the parts of the rule's shader for it.

@@ -2,16 +2,8 @@
 
 use std::fmt::Debug;
 
-use super::Optimizer;
+use super::{Optimizer, Setting};
 use crate::error::{Error, Result, quoted};
-
-/// A setting of an optimizer's own.
-#[derive(Debug)]
-pub(crate) enum Setting<'a> {
-    Number(&'a mut f64),
-    Flag(&'a mut bool),
-    Choice(&'a mut dyn Choice),
-}
 
 /// A setting that is one of a few.
 pub(crate) trait Choice: Debug {
