@@ -90,7 +90,11 @@ pub fn every_optimizer_goes_on_from_its_checkpoint() {
     };
     for optimizer in Optimizer::each() {
         for (config, update) in configs().into_iter().zip([Update::Lazy, Update::Deferred]) {
-            let optimizer = optimizer.with_update(update);
+            let settings = [("momentum", "0.9"), ("amsgrad", "true")];
+            // Each where there is such a setting.
+            let optimizer = settings.into_iter().fold(optimizer.with_update(update), |optimizer, (name, value)| {
+                optimizer.with_setting(name, value).unwrap_or(optimizer)
+            });
             let mut unbroken = GpuEmbedding::new(&context(), config.clone(), optimizer).unwrap();
             train(&mut unbroken, 0..30);
             unbroken.save(&path).unwrap();

@@ -35,6 +35,15 @@ fn table(config: EmbeddingConfig, optimizer: impl Into<Optimizer>) -> GpuEmbeddi
     GpuEmbedding::new(&GpuContext::reference(), config, optimizer).unwrap()
 }
 
+/// An optimizer with all that it can keep.
+fn keeping_all(optimizer: Optimizer) -> Optimizer {
+    let settings = [("momentum", "0.9"), ("nesterov", "true"), ("amsgrad", "true")];
+    // Each where there is such a setting.
+    settings
+        .into_iter()
+        .fold(optimizer, |optimizer, (name, value)| optimizer.with_setting(name, value).unwrap_or(optimizer))
+}
+
 /// Trains steps `steps`, each on rows and gradients of its own, at a rate of its own.
 fn train(embedding: &mut GpuEmbedding, steps: std::ops::Range<u64>) {
     let (rows, width) = (u64::from(embedding.input_dim()), embedding.output_dim() as usize);

@@ -6,7 +6,7 @@ use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 use wgpu_embedding::{Adam, EmbeddingConfig, GpuContext, GpuEmbedding, Optimizer};
 
-use super::{TASK, child, load, rewrite, state, table, train};
+use super::{TASK, child, keeping_all, load, rewrite, state, table, train};
 
 const MUTATIONS: u64 = 10_000;
 
@@ -87,10 +87,7 @@ fn damaged_files_are_tables_or_errors() {
     let path = folder.path().join("damaged.safetensors");
     let config = EmbeddingConfig::new(7, 3).with_padding_idx(2);
     let runs = Optimizer::each().into_iter().map(|optimizer| {
-        // With all that it can keep.
-        let names = optimizer.setting_names();
-        let set = |optimizer: Optimizer, name| optimizer.with_setting(name, "true").unwrap_or(optimizer);
-        let mut run = table(config.clone(), names.into_iter().fold(optimizer, set));
+        let mut run = table(config.clone(), keeping_all(optimizer));
         train(&mut run, 0..3);
         run.save(&path).unwrap();
         (run, fs::read(&path).unwrap())

@@ -5,7 +5,7 @@ use std::fs;
 use safetensors::SafeTensors;
 use wgpu_embedding::{Adam, Clipping, EmbeddingConfig, Error, Extent, Initializer, Optimizer, Update};
 
-use super::{Parts, State, load, state, table, train};
+use super::{Parts, State, keeping_all, load, state, table, train};
 
 fn adams() -> Vec<Adam> {
     let mut adams = Vec::new();
@@ -50,7 +50,7 @@ fn every_optimizer_goes_on_from_its_checkpoint() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("run.safetensors");
     let config = EmbeddingConfig::new(50, 6).with_seed(3);
-    for optimizer in Optimizer::each() {
+    for optimizer in Optimizer::each().into_iter().flat_map(|optimizer| [optimizer, keeping_all(optimizer)]) {
         for update in [Update::Deferred, Update::Dense, Update::Lazy] {
             let optimizer = optimizer.with_update(update).with_weight_decay(0.1);
             let mut unbroken = table(config.clone(), optimizer);
@@ -208,7 +208,9 @@ fn a_checkpoint_of_another_table_is_refused_with_all_that_differs() {
         table(config, adam).save(&path).unwrap();
         let before = state(&asked);
         let error = asked.restore(&path).unwrap_err();
-        assert_eq!(error, Error::CheckpointMismatch { path: path.clone(), differences: expected.to_owned() });
+        let Error::CheckpointMismatch { path: named, differences } = &error else { panic!("{error}") };
+        assert_eq!(named, &path);
+        assert!(differences.starts_with(expected), "{differences}");
         assert!(error.to_string().contains(expected));
         assert_eq!(state(&asked), before);
     }

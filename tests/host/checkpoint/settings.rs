@@ -58,7 +58,7 @@ fn settings() {
             with_setting("requires", json!(["x".repeat(1 << 20)])),
             "…\", which this version of wgpu-embedding does not",
         ),
-        (with_setting("optimizer.name", json!("newton")), "optimizer: name must be one of [\"adam\""),
+        (with_setting("optimizer.name", json!("newton")), "optimizer: name must be one of [\""),
         (
             with_setting("optimizer.name", json!("newton")),
             "the optimizers of this version of wgpu-embedding, and is \"newton\"; a newer version may have it",
