@@ -119,17 +119,19 @@ fn clipping(value: &Value) -> Result<Option<Clipping>, String> {
     if value.is_null() {
         return Ok(None);
     }
-    let kinds: [(&str, fn(f64) -> Clipping); 3] =
-        [("value", Clipping::Value), ("norm", Clipping::Norm), ("norm_pytorch", Clipping::NormPyTorch)];
     let entry = value.as_object().filter(|object| object.len() == 1).and_then(|object| object.iter().next());
-    let found = entry.and_then(|(name, limit)| {
-        let (_, kind) = kinds.iter().find(|(kind, _)| kind == name)?;
-        Some((kind, limit))
-    });
-    let Some((kind, limit)) = found else {
-        let names = kinds.map(|(name, _)| name).join(" or ");
-        return Err(format!("clipping must be null, or {names} with its limit, and is {}", shown(value)));
+    let kind = match entry.map(|(name, _)| name.as_str()) {
+        Some("value") => Clipping::Value,
+        Some("norm") => Clipping::Norm,
+        Some("norm_pytorch") => Clipping::NormPyTorch,
+        _ => {
+            return Err(format!(
+                "clipping must be null, or value or norm or norm_pytorch with its limit, and is {}",
+                shown(value)
+            ));
+        }
     };
+    let limit = entry.map_or(value, |(_, limit)| limit);
     Ok(Some(kind(number("clipping", limit)?)))
 }
 

@@ -4,7 +4,7 @@ use std::fs;
 
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
-use wgpu_embedding::{Adam, EmbeddingConfig, GpuContext, GpuEmbedding, Optimizer};
+use wgpu_embedding::{Adam, EmbeddingConfig, GpuContext, GpuEmbedding, Optimizer, Update};
 
 use super::{TASK, child, keeping_all, load, rewrite, state, table, train};
 
@@ -87,7 +87,7 @@ fn damaged_files_are_tables_or_errors() {
     let path = folder.path().join("damaged.safetensors");
     let config = EmbeddingConfig::new(7, 3).with_padding_idx(2);
     let runs = Optimizer::each().into_iter().map(|optimizer| {
-        let mut run = table(config.clone(), keeping_all(optimizer));
+        let mut run = table(config.clone(), keeping_all(optimizer).with_update(Update::Dense));
         train(&mut run, 0..3);
         run.save(&path).unwrap();
         (run, fs::read(&path).unwrap())
