@@ -107,7 +107,7 @@ impl EmbeddingConfig {
     #[cfg(not(target_arch = "wasm32"))]
     pub fn from_safetensors(path: impl AsRef<std::path::Path>, tensor: &str) -> Result<Self> {
         let path = path.as_ref();
-        let shape = crate::checkpoint::TensorFile::open(path, Some(tensor))?.matrix(tensor)?.shape;
+        let shape = crate::checkpoint::TensorFile::open(path, Some(tensor))?.matrix_shape(tensor)?;
         let [Ok(input_dim), Ok(output_dim)] = shape.map(u32::try_from) else {
             return Err(Error::InvalidConfig(format!(
                 "input_dim must be in 1..={MAX_INPUT_DIM} and output_dim a u32, and {tensor:?} in {} is {shape:?}",

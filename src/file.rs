@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use flate2::Compression;
@@ -88,6 +88,14 @@ impl WholeFile {
             Bytes::Gzip(file) => file.write_all(bytes),
         };
         written.map_err(|error| file_error("writing", &self.target, &error))
+    }
+
+    /// Goes to a place in the file, for what is written next. Not for one that is gzipped.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) fn go_to(&mut self, place: u64) -> Result<()> {
+        let Bytes::Plain(file) = &mut self.bytes else { unreachable!("a gzipped file is written in order") };
+        let found = file.seek(SeekFrom::Start(place));
+        found.map(drop).map_err(|error| file_error("writing", &self.target, &error))
     }
 
     /// Writes floats as safetensors has them, little-endian.

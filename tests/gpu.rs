@@ -88,6 +88,7 @@ fn main() {
         }
         checkpoint {
             resumed_runs_have_the_bits_of_unbroken_ones,
+            every_optimizer_goes_on_from_its_checkpoint,
             a_checkpoint_is_the_same_on_every_context_and_split,
             a_refused_restore_changes_nothing,
             a_restored_table_keeps_its_batches_and_buffers,

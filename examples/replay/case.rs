@@ -1,20 +1,18 @@
 //! Reads a case, and refuses one that does not say everything it must.
 
-use std::collections::HashMap;
-
 use safetensors::tensor::Metadata as Header;
 use safetensors::{Dtype, SafeTensors};
-use wgpu_embedding::{Adam, EmbeddingConfig, EpsilonForm, Error, Initializer, Update};
+use wgpu_embedding::{EmbeddingConfig, Error, Initializer, Optimizer, Update};
 
 use file_kind::{START_BYTES, file_kind};
+use metadata::{Format, Metadata};
 
 // Here and not in main.rs, for tests/gpu has this file too.
 #[path = "../../src/file_kind.rs"]
 #[allow(dead_code)]
 mod file_kind;
-
-/// Metadata `format` of the only format there is.
-const FORMAT: &str = "embedding-replay/1";
+#[path = "metadata.rs"]
+mod metadata;
 
 /// The updates by name.
 pub const UPDATES: [(&str, Update); 3] =
@@ -25,7 +23,7 @@ pub const UPDATES: [(&str, Update); 3] =
 pub struct Case {
     /// The table, with its first weights as the initializer.
     pub config: EmbeddingConfig,
-    pub optimizer: Adam,
+    pub optimizer: Optimizer,
     pub steps: Vec<Step>,
 }
 
@@ -50,20 +48,18 @@ impl Case {
         };
         let header = header(bytes).map_err(whole_file)?;
         let tensors = Tensors(SafeTensors::deserialize(bytes).map_err(|error| whole_file(cut(&error.to_string())))?);
-        let metadata = Metadata(header.metadata().as_ref());
-        metadata.choice("format", &[(FORMAT, ())])?;
+        let metadata = Metadata::new(header.metadata().as_ref())?;
 
-        let mut config = EmbeddingConfig::new(metadata.count("input_dim")?, metadata.count("output_dim")?);
-        if metadata.has("padding_idx") {
-            config = config.with_padding_idx(metadata.count("padding_idx")?);
-        }
-        config.validate().map_err(|error| error.to_string())?;
+        let config = metadata.config()?;
         let optimizer = metadata.optimizer(update)?;
         let step_count = metadata.count("steps")?;
 
         let (input_dim, output_dim) = (config.input_dim, config.output_dim as usize);
         let weight = tensors.floats("weight", &[input_dim as usize, output_dim])?;
         tensors.end_at(step_count)?;
+        if metadata.format == Format::Two {
+            tensors.refuse_unknown(step_count)?;
+        }
         // A step count that is nonsense is found out when a step is missing; nothing of its size is allocated till then.
         let steps =
             (0..step_count).map(|step| tensors.step(step, input_dim, output_dim)).collect::<Result<_, _>>()?;
@@ -107,62 +103,7 @@ pub fn choose<T: Copy>(what: &str, name: &str, choices: &[(&str, T)]) -> Result<
     })
 }
 
-/// The file's metadata, all of it strings. Keys that nothing asks for are ignored.
-struct Metadata<'a>(Option<&'a HashMap<String, String>>);
-
-impl Metadata<'_> {
-    fn has(&self, key: &str) -> bool {
-        self.0.is_some_and(|metadata| metadata.contains_key(key))
-    }
-
-    fn text(&self, key: &str) -> Result<&str, String> {
-        let value = self.0.and_then(|metadata| metadata.get(key));
-        value.map(String::as_str).ok_or_else(|| format!("metadata {key} is missing"))
-    }
-
-    fn count(&self, key: &str) -> Result<u32, String> {
-        let text = self.text(key)?;
-        text.parse()
-            .map_err(|_| format!("metadata {key} must be a whole number in 0..={}, and is {:?}", u32::MAX, cut(text)))
-    }
-
-    fn number(&self, key: &str) -> Result<f64, String> {
-        let text = self.text(key)?;
-        // Rust parses `nan` and `inf` too, and a number too large for f64 as infinity.
-        let number = text.parse().ok().filter(|number: &f64| number.is_finite());
-        number.ok_or_else(|| format!("metadata {key} must be a finite number, and is {:?}", cut(text)))
-    }
-
-    fn choice<T: Copy>(&self, key: &str, choices: &[(&str, T)]) -> Result<T, String> {
-        choose(&format!("metadata {key}"), self.text(key)?, choices)
-    }
-
-    fn optimizer(&self, update: Option<Update>) -> Result<Adam, String> {
-        let decoupled = self.choice("optimizer", &[("adam", false), ("adamw", true)])?;
-        // The file's is asked for all the same: a file is no less malformed for another update.
-        let of_file = self.choice("update", &UPDATES)?;
-        let forms = [("keras", EpsilonForm::Keras), ("pytorch", EpsilonForm::PyTorch)];
-        let optimizer = Adam::default()
-            .with_update(update.unwrap_or(of_file))
-            .with_learning_rate(self.number("learning_rate")?)
-            .with_betas(self.number("beta_1")?, self.number("beta_2")?)
-            .with_epsilon(self.number("epsilon")?)
-            .with_epsilon_form(self.choice("epsilon_form", &forms)?)
-            .with_weight_decay(self.number("weight_decay")?)
-            .with_amsgrad(self.choice("amsgrad", &[("true", true), ("false", false)])?);
-        if !decoupled && optimizer.weight_decay != 0.0 {
-            return Err(format!(
-                "metadata weight_decay must be 0 with optimizer adam, and is {}: PyTorch's Adam adds it to the gradient \
-                 (L2), which wgpu-embedding does not do; decay that is decoupled from the gradient is optimizer adamw",
-                optimizer.weight_decay
-            ));
-        }
-        optimizer.validate().map_err(|error| error.to_string())?;
-        Ok(optimizer)
-    }
-}
-
-/// The file's tensors. Those that nothing asks for are ignored, but for steps past the last.
+/// The file's tensors. Those that nothing asks for are ignored in format 1, but for steps past the last.
 struct Tensors<'a>(SafeTensors<'a>);
 
 impl Tensors<'_> {
@@ -195,6 +136,34 @@ impl Tensors<'_> {
             return Err(format!("tensor {name} must be {dtype:?} {required}, and is {given:?} {shape:?}"));
         }
         Ok((shape, tensor.data()))
+    }
+
+    /// Refuses what no step asks for.
+    fn refuse_unknown(&self, step_count: u32) -> Result<(), String> {
+        // What a step may have in later versions.
+        let later = [("offsets", "bags"), ("sample_weights", "weights"), ("per_sample_weights", "weights")];
+        let of_step = |name: &str| {
+            let (number, of_step) = name.strip_prefix("step.")?.split_once('.')?;
+            let is_number =
+                number.parse::<u32>().is_ok_and(|parsed| parsed < step_count && parsed.to_string() == number);
+            is_number.then(|| of_step.to_owned())
+        };
+        let is_unknown =
+            |name: &&str| *name != "weight" && !matches!(of_step(name).as_deref(), Some("indices" | "grad_output"));
+        let names = self.0.names();
+        let Some(name) = names.into_iter().filter(is_unknown).min() else { return Ok(()) };
+        let of_later = of_step(name).and_then(|of_step| later.into_iter().find(|&(known, _)| known == of_step));
+        Err(match of_later {
+            Some((_, what)) => format!(
+                "tensor {name} must be left out: this version of wgpu-embedding replays lookups of one row each, and none of \
+                 {what}"
+            ),
+            None => format!(
+                "tensor {:?} is none of format {}'s, which are weight, step.K.indices and step.K.grad_output",
+                cut(name),
+                Format::Two.name()
+            ),
+        })
     }
 
     /// Refuses steps that would be left out without a word.

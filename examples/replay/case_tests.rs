@@ -1,7 +1,11 @@
-use safetensors::Dtype;
+use std::collections::HashMap;
+
 use safetensors::tensor::TensorView;
+use safetensors::{Dtype, SafeTensors};
+use wgpu_embedding::{GpuContext, Optimizer};
 
 use crate::case::Case;
+use crate::run::run;
 
 /// A case of one step, with one entry of its metadata changed.
 fn case(key: &str, value: &str) -> Result<Case, String> {
@@ -54,4 +58,29 @@ fn files_of_other_kinds_are_named() {
         let error = Case::from_bytes(bytes, None).unwrap_err();
         assert!(error.starts_with(&format!("not a whole safetensors file: this is {name}")), "{error}");
     }
+}
+
+#[test]
+fn equal_runs_are_equal_files_that_say_nothing_of_the_machine() {
+    let run = || run(&case("update", "deferred").unwrap(), &GpuContext::reference()).unwrap().to_bytes().unwrap();
+    let bytes = run();
+    assert!(run() == bytes, "two runs differ");
+    let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
+    let made_by = concat!("wgpu-embedding ", env!("CARGO_PKG_VERSION"));
+    let expected = HashMap::from([("made_by".to_owned(), made_by.to_owned())]);
+    assert_eq!(header.metadata().as_ref(), Some(&expected));
+    // The state by PyTorch's names, of which a case of format 1 has no others either.
+    let tensors = SafeTensors::deserialize(&bytes).unwrap();
+    let mut names = tensors.names();
+    names.sort();
+    assert_eq!(names, ["exp_avg", "exp_avg_sq", "step.0.output", "weight"]);
+    assert_eq!(tensors.tensor("exp_avg").unwrap().shape(), [2, 1]);
+}
+
+#[test]
+fn the_help_names_every_optimizer() {
+    let help = super::help();
+    let names = Optimizer::each();
+    assert!(names.iter().all(|optimizer| help.contains(optimizer.name())), "{help}");
+    assert!(!help.contains("OPTIMIZERS") && help.lines().all(|line| line.len() <= 100), "{help}");
 }

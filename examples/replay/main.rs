@@ -31,8 +31,9 @@ Usage: replay CASE OUT [--update dense|lazy|deferred] [--reference]
 
   CASE         the run, a safetensors file (below)
   OUT          what came out, a safetensors file: step.K.output, what the lookup
-               gave before step K's update, and the final weight, m and v, and
-               with amsgrad v_hat, the largest v so far; all F32
+               gave before step K's update, the final weight, and what the
+               optimizer keeps under PyTorch's names, such as exp_avg; all F32.
+               Equal runs give equal files
   --update     what to do in place of CASE's update; dense and deferred compute
                the same, up to rounding, and the reference computes both as dense
   --reference  compute on the CPU reference; otherwise the GPU does, or the
@@ -40,20 +41,25 @@ Usage: replay CASE OUT [--update dense|lazy|deferred] [--reference]
   -h, --help   this text
 
 CASE's metadata, all strings:
-  format         embedding-replay/1
+  format         embedding-replay/2
   input_dim, output_dim, steps
-  optimizer      adam or adamw (weight_decay must be 0 with adam)
+  optimizer      OPTIMIZERS
+                 (weight_decay must be 0 with adam, and is decoupled)
   update         dense, lazy or deferred
-  learning_rate, beta_1, beta_2, epsilon, weight_decay
-  epsilon_form   keras or pytorch
-  amsgrad        true or false
-  padding_idx    may be left out
+  learning_rate
+  and what the optimizer needs, of which some may be left out:
+  beta_1, beta_2, epsilon
+  epsilon_form, momentum_form                  keras or pytorch
+  momentum, initial_accumulator, weight_decay  0 where it is left out
+  nesterov, amsgrad                            true or false, which it then is
+  padding_idx                                  none where it is left out
 CASE's tensors:
   weight              F32 [input_dim, output_dim]
   step.K.indices      I64, any shape, for each K in 0..steps
   step.K.grad_output  F32, that shape with output_dim appended
-Other metadata and tensors are ignored, but a tensor step.K.* whose K is not
-below steps is an error.
+Other metadata and tensors are errors. In format embedding-replay/1, which has
+adam and adamw alone and in which only padding_idx may be left out, they are
+ignored, but for a tensor step.K.* whose K is not below steps.
 
 Exit code: 0, 1 for a file or device that will not do (one line on stderr says
 why), 2 for wrong arguments.
@@ -71,7 +77,7 @@ fn main() -> ExitCode {
     let arguments = match parse(lexopt::Parser::from_env()) {
         Ok(Some(arguments)) => arguments,
         Ok(None) => {
-            say(format_args!("{HELP}"));
+            say(format_args!("{}", help()));
             return ExitCode::SUCCESS;
         }
         Err(error) => {
@@ -86,6 +92,11 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn help() -> String {
+    let names = wgpu_embedding::Optimizer::each().iter().map(wgpu_embedding::Optimizer::name).collect::<Vec<_>>();
+    HELP.replace("OPTIMIZERS", &format!("one of {} and adamw", names.join(", ")))
 }
 
 /// Gives none where help is asked for.
@@ -137,8 +148,7 @@ fn replay(arguments: &Arguments) -> Result<(), String> {
     let start = Instant::now();
     let outcome = run::run(&case, &context).map_err(of_case)?;
     let seconds = start.elapsed().as_secs_f64();
-    let made_by = format!("wgpu-embedding {} on {context}", env!("CARGO_PKG_VERSION"));
-    output.finish(&outcome.to_bytes(made_by).map_err(of_out)?).map_err(of_writing)?;
+    output.finish(&outcome.to_bytes().map_err(of_out)?).map_err(of_writing)?;
 
     let device = context.adapter_info().map_or("the CPU reference", |info| &info.name);
     let (steps, lookups) = (case.steps.len(), case.lookup_count());

@@ -4,11 +4,11 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use safetensors::{Dtype, View};
-use wgpu_embedding::{Error, GpuContext, GpuEmbedding};
+use wgpu_embedding::{Error, Extent, GpuContext, GpuEmbedding};
 
 use super::case::{Case, Step};
 
-/// What a case gives: a tensor for each step's output, and the final weights and moments.
+/// What a case gives: a tensor for each step's output, the final weights, and the optimizer's state.
 #[derive(Debug)]
 pub struct Outcome {
     tensors: Vec<(String, Floats)>,
@@ -30,15 +30,15 @@ pub fn run(case: &Case, context: &GpuContext) -> Result<Outcome, String> {
         tensors.push((format!("step.{number}.output"), output));
     }
 
-    let mut table = |name: &str, values| {
-        let shape = vec![embedding.input_dim() as usize, embedding.output_dim() as usize];
-        tensors.push((name.to_owned(), Floats { shape, values }));
-    };
-    table("weight", embedding.weights().map_err(text)?);
-    for (name, array) in [("m", "exp_avg"), ("v", "exp_avg_sq"), ("v_hat", "max_exp_avg_sq")] {
-        if embedding.optimizer().state().iter().any(|known| known.name == array) {
-            table(name, embedding.state(array).map_err(text)?);
-        }
+    let shape = vec![embedding.input_dim() as usize, embedding.output_dim() as usize];
+    tensors.push(("weight".to_owned(), Floats { shape: shape.clone(), values: embedding.weights().map_err(text)? }));
+    for array in embedding.optimizer().state() {
+        let shape = match array.extent {
+            Extent::PerElement => shape.clone(),
+            Extent::PerRow => shape[..1].to_vec(),
+        };
+        let values = embedding.state(array.name).map_err(text)?;
+        tensors.push((array.name.to_owned(), Floats { shape, values }));
     }
     Ok(Outcome { tensors })
 }
@@ -52,8 +52,9 @@ fn run_step(embedding: &mut GpuEmbedding, step: &Step) -> Result<Floats, Error> 
 }
 
 impl Outcome {
-    /// A safetensors file; `made_by` goes into its metadata.
-    pub fn to_bytes(&self, made_by: String) -> Result<Vec<u8>, String> {
+    /// A safetensors file. Its metadata says nothing of the machine, so that equal runs are equal files.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, String> {
+        let made_by = concat!("wgpu-embedding ", env!("CARGO_PKG_VERSION")).to_owned();
         let tensors = self.tensors.iter().map(|(name, tensor)| (name, tensor));
         let metadata = HashMap::from([("made_by".to_owned(), made_by)]);
         safetensors::serialize(tensors, Some(metadata)).map_err(|error| error.to_string())

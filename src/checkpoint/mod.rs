@@ -2,6 +2,8 @@
 //!
 //! All of it reads from files that may be anybody's: nothing is allocated by a length that a file claims and does not have.
 
+mod header;
+mod optimizer;
 mod other_file;
 mod settings;
 mod tensors;
@@ -11,19 +13,31 @@ use std::io::{BufReader, Read, Seek};
 use std::ops::Range;
 use std::path::Path;
 
+pub(crate) use header::{Header, header};
 pub(crate) use settings::{Settings, TableSettings};
-pub(crate) use tensors::{TensorFile, TensorRows, header};
+pub(crate) use tensors::{TensorFile, TensorRows};
 
 use crate::config::EmbeddingConfig;
 use crate::error::Result;
 use crate::gpu::transfer::WEIGHT;
-use crate::optimizer::{Optimizer, StateArray};
+use crate::optimizer::{Extent, Optimizer, StateArray};
 use tensors::Float;
+
+/// Floats that are read at once.
+const PIECE_FLOATS: usize = 1 << 16;
 
 /// The arrays of a checkpoint, in its order: the weights, and unless the table is frozen the optimizer's state.
 pub(crate) fn arrays_of(trainable: bool, optimizer: &Optimizer) -> Vec<StateArray> {
     let state = if trainable { optimizer.state() } else { Vec::new() };
     [StateArray::per_element(WEIGHT)].into_iter().chain(state).collect()
+}
+
+/// The shape of an array's tensor, with a number a row for [`Extent::PerRow`].
+pub(crate) fn shape_of<T>(array: &StateArray, input_dim: T, output_dim: T) -> Vec<T> {
+    match array.extent {
+        Extent::PerElement => vec![input_dim, output_dim],
+        Extent::PerRow => vec![input_dim],
+    }
 }
 
 /// A checkpoint that was checked but for its numbers, which are still to be read.
@@ -44,18 +58,26 @@ impl Checkpoint {
 impl<R: Read + Seek> Checkpoint<R> {
     pub(crate) fn new(file: TensorFile<R>) -> Result<Self> {
         let settings = Settings::read(&file)?;
-        let weight = file.matrix(WEIGHT)?;
+        let [input_dim, output_dim] = file.matrix_shape(WEIGHT)?;
         let arrays = arrays_of(settings.table.trainable, &settings.optimizer);
         let expected: Vec<_> = arrays.iter().map(|array| array.name).collect();
-        for &name in &expected {
-            let tensor = file.matrix(name)?;
+        for (array, &name) in arrays.iter().zip(&expected) {
+            let tensor = file.tensor(name)?;
             if tensor.float != Float::F32 {
                 let problem = format!("a checkpoint's tensors are F32, and this one is {:?}", tensor.float);
                 return Err(file.malformed_tensor(name, problem));
             }
-            if tensor.shape != weight.shape {
-                let problem =
-                    format!("its shape must be {:?}, the weights', and is {:?}", weight.shape, tensor.shape);
+            let required = shape_of(array, input_dim, output_dim);
+            if tensor.shape != required {
+                let given = match tensor.shape.len() {
+                    0..=8 => format!("{:?}", tensor.shape),
+                    dimensions => format!("of {dimensions} dimensions"),
+                };
+                let of_each = match array.extent {
+                    Extent::PerElement => "weight",
+                    Extent::PerRow => "row",
+                };
+                let problem = format!("its shape must be {required:?}, a number for each {of_each}, and is {given}");
                 return Err(file.malformed_tensor(name, problem));
             }
         }
@@ -63,7 +85,6 @@ impl<R: Read + Seek> Checkpoint<R> {
             let problem = format!("it is not one of this checkpoint's, which are {expected:?}");
             return Err(file.malformed_tensor(name, problem));
         }
-        let [input_dim, output_dim] = weight.shape;
         let config = settings
             .table
             .config(input_dim, output_dim)
@@ -77,13 +98,15 @@ impl<R: Read + Seek> Checkpoint<R> {
 
     /// The rows of one of its tensors.
     pub(crate) fn rows(&mut self, name: &str) -> Result<TensorRows<&mut BufReader<R>>> {
-        let tensor = self.file.matrix(name)?;
+        let tensor = self.file.tensor(name)?;
         self.file.rows(&tensor, 0)
     }
 
     /// Reads some rows of one of its tensors, dense.
     pub(crate) fn read_rows(&mut self, name: &str, rows: Range<u32>, values: &mut [f32]) -> Result<()> {
-        let tensor = self.file.matrix(name)?;
-        self.file.rows(&tensor, rows.start)?.fill_row(values)
+        let tensor = self.file.tensor(name)?;
+        let mut rows = self.file.rows(&tensor, rows.start)?;
+        // Not all at once, which would take their memory once more.
+        values.chunks_mut(PIECE_FLOATS).try_for_each(|piece| rows.fill_row(piece))
     }
 }

@@ -5,37 +5,76 @@ use std::io::{Read, Seek};
 use serde::{Deserialize, Serialize};
 
 use super::TensorFile;
+use super::optimizer::{self, Fields, Written};
 use crate::config::EmbeddingConfig;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, quoted};
 use crate::json;
-use crate::optimizer::{Adam, Clipping, EpsilonForm, Optimizer, Update};
+use crate::optimizer::Optimizer;
 
 /// The metadata's one key. With a second one the order, and so the file's bytes, would differ from save to save.
 const KEY: &str = "wgpu_embedding_checkpoint";
 
-/// Of the format; goes up with every change, for unknown fields are refused.
-const VERSION: u64 = 1;
+/// Of the format that is written. A later setting needs no new one: readers ignore fields that they do not know, and a writer
+/// that uses what a reader must know names it in `requires`.
+const VERSION: u64 = 2;
+
+/// What [`Head::requires`] may name.
+const KNOWN: [&str; 0] = [];
+
+/// The one optimizer of format 1, whose settings are the field of this name.
+const OPTIMIZER_OF_FORMAT_1: &str = "adam";
 
 /// The last step that a checkpoint may have: f64, in which the powers of the betas are computed, counts no further.
 const MAX_STEP: u64 = 1 << 53;
 
-/// All numbers are written such that reading them gives the same bits.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug)]
 pub(crate) struct Settings {
-    #[serde(deserialize_with = "json::whole")]
-    version: u64,
-    #[serde(deserialize_with = "json::whole")]
     pub step: u64,
     pub table: TableSettings,
-    #[serde(rename = "adam", with = "adam_form")]
     pub optimizer: Optimizer,
+}
+
+/// The JSON text. All numbers are written such that reading them gives the same bits.
+#[derive(Serialize)]
+struct Text<'a> {
+    version: u64,
+    requires: [&'static str; 0],
+    step: u64,
+    table: &'a TableSettings,
+    optimizer: Written,
+}
+
+#[derive(Deserialize)]
+struct Version {
+    #[serde(deserialize_with = "json::whole")]
+    version: u64,
+}
+
+/// What says whether this version of the crate can read the rest.
+#[derive(Deserialize)]
+struct Head {
+    requires: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Format1 {
+    #[serde(deserialize_with = "json::whole")]
+    step: u64,
+    table: TableSettings,
+    adam: Fields,
+}
+
+#[derive(Deserialize)]
+struct Format2 {
+    #[serde(deserialize_with = "json::whole")]
+    step: u64,
+    table: TableSettings,
+    optimizer: Fields,
 }
 
 /// [`EmbeddingConfig`] without the table's size, which the weights' shape is. Every field must be there: serde would take a
 /// missing `Option` for `None`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub(crate) struct TableSettings {
     pub trainable: bool,
     pub mask_zero: bool,
@@ -52,22 +91,20 @@ pub(crate) struct TableSettings {
 }
 
 impl Settings {
-    pub(crate) fn new(step: u64, table: TableSettings, optimizer: Optimizer) -> Self {
-        Self { version: VERSION, step, table, optimizer }
-    }
-
     /// The metadata that [`read`](Self::read) reads.
     pub(crate) fn to_metadata(&self) -> Result<(&'static str, String)> {
-        let text = serde_json::to_string(self).map_err(|error| Error::InvalidConfig(error.to_string()))?;
+        let text = Text {
+            version: VERSION,
+            requires: KNOWN,
+            step: self.step,
+            table: &self.table,
+            optimizer: Written(self.optimizer),
+        };
+        let text = serde_json::to_string(&text).map_err(|error| Error::InvalidConfig(error.to_string()))?;
         Ok((KEY, text))
     }
 
     pub(crate) fn read<R: Read + Seek>(file: &TensorFile<R>) -> Result<Self> {
-        #[derive(Deserialize)]
-        struct Version {
-            #[serde(deserialize_with = "json::whole")]
-            version: u64,
-        }
         let malformed = |problem: String| file.malformed(format!("metadata {KEY}"), problem);
         let Some(text) = file.metadata(KEY) else {
             return Err(malformed(
@@ -76,18 +113,43 @@ impl Settings {
                     .to_owned(),
             ));
         };
-        let Version { version } = json::parse(text).map_err(malformed)?;
-        if version != VERSION {
-            return Err(malformed(format!(
-                "it is version {version} of the format, and this version of wgpu-embedding reads version {VERSION}"
-            )));
-        }
-        let settings: Self = json::parse(text).map_err(malformed)?;
-        settings.optimizer.validate().map_err(|error| malformed(error.to_string()))?;
+        let settings = Self::parse(text).map_err(malformed)?;
         if settings.step > MAX_STEP {
             return Err(malformed(format!("step must be at most {MAX_STEP}, and is {}", settings.step)));
         }
         Ok(settings)
+    }
+
+    fn parse(text: &str) -> std::result::Result<Self, String> {
+        let of_optimizer = |problem: String| format!("optimizer: {problem}");
+        match json::parse(text)? {
+            Version { version: 1 } => {
+                let Format1 { step, table, adam } = json::parse(text)?;
+                let known = Optimizer::each().into_iter().find(|known| known.name() == OPTIMIZER_OF_FORMAT_1);
+                let optimizer = known.expect("the optimizer of format 1");
+                let optimizer = optimizer::read_as(optimizer, &adam)
+                    .map_err(|problem| format!("{OPTIMIZER_OF_FORMAT_1}: {problem}"))?;
+                Ok(Self { step, table, optimizer })
+            }
+            Version { version: 2 } => {
+                let Head { requires } = json::parse(text)?;
+                if let Some(unknown) = requires.iter().find(|name| !KNOWN.contains(&name.as_str())) {
+                    return Err(format!(
+                        "it requires {:?}, which this version of wgpu-embedding does not know; a newer version may",
+                        quoted(unknown)
+                    ));
+                }
+                let Format2 { step, table, optimizer } = json::parse(text)?;
+                Ok(Self { step, table, optimizer: optimizer::read(&optimizer).map_err(of_optimizer)? })
+            }
+            Version { version } => {
+                let newer = if version > VERSION { "; a newer version may read it" } else { "" };
+                Err(format!(
+                    "it is version {version} of the format, and this version of wgpu-embedding reads versions 1 to \
+                     {VERSION}{newer}"
+                ))
+            }
+        }
     }
 }
 
@@ -117,103 +179,18 @@ impl TableSettings {
     }
 }
 
-// The public types themselves stay without serde: what a file calls their fields is this format's matter. The compiler holds
-// the fields against theirs.
-
-/// The one optimizer that this version of the format knows.
-mod adam_form {
-    use serde::ser::Error;
-    use serde::{Deserializer, Serializer};
-
-    use super::{AdamForm, Optimizer};
-
-    pub(super) fn serialize<S: Serializer>(optimizer: &Optimizer, serializer: S) -> Result<S::Ok, S::Error> {
-        let Optimizer::Adam(adam) = optimizer else {
-            let name = optimizer.name();
-            return Err(S::Error::custom(format!("checkpoints are of adam, and this table has {name}")));
-        };
-        AdamForm::serialize(adam, serializer)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Optimizer, D::Error> {
-        AdamForm::deserialize(deserializer).map(Optimizer::Adam)
-    }
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(remote = "Adam", deny_unknown_fields)]
-struct AdamForm {
-    learning_rate: f64,
-    beta_1: f64,
-    beta_2: f64,
-    epsilon: f64,
-    #[serde(with = "EpsilonForms")]
-    epsilon_form: EpsilonForm,
-    weight_decay: f64,
-    amsgrad: bool,
-    #[serde(with = "Updates")]
-    update: Update,
-    #[serde(with = "optional_clipping")]
-    clipping: Option<Clipping>,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(remote = "EpsilonForm", rename_all = "snake_case")]
-enum EpsilonForms {
-    Keras,
-    #[serde(rename = "pytorch")]
-    PyTorch,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(remote = "Update", rename_all = "snake_case")]
-enum Updates {
-    Deferred,
-    Dense,
-    Lazy,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(remote = "Clipping", rename_all = "snake_case")]
-enum Clippings {
-    Value(f64),
-    Norm(f64),
-    #[serde(rename = "norm_pytorch")]
-    NormPyTorch(f64),
-}
-
-/// serde's remote types do not reach into an `Option`.
-mod optional_clipping {
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    use super::{Clipping, Clippings};
-
-    #[derive(Serialize, Deserialize)]
-    struct Inside(#[serde(with = "Clippings")] Clipping);
-
-    pub(super) fn serialize<S: Serializer>(clipping: &Option<Clipping>, serializer: S) -> Result<S::Ok, S::Error> {
-        clipping.map(Inside).serialize(serializer)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Clipping>, D::Error> {
-        Ok(Option::<Inside>::deserialize(deserializer)?.map(|inside| inside.0))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::optimizer::{Clipping, Common, Setting, Update};
 
     proptest! {
         #[test]
-        fn every_float_comes_back_with_its_bits(bits in any::<[u64; 6]>()) {
+        fn every_float_comes_back_with_its_bits(bits in any::<[u64; 8]>()) {
             let floats = bits.map(f64::from_bits);
             prop_assume!(floats.iter().all(|float| float.is_finite()));
-            let [learning_rate, beta_1, beta_2, epsilon, weight_decay, limit] = floats;
-            let clipping = Some(Clipping::NormPyTorch(limit));
-            let adam = Adam { learning_rate, beta_1, beta_2, epsilon, weight_decay, clipping, ..Adam::pytorch_sparse() };
             let table = TableSettings {
                 trainable: true,
                 mask_zero: false,
@@ -223,15 +200,34 @@ mod tests {
                 seed: bits[0],
                 initializer: "uniform".to_owned(),
             };
-            let settings = Settings::new(bits[1], table, adam.into());
-            let (_, text) = settings.to_metadata().unwrap();
-            let read: Settings = serde_json::from_str(&text).unwrap();
-            let Optimizer::Adam(read_adam) = read.optimizer else { panic!("{:?}", read.optimizer) };
-            prop_assert_eq!(read_adam, adam);
-            prop_assert_eq!(read.step, settings.step);
-            prop_assert_eq!(read.table, settings.table);
-            let [mine, yours] = [adam, read_adam].map(|a| [a.learning_rate, a.beta_1, a.beta_2, a.epsilon, a.weight_decay]);
-            prop_assert_eq!(mine.map(f64::to_bits), yours.map(f64::to_bits));
+            for mut optimizer in Optimizer::each() {
+                let (first, own) = floats.split_at(3);
+                let clipping = Some(Clipping::NormPyTorch(first[2]));
+                let common =
+                    Common { learning_rate: first[0], weight_decay: first[1], update: Update::Lazy, clipping };
+                let rule = optimizer.rule_mut();
+                rule.set_common(common);
+                for ((_, setting), float) in rule.settings().into_iter().zip(own.iter().cycle()) {
+                    match setting {
+                        Setting::Number(number) => *number = *float,
+                        Setting::Flag(flag) => *flag = !*flag,
+                        Setting::Choice(choice) => {
+                            let last = *choice.names().last().unwrap();
+                            choice.choose("it", last).unwrap();
+                        }
+                    }
+                }
+                let settings = Settings { step: bits[1], table: table.clone(), optimizer };
+                let (_, text) = settings.to_metadata().unwrap();
+                let read: Format2 = serde_json::from_str(&text).unwrap();
+                prop_assert_eq!((read.step, read.table), (settings.step, settings.table));
+                let mut each = Optimizer::each().into_iter();
+                let same = each.find(|known| known.name() == optimizer.name()).unwrap();
+                let read = optimizer::fill(same, &read.optimizer).unwrap();
+                prop_assert_eq!(read, optimizer);
+                // PartialEq takes 0 for -0.
+                prop_assert_eq!(format!("{read:?}"), format!("{optimizer:?}"));
+            }
         }
     }
 }

@@ -1,6 +1,5 @@
 //! A safetensors file: 8 bytes with the header's length, the header in JSON, then the tensors' bytes without gaps.
 
-use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -29,10 +28,10 @@ pub(crate) struct TensorFile<R = File> {
     data_start: u64,
 }
 
-/// A tensor of two dimensions and of floats.
+/// A tensor of floats.
 #[derive(Debug)]
-pub(crate) struct Matrix {
-    pub shape: [usize; 2],
+pub(crate) struct FloatTensor {
+    pub shape: Vec<usize>,
     pub float: Float,
     start: u64,
 }
@@ -59,13 +58,14 @@ impl TensorFile {
 
     /// The rows of one tensor, which must be a table of this size.
     pub(crate) fn into_table(self, name: &str, input_dim: u32, output_dim: u32) -> Result<TensorRows> {
-        let tensor = self.matrix(name)?;
+        let tensor = self.tensor(name)?;
         let required = [input_dim as usize, output_dim as usize];
-        if tensor.shape != required {
+        let shape = self.matrix_shape(name)?;
+        if shape != required {
             return Err(Error::Shape {
                 what: "the tensor's shape",
                 required: format!("[input_dim, output_dim] = {required:?}"),
-                given: format!("{:?}, that of {:?} in {}", tensor.shape, quoted(name), self.path.display()),
+                given: format!("{shape:?}, that of {:?} in {}", quoted(name), self.path.display()),
             });
         }
         let Self { path, mut reader, data_start, .. } = self;
@@ -128,8 +128,8 @@ impl<R: Read + Seek> TensorFile<R> {
         self.header.offset_keys()
     }
 
-    /// Finds a tensor that may be a table.
-    pub(crate) fn matrix(&self, name: &str) -> Result<Matrix> {
+    /// Finds a tensor of floats.
+    pub(crate) fn tensor(&self, name: &str) -> Result<FloatTensor> {
         // Of tensors that share memory, PyTorch's save_model writes one, and in the metadata the others' names with its own.
         let alias = || self.header.info(self.metadata(name)?);
         let Some(TensorInfo { dtype, shape, data_offsets }) = self.header.info(name).or_else(alias) else {
@@ -146,6 +146,12 @@ impl<R: Read + Seek> TensorFile<R> {
                 );
             }
         };
+        Ok(FloatTensor { shape: shape.clone(), float, start: data_offsets.0 as u64 })
+    }
+
+    /// The shape of a tensor that may be a table.
+    pub(crate) fn matrix_shape(&self, name: &str) -> Result<[usize; 2]> {
+        let FloatTensor { shape, .. } = self.tensor(name)?;
         let &[rows, columns] = &shape[..] else {
             let problem = match shape.len() {
                 dimensions @ 0..=8 => format!("it must have two dimensions, and has {dimensions}, {shape:?}"),
@@ -153,13 +159,14 @@ impl<R: Read + Seek> TensorFile<R> {
             };
             return Err(self.malformed_tensor(name, problem));
         };
-        Ok(Matrix { shape: [rows, columns], float, start: data_offsets.0 as u64 })
+        Ok([rows, columns])
     }
 
-    /// The rows of a tensor, from row `first` on.
-    pub(crate) fn rows(&mut self, tensor: &Matrix, first: u32) -> Result<TensorRows<&mut BufReader<R>>> {
+    /// The rows of a tensor, from row `first` on; a tensor of one dimension has rows of one float.
+    pub(crate) fn rows(&mut self, tensor: &FloatTensor, first: u32) -> Result<TensorRows<&mut BufReader<R>>> {
         let Self { path, reader, data_start, .. } = self;
-        let row_bytes = (tensor.shape[1] * tensor.float.bytes()) as u64;
+        let row_floats: usize = tensor.shape.iter().skip(1).product();
+        let row_bytes = (row_floats * tensor.float.bytes()) as u64;
         seek(reader, path, *data_start + tensor.start + u64::from(first) * row_bytes)?;
         Ok(TensorRows { reader, path: path.clone(), float: tensor.float, bytes: Vec::new() })
     }
@@ -230,41 +237,6 @@ pub(super) fn listed(names: &[String]) -> String {
         0 => format!("{first:?}"),
         more => format!("{first:?} and {more} more"),
     }
-}
-
-/// The start of a file of F32 matrices, all of one shape, that follow in this order.
-///
-/// # Errors
-///
-/// [`Error::InvalidConfig`] for a name that cannot be, and where the file would be too large for this machine's usize.
-pub(crate) fn header(names: &[&str], shape: [u32; 2], metadata: Option<(&str, String)>) -> Result<Vec<u8>> {
-    let invalid =
-        |problem: String| Error::InvalidConfig(format!("the safetensors file cannot be written: {problem}"));
-    if let Some(name) = names.iter().find(|&&name| name == "__metadata__") {
-        return Err(invalid(format!("no tensor may be called {name}")));
-    }
-    let [rows, columns] = shape.map(|extent| extent as usize);
-    let too_large = || invalid(format!("{} tensors of {shape:?} floats exceed usize", names.len()));
-    let bytes = rows.checked_mul(columns).and_then(|count| count.checked_mul(4)).ok_or_else(too_large)?;
-    let mut end = 0usize;
-    let mut tensors = Vec::new();
-    for &name in names {
-        let start = end;
-        end = end.checked_add(bytes).ok_or_else(too_large)?;
-        let info = TensorInfo { dtype: Dtype::F32, shape: vec![rows, columns], data_offsets: (start, end) };
-        tensors.push((name.to_owned(), info));
-    }
-    let metadata = metadata.map(|(key, value)| HashMap::from([(key.to_owned(), value)]));
-    let header = Metadata::new(metadata, tensors).map_err(|error| invalid(error.to_string()))?;
-    let mut text = serde_json::to_vec(&header).map_err(|error| invalid(error.to_string()))?;
-    // The format asks for data that starts at a multiple of 8.
-    text.resize(text.len().next_multiple_of(8), b' ');
-    if text.len() as u64 > MAX_HEADER_BYTES {
-        return Err(invalid(format!("its header would have {} bytes, and may have {MAX_HEADER_BYTES}", text.len())));
-    }
-    let mut bytes = (text.len() as u64).to_le_bytes().to_vec();
-    bytes.append(&mut text);
-    Ok(bytes)
 }
 
 fn seek(reader: &mut impl Seek, path: &Path, position: u64) -> Result<()> {

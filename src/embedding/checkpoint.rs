@@ -4,14 +4,15 @@ use std::io::{Read, Seek};
 use std::path::Path;
 
 use super::{GpuEmbedding, Origin, Table};
-use crate::checkpoint::{Checkpoint, Settings, TableSettings, arrays_of, header};
+use crate::checkpoint::{Checkpoint, Header, Settings, TableSettings, arrays_of, header, shape_of};
 use crate::context::GpuContext;
 use crate::error::{Error, Result};
 use crate::file::WholeFile;
+use crate::gpu::device::Gpu;
 use crate::gpu::readback::Waiting;
 use crate::gpu::table::GpuTable;
 use crate::gpu::transfer::WEIGHT;
-use crate::optimizer::Optimizer;
+use crate::optimizer::{Optimizer, StateArray};
 use crate::reference::table::ReferenceTable;
 
 impl GpuEmbedding {
@@ -28,9 +29,10 @@ impl GpuEmbedding {
     /// earlier steps; that changes last bits of what follows (see [`flush`](Self::flush)), so a run that has not saved at
     /// that step may differ in them. For the same reason it takes `&mut self`. Submit recorded updates before.
     ///
-    /// The format is [safetensors](https://github.com/huggingface/safetensors), so other programs can read it: tensors
-    /// `weight` and, in PyTorch's words, `exp_avg`, `exp_avg_sq` and with amsgrad `max_exp_avg_sq` (a frozen table has
-    /// `weight` alone), each F32 `[input_dim, output_dim]`, and in the metadata one JSON text with everything else.
+    /// The format is [safetensors](https://github.com/huggingface/safetensors), so other programs can read it: a tensor
+    /// `weight` and, unless the table is frozen, one for each array of [`Optimizer::state`] under its name, such as Adam's
+    /// `exp_avg`. Each is F32, `[input_dim, output_dim]` or, of an array with a number a row, `[input_dim]`. In the metadata
+    /// is one JSON text with everything else.
     ///
     /// # Errors
     ///
@@ -70,20 +72,47 @@ impl GpuEmbedding {
     async fn save_with(&mut self, path: &Path, waiting: Waiting) -> Result<()> {
         self.check_with(waiting).await?;
         let arrays = arrays_of(self.trainable, &self.optimizer);
-        let names: Vec<_> = arrays.iter().map(|array| array.name).collect();
-        let settings = Settings::new(self.step_count, self.settings(), self.optimizer);
-        let header = header(&names, [self.input_dim(), self.output_dim()], Some(settings.to_metadata()?))?;
+        let shapes: Vec<_> =
+            arrays.iter().map(|array| shape_of(array, self.input_dim(), self.output_dim())).collect();
+        let tensors: Vec<_> = arrays.iter().zip(&shapes).map(|(array, shape)| (array.name, &shape[..])).collect();
+        let settings = Settings { step: self.step_count, table: self.settings(), optimizer: self.optimizer };
+        let header = header(&tensors, Some(settings.to_metadata()?))?;
         let mut file = WholeFile::create(path)?;
         if let Table::Gpu(gpu, table) = &mut self.table {
             let restart = table.prepare_restart(gpu, &self.optimizer, self.step_count)?;
             table.flush(gpu)?;
             table.restart(gpu, restart)?;
         }
-        file.write(&header)?;
-        for name in names {
-            self.write_array(name, &mut file, waiting).await?;
+        file.write(&header.bytes)?;
+        self.write_array(WEIGHT, &mut file, waiting).await?;
+        match &self.table {
+            Table::Reference(_) => {
+                for array in &arrays[1..] {
+                    self.write_array(array.name, &mut file, waiting).await?;
+                }
+            }
+            Table::Gpu(gpu, table) => Self::write_records(gpu, table, &header, &arrays, &mut file, waiting).await?,
         }
         file.finish()
+    }
+
+    /// Writes the optimizer's state, each piece to its place in the file, so that the GPU's memory is read once.
+    async fn write_records(
+        gpu: &Gpu,
+        table: &GpuTable,
+        header: &Header,
+        arrays: &[StateArray],
+        file: &mut WholeFile,
+        waiting: Waiting,
+    ) -> Result<()> {
+        table
+            .read_state(gpu, waiting, |name, rows, bytes| {
+                let number = arrays.iter().position(|array| array.name == name).expect("an array of the checkpoint");
+                let row_bytes = (bytes.len() / rows.len()) as u64;
+                file.go_to(header.starts[number] + u64::from(rows.start) * row_bytes)?;
+                file.write(bytes)
+            })
+            .await
     }
 
     /// Writes an array of the table; rows must be up to date.

@@ -51,7 +51,7 @@ impl GpuEmbedding {
         self.check_with(waiting).await?;
         // Hugging Face's own loaders ask for a framework's name.
         let metadata = ("format", "pt".to_owned());
-        let header = header(&[name], [self.input_dim(), self.output_dim()], Some(metadata))?;
+        let header = header(&[(name, &[self.input_dim(), self.output_dim()])], Some(metadata))?.bytes;
         let mut file = WholeFile::create(path)?;
         self.flush()?;
         file.write(&header)?;

@@ -8,6 +8,8 @@ use super::readback::{PIECE_BYTES, Waiting};
 use super::state::Place;
 use super::table::{GpuTable, Shard};
 use crate::error::Result;
+#[cfg(not(target_arch = "wasm32"))]
+use crate::optimizer::Extent;
 use crate::tensor::extend_from_le_bytes;
 
 /// An array of a table, by its name.
@@ -87,6 +89,47 @@ impl GpuTable {
                 bytes.chunks_exact(stride as usize).try_for_each(|record| take(&record[row.clone()]))
             })
             .await?;
+        }
+        Ok(())
+    }
+
+    /// Reads all that the optimizer keeps as little-endian bytes, each row's record once: `take` gets some rows of an array at
+    /// a time, dense, of every array in turn.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) async fn read_state(
+        &self,
+        gpu: &Gpu,
+        waiting: Waiting,
+        mut take: impl FnMut(&str, Range<u32>, &[u8]) -> Result<()>,
+    ) -> Result<()> {
+        let Some(training) = &self.training else { return Ok(()) };
+        let mut dense = Vec::new();
+        for shard in &self.shards {
+            for extent in [Extent::PerElement, Extent::PerRow] {
+                let names =
+                    training.state.arrays.iter().filter(|array| array.extent == extent).map(|array| array.name);
+                let arrays: Vec<_> =
+                    names.map(|name| (name, self.array(shard, name).expect("an array of the table"))).collect();
+                // All of one extent lie in one buffer, at one stride.
+                let Some(&(_, Array { buffer, stride, .. })) = arrays.first() else { continue };
+                let piece = (PIECE_BYTES / stride).max(1) * stride;
+                let bytes = u64::from(shard.rows.end - shard.rows.start) * stride;
+                let mut first = shard.rows.start;
+                gpu.try_read(buffer, 0..bytes, piece, waiting, |bytes| {
+                    let rows = first..first + (bytes.len() / stride as usize) as u32;
+                    first = rows.end;
+                    for (name, array) in &arrays {
+                        let place = array.offset as usize..(array.offset + array.dense) as usize;
+                        dense.clear();
+                        for row in bytes.chunks_exact(stride as usize) {
+                            dense.extend_from_slice(&row[place.clone()]);
+                        }
+                        take(name, rows.clone(), &dense)?;
+                    }
+                    Ok(())
+                })
+                .await?;
+            }
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use super::history::Course;
 use super::rule::{Catching, Common, Rule, Setting, check_epsilon};
-use super::{Clipping, History, StateArray, Update, power};
+use super::{Clipping, History, Named, StateArray, Update, power};
 use crate::error::{Error, Result};
 use crate::shader::{Binding, Part, part, shader_struct};
 
@@ -26,6 +26,10 @@ impl EpsilonForm {
             Self::PyTorch => [0.0, epsilon],
         }
     }
+}
+
+impl Named for EpsilonForm {
+    const CHOICES: &'static [(&'static str, Self)] = &[("keras", Self::Keras), ("pytorch", Self::PyTorch)];
 }
 
 /// Adam's settings: Keras's names and Keras's defaults.
@@ -255,7 +259,7 @@ impl Rule for Adam {
             ("beta_1", Setting::Number(&mut self.beta_1)),
             ("beta_2", Setting::Number(&mut self.beta_2)),
             ("epsilon", Setting::Number(&mut self.epsilon)),
-            ("epsilon_form", Setting::EpsilonForm(&mut self.epsilon_form)),
+            ("epsilon_form", Setting::Choice(&mut self.epsilon_form)),
             ("amsgrad", Setting::Flag(&mut self.amsgrad)),
         ]
     }

@@ -13,6 +13,7 @@ mod power;
 mod quotients;
 mod rowwise_adagrad;
 mod rule;
+mod settings;
 mod sgd;
 mod state;
 mod update;
@@ -26,7 +27,8 @@ pub(crate) use history::{Course, History, Scaled, Step};
 pub(crate) use node_plan::Need;
 pub(crate) use power::power;
 pub use rowwise_adagrad::RowWiseAdagrad;
-pub(crate) use rule::{Common, Rule};
+pub(crate) use rule::{Common, Rule, Setting};
+pub(crate) use settings::{Choice, Named};
 pub use sgd::{MomentumForm, Sgd};
 pub use state::{Extent, StateArray};
 pub use update::Update;
@@ -70,7 +72,13 @@ macro_rules! optimizer_enum {
 
         impl Optimizer {
             /// Each of them, with its defaults.
-            pub(crate) fn each() -> Vec<Self> {
+            ///
+            /// ```
+            /// # use wgpu_embedding::Optimizer;
+            /// let adam = Optimizer::each().into_iter().find(|optimizer| optimizer.name() == "adam").unwrap();
+            /// assert_eq!(adam, Optimizer::default());
+            /// ```
+            pub fn each() -> Vec<Self> {
                 vec![$($name::default().into(),)*]
             }
 
@@ -92,7 +100,7 @@ macro_rules! optimizer_enum {
                 }
             }
 
-            fn rule_mut(&mut self) -> &mut dyn Rule {
+            pub(crate) fn rule_mut(&mut self) -> &mut dyn Rule {
                 match self {
                     $(Self::$name(settings) => settings,)*
                 }
@@ -139,6 +147,20 @@ impl Optimizer {
     /// Sets the step size.
     pub fn with_learning_rate(mut self, learning_rate: f64) -> Self {
         let common = Common { learning_rate, ..self.rule().common() };
+        self.rule_mut().set_common(common);
+        self
+    }
+
+    /// Sets decoupled weight decay.
+    pub fn with_weight_decay(mut self, weight_decay: f64) -> Self {
+        let common = Common { weight_decay, ..self.rule().common() };
+        self.rule_mut().set_common(common);
+        self
+    }
+
+    /// Sets which rows an update touches.
+    pub fn with_update(mut self, update: Update) -> Self {
+        let common = Common { update, ..self.rule().common() };
         self.rule_mut().set_common(common);
         self
     }

@@ -155,7 +155,7 @@ impl Rule for RowWiseAdagrad {
     fn settings(&mut self) -> Vec<(&'static str, Setting<'_>)> {
         vec![
             ("epsilon", Setting::Number(&mut self.epsilon)),
-            ("epsilon_form", Setting::EpsilonForm(&mut self.epsilon_form)),
+            ("epsilon_form", Setting::Choice(&mut self.epsilon_form)),
             ("initial_accumulator", Setting::Number(&mut self.initial_accumulator)),
         ]
     }

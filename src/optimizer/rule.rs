@@ -1,7 +1,7 @@
 //! What an optimizer tells the rest of the crate of itself.
 
 use super::history::Course;
-use super::{Clipping, EpsilonForm, Extent, MomentumForm, Optimizer, StateArray, Update};
+use super::{Choice, Clipping, Extent, Optimizer, StateArray, Update};
 use crate::error::{Error, Result};
 use crate::shader::{Part, part};
 
@@ -51,14 +51,11 @@ pub(crate) fn check_epsilon(epsilon: f64, smallest: f64) -> Result<()> {
 }
 
 /// A setting of an optimizer's own.
-// Until checkpoints of format 2 write them.
-#[allow(dead_code)]
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 pub(crate) enum Setting<'a> {
     Number(&'a mut f64),
     Flag(&'a mut bool),
-    EpsilonForm(&'a mut EpsilonForm),
-    MomentumForm(&'a mut MomentumForm),
+    Choice(&'a mut dyn Choice),
 }
 
 static DECAY: Part = part!("rules/decay_catch_up.wgsl");
@@ -82,7 +79,6 @@ pub(crate) trait Rule {
     fn set_common(&mut self, common: Common);
 
     /// Its own settings by their names, beside the common ones: what checkpoints and case files write and read.
-    #[allow(dead_code)] // As above.
     fn settings(&mut self) -> Vec<(&'static str, Setting<'_>)>;
 
     /// See [`Optimizer::validate`](super::Optimizer::validate).

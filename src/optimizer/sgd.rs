@@ -2,7 +2,7 @@
 
 use super::history::Course;
 use super::rule::{Catching, Common, Rule, Setting, decay_alone};
-use super::{Clipping, History, Optimizer, StateArray, Update};
+use super::{Clipping, History, Named, Optimizer, StateArray, Update};
 use crate::error::{Error, Result};
 use crate::shader::{Binding, Part, part, shader_struct};
 
@@ -16,6 +16,10 @@ pub enum MomentumForm {
     /// A sum of moves, `m = momentum * m - learning_rate * g`, each by the learning rate of its own step, as in
     /// `keras.optimizers.SGD`. At a constant learning rate both move the weights alike.
     Keras,
+}
+
+impl Named for MomentumForm {
+    const CHOICES: &'static [(&'static str, Self)] = &[("pytorch", Self::PyTorch), ("keras", Self::Keras)];
 }
 
 /// Gradient descent, with momentum and Nesterov's if wanted.
@@ -174,7 +178,7 @@ impl Rule for Sgd {
     fn settings(&mut self) -> Vec<(&'static str, Setting<'_>)> {
         vec![
             ("momentum", Setting::Number(&mut self.momentum)),
-            ("momentum_form", Setting::MomentumForm(&mut self.momentum_form)),
+            ("momentum_form", Setting::Choice(&mut self.momentum_form)),
             ("nesterov", Setting::Flag(&mut self.nesterov)),
         ]
     }

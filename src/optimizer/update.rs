@@ -1,5 +1,7 @@
 //! Which rows an update touches.
 
+use super::Named;
+
 /// Which rows an update touches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
@@ -25,4 +27,9 @@ pub enum Update {
     /// Only the rows of the batch, as PyTorch's `SparseAdam` does: a step costs what the batch costs, and rows
     /// outside it keep weights and moments as they are. Weight decay and amsgrad, too, act on the batch's rows alone.
     Lazy,
+}
+
+impl Named for Update {
+    const CHOICES: &'static [(&'static str, Self)] =
+        &[("deferred", Self::Deferred), ("dense", Self::Dense), ("lazy", Self::Lazy)];
 }

@@ -42,7 +42,7 @@ pub fn write_safetensors<V: AsRef<[f32]>>(
     let Some(columns) = u32::try_from(width).ok().filter(|&width| width > 0) else {
         return Err(Error::InvalidConfig(format!("the width must be from 1 to {}, and is {width}", u32::MAX)));
     };
-    let header = header(&[tensor], [row_count, columns], None)?;
+    let header = header(&[(tensor, &[row_count, columns])], None)?.bytes;
     let mut file = WholeFile::create(path.as_ref())?;
     file.write(&header)?;
     for_each_row(0..row_count, width, rows, |values| file.write_floats(values))?;

@@ -3,7 +3,7 @@
 use std::fs;
 
 use safetensors::SafeTensors;
-use wgpu_embedding::{Adam, Clipping, EmbeddingConfig, Error, GpuContext, GpuEmbedding, Update};
+use wgpu_embedding::{Adam, Clipping, EmbeddingConfig, Error, Extent, GpuContext, GpuEmbedding, Optimizer, Update};
 
 use crate::support::*;
 
@@ -75,6 +75,52 @@ pub fn resumed_runs_have_the_bits_of_unbroken_ones() {
                 assert_same(&format!("resumed, {what}"), &resumed, &unbroken);
                 assert_same(&format!("elsewhere, {what}"), &elsewhere, &unbroken);
                 assert_same(&format!("restored, {what}"), &restored, &unbroken);
+            }
+        }
+    }
+}
+
+/// Every array comes back, of each weight and of each row, from a table of several shards.
+pub fn every_optimizer_goes_on_from_its_checkpoint() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run.safetensors");
+    let arrays = |table: &GpuEmbedding| -> Vec<f32> {
+        let names = table.optimizer().state().into_iter().map(|array| array.name);
+        table.weights().unwrap().into_iter().chain(names.flat_map(|name| table.state(name).unwrap())).collect()
+    };
+    for optimizer in Optimizer::each() {
+        for (config, update) in configs().into_iter().zip([Update::Lazy, Update::Deferred]) {
+            let settings = [("momentum", "0.9"), ("amsgrad", "true")];
+            // Each where there is such a setting.
+            let optimizer = settings.into_iter().fold(optimizer.with_update(update), |optimizer, (name, value)| {
+                optimizer.with_setting(name, value).unwrap_or(optimizer)
+            });
+            let mut unbroken = GpuEmbedding::new(&context(), config.clone(), optimizer).unwrap();
+            train(&mut unbroken, 0..30);
+            unbroken.save(&path).unwrap();
+            let bytes = fs::read(&path).unwrap();
+            let tensors = SafeTensors::deserialize(&bytes).unwrap();
+            for array in optimizer.state() {
+                let tensor = tensors.tensor(array.name).unwrap();
+                let shape = match array.extent {
+                    Extent::PerElement => vec![ROWS as usize, WIDTH as usize],
+                    Extent::PerRow => vec![ROWS as usize],
+                };
+                assert_eq!(tensor.shape(), shape, "{optimizer:?}: {}", array.name);
+                let saved: Vec<f32> = bytemuck::pod_collect_to_vec(tensor.data());
+                let what = format!("{optimizer:?}: {}", array.name);
+                assert_same_bits(&what, &saved, &unbroken.state(array.name).unwrap());
+            }
+            let mut resumed = GpuEmbedding::load(&context(), &path).unwrap();
+            let mut restored = GpuEmbedding::new(&context(), config, optimizer).unwrap();
+            train(&mut restored, 50..55);
+            restored.restore(&path).unwrap();
+            for run in [&mut unbroken, &mut resumed, &mut restored] {
+                train(run, 30..60);
+            }
+            let expected = arrays(&unbroken);
+            for run in [resumed, restored] {
+                assert_same_bits(&format!("{optimizer:?}"), &arrays(&run), &expected);
             }
         }
     }

@@ -10,6 +10,8 @@ use wgpu_embedding::{Adam, EmbeddingConfig, GpuContext, GpuEmbedding, Optimizer}
 
 #[path = "checkpoint/attack.rs"]
 mod attack;
+#[path = "checkpoint/formats.rs"]
+mod formats;
 #[path = "checkpoint/interrupted.rs"]
 mod interrupted;
 #[cfg(target_os = "linux")]
@@ -29,8 +31,17 @@ mod settings;
 /// The key of a checkpoint's own metadata.
 const KEY: &str = "wgpu_embedding_checkpoint";
 
-fn table(config: EmbeddingConfig, adam: Adam) -> GpuEmbedding {
-    GpuEmbedding::new(&GpuContext::reference(), config, adam).unwrap()
+fn table(config: EmbeddingConfig, optimizer: impl Into<Optimizer>) -> GpuEmbedding {
+    GpuEmbedding::new(&GpuContext::reference(), config, optimizer).unwrap()
+}
+
+/// An optimizer with all that it can keep.
+fn keeping_all(optimizer: Optimizer) -> Optimizer {
+    let settings = [("momentum", "0.9"), ("nesterov", "true"), ("amsgrad", "true")];
+    // Each where there is such a setting.
+    settings
+        .into_iter()
+        .fold(optimizer, |optimizer, (name, value)| optimizer.with_setting(name, value).unwrap_or(optimizer))
 }
 
 /// Trains steps `steps`, each on rows and gradients of its own, at a rate of its own.

@@ -7,37 +7,45 @@
 //! | | rounding of one step |
 //! |---|---|
 //! | a row's gradient | eps of each partial sum, added up |
-//! | m | 3 eps (abs(beta_1 m) + abs((1 - beta_1) g)) |
+//! | a row's mean square | of its own sum (log2(columns) + 2) eps, of the framework's columns / 2 eps |
+//! | what is `a kept + b added`: m, momentum, Lion's sum | 3 eps (abs(a kept) + abs(b added)) |
 //! | v | 4 eps v |
+//! | Adagrad's sum | 2 eps of it |
 //! | w * decay, where it is not 1 | 1.5 eps abs(w): the product, and the decay's own rounding |
-//! | an update | 13 eps of it |
-//! | w - update | 1 ulp of w |
+//! | an update that is divided | 13 eps of it |
+//! | one that is not | 2 eps of it |
+//! | w - update, where it is not 0 | 1 ulp of w |
 //!
 //! The frameworks run on a CPU that rounds to nearest, so theirs is half of each, and the sum is 1.5 times the table.
-//! Only the partial sums differ: this crate's are those of its chunks, the frameworks' run through the batch.
+//! Only sums of many differ: this crate's are those of its chunks and trees, the frameworks' run through them.
 //! To that comes what the errors of earlier steps, and of the terms, do to the result. Flushed subnormals are left out:
-//! no number of the cases is near them.
+//! no number of the cases is near them. Lion's sign may turn where its sum is no further from 0 than it may be off.
 //!
-//! The moments of dense and deferred Adam on one device are compared likewise. Each is off by the table at most, so
-//! the sum is twice it; gradients are summed alike, and only steps round. A row that deferred Adam catches up by k
+//! The state of the dense and the deferred update on one device is compared likewise. Each is off by the table at most, so
+//! the sum is twice it; gradients are summed alike, and only steps round. A row that the deferred update catches up by k
 //! steps rounds once for all of them: m and v by 3 eps, those of beta^k, which is a product of two powers, and of its
 //! product with them. That is no more than the table allows the first of these steps alone.
 
 use std::collections::{BTreeMap, HashMap};
 
-use wgpu_embedding::{Adam, EpsilonForm, Initializer, Update};
+use wgpu_embedding::{Extent, Initializer, Optimizer, Update};
 
 use super::case::{Case, Step};
+use rules::Scalars;
+
+#[path = "rules.rs"]
+mod rules;
 
 const EPS: f64 = 1.0 / (1u64 << 23) as f64;
 
 /// What this crate is held against.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Other {
-    /// Computes `lr * sqrt(1 - beta_2^t) / (1 - beta_1^t)` in f32.
+    /// Computes Adam's `lr * sqrt(1 - beta_2^t) / (1 - beta_1^t)` in f32, and Lion's `1 - beta`.
     Keras,
-    /// Computes it in f64, as this crate does.
+    /// Computes them in f64, as this crate does.
     PyTorch,
+    Fbgemm,
     /// This crate on the same device, with another update.
     Itself,
 }
@@ -46,7 +54,7 @@ impl Other {
     /// This crate's rounding and the other's together, in this crate's.
     fn both(self) -> f64 {
         match self {
-            Self::Keras | Self::PyTorch => 1.5,
+            Self::Keras | Self::PyTorch | Self::Fbgemm => 1.5,
             Self::Itself => 2.0,
         }
     }
@@ -59,12 +67,11 @@ struct Value {
     apart: f64,
 }
 
+/// A weight, and the optimizer's arrays for it in their order; of one with a number a row, each weight of the row has it.
 #[derive(Debug, Clone, Copy, Default)]
 struct Element {
     weight: Value,
-    first: Value,
-    second: Value,
-    largest: Value,
+    state: [Value; 3],
 }
 
 /// A bound for each float of each tensor of the outcome, by the tensor's name.
@@ -73,7 +80,14 @@ pub type Bounds = BTreeMap<String, Vec<f64>>;
 pub fn bounds(case: &Case, other: Other) -> Bounds {
     let Initializer::Matrix(weights) = &case.config.initializer else { panic!("a case has its weights") };
     let width = case.config.output_dim as usize;
-    let start = |&weight| Element { weight: exactly(f64::from(weight)), ..Element::default() };
+    let arrays = case.optimizer.state();
+    let start = |&weight| {
+        let mut element = Element { weight: exactly(f64::from(weight)), ..Element::default() };
+        for (value, array) in element.state.iter_mut().zip(&arrays) {
+            *value = exactly(f64::from(array.first_value));
+        }
+        element
+    };
     let mut table: Vec<Element> = weights.iter().map(start).collect();
 
     let mut bounds = BTreeMap::new();
@@ -83,26 +97,35 @@ pub fn bounds(case: &Case, other: Other) -> Bounds {
 
         let gradients = row_gradients(step, width, case.config.padding_idx, other);
         let scalars = Scalars::new(&case.optimizer, number as i32 + 1, other);
+        let no_gradient = vec![exactly(0.0); width];
         for (row, elements) in table.chunks_exact_mut(width).enumerate() {
             let gradient = gradients.get(&(row as i64));
-            if gradient.is_none() && case.optimizer.update == Update::Lazy {
+            if gradient.is_none() && case.optimizer.update() == Update::Lazy {
                 continue;
             }
-            for (column, element) in elements.iter_mut().enumerate() {
-                let gradient = gradient.map_or(exactly(0.0), |gradient| gradient[column]);
-                *element = scalars.update(*element, gradient);
+            let gradient = gradient.unwrap_or(&no_gradient);
+            let mean_square = mean_square(gradient, other);
+            for (element, &gradient) in elements.iter_mut().zip(gradient) {
+                *element = scalars.update(*element, gradient, mean_square);
             }
         }
     }
 
-    let mut insert = |name: &str, value: fn(&Element) -> Value| {
-        bounds.insert(name.to_owned(), table.iter().map(|element| value(element).apart).collect());
-    };
-    insert("weight", |element| element.weight);
-    insert("m", |element| element.first);
-    insert("v", |element| element.second);
-    insert("v_hat", |element| element.largest);
+    bounds.insert("weight".to_owned(), table.iter().map(|element| element.weight.apart).collect());
+    for (number, array) in arrays.iter().enumerate() {
+        let step = match array.extent {
+            Extent::PerElement => 1,
+            Extent::PerRow => width,
+        };
+        let values = table.iter().step_by(step).map(|element| element.state[number].apart);
+        bounds.insert(array.name.to_owned(), values.collect());
+    }
     bounds
+}
+
+/// A setting of the optimizer's own that is a number; 0 if it has no such setting.
+pub fn number(optimizer: &Optimizer, setting: &str) -> f64 {
+    optimizer.setting(setting).map_or(0.0, |text| text.parse().unwrap())
 }
 
 fn exactly(exact: f64) -> Value {
@@ -122,7 +145,7 @@ fn row_gradients(step: &Step, width: usize, padding_idx: Option<u32>, other: Oth
             let values: Vec<f64> = gradients.iter().map(|gradient| f64::from(gradient[column])).collect();
             let (exact, partial_sums) = in_order(&values);
             let apart = match other {
-                Other::Keras | Other::PyTorch => EPS * (in_chunks(&values) + partial_sums / 2.0),
+                Other::Keras | Other::PyTorch | Other::Fbgemm => EPS * (in_chunks(&values) + partial_sums / 2.0),
                 Other::Itself => 0.0,
             };
             Value { exact, apart }
@@ -143,73 +166,18 @@ fn in_chunks(values: &[f64]) -> f64 {
     sizes.iter().sum::<f64>() + if sums.len() > 1 { in_chunks(&sums) } else { 0.0 }
 }
 
-/// What is the same for every element of a step.
-struct Scalars<'a> {
-    adam: &'a Adam,
-    alpha: Value,
-    epsilon: f64,
-    both: f64,
-}
-
-impl<'a> Scalars<'a> {
-    fn new(adam: &'a Adam, step: i32, other: Other) -> Self {
-        let left = |beta: f64| 1.0 - beta.powi(step);
-        let root = left(adam.beta_2).sqrt();
-        let alpha = adam.learning_rate * root / left(adam.beta_1);
-        // In f32, beta is rounded, and the power has an ulp; 1 - beta^t, where little is left of it, keeps both errors.
-        let error_left = |beta: f64| {
-            let rounded = (f64::from(beta as f32) - beta).abs();
-            (f64::from(step) * beta.powi(step - 1) * rounded + EPS / 2.0) / left(beta)
-        };
-        let relative = match other {
-            Other::Keras => error_left(adam.beta_2) / 2.0 + error_left(adam.beta_1),
-            Other::PyTorch | Other::Itself => 0.0,
-        };
-        let epsilon = match adam.epsilon_form {
-            EpsilonForm::Keras => adam.epsilon,
-            EpsilonForm::PyTorch => adam.epsilon * root,
-        };
-        Self { adam, alpha: Value { exact: alpha, apart: alpha * relative }, epsilon, both: other.both() }
-    }
-
-    /// One step of one element.
-    fn update(&self, old: Element, gradient: Value) -> Element {
-        let Adam { beta_1, beta_2, learning_rate, weight_decay, amsgrad, .. } = *self.adam;
-        let (g, both) = (gradient.exact, self.both);
-
-        let kept = beta_1 * old.first.exact;
-        let added = (1.0 - beta_1) * g;
-        let first = Value {
-            exact: kept + added,
-            apart: beta_1 * old.first.apart
-                + (1.0 - beta_1) * gradient.apart
-                + both * 3.0 * EPS * (kept.abs() + added.abs()),
-        };
-
-        let exact = beta_2 * old.second.exact + (1.0 - beta_2) * g * g;
-        let square_apart = (2.0 * g.abs() + gradient.apart) * gradient.apart;
-        let apart = beta_2 * old.second.apart + (1.0 - beta_2) * square_apart + both * 4.0 * EPS * exact;
-        let second = Value { exact, apart };
-        let largest =
-            Value { exact: old.largest.exact.max(second.exact), apart: old.largest.apart.max(second.apart) };
-
-        let square = if amsgrad { largest } else { second };
-        let root = square.exact.sqrt();
-        let root_apart = root - (square.exact - square.apart).max(0.0).sqrt();
-        let divisor = root + self.epsilon;
-        let update = self.alpha.exact * first.exact / divisor;
-        let update_apart =
-            (self.alpha.exact * first.apart + self.alpha.apart * first.exact.abs() + update.abs() * root_apart)
-                / (divisor - root_apart)
-                + both * 13.0 * EPS * update.abs();
-
-        let decay = 1.0 - learning_rate * weight_decay;
-        let decayed = old.weight.exact * decay;
-        let decay_apart = if decay == 1.0 { 0.0 } else { both * 1.5 * EPS * decayed.abs() };
-        let exact = decayed - update;
-        let apart = old.weight.apart * decay + decay_apart + update_apart + both * ulp(exact);
-        Element { weight: Value { exact, apart }, first, second, largest }
-    }
+/// The mean of a row's squares.
+fn mean_square(gradient: &[Value], other: Other) -> Value {
+    let columns = gradient.len() as f64;
+    let mean = |of: fn(&Value) -> f64| gradient.iter().map(of).sum::<f64>() / columns;
+    let exact = mean(|g| g.exact * g.exact);
+    let summing = match other {
+        Other::Keras | Other::PyTorch | Other::Fbgemm => columns.log2().ceil() + 2.0 + columns / 2.0,
+        Other::Itself => 0.0,
+    };
+    // The squares, and the division by the columns.
+    let rounding = (other.both() * 2.5 + summing) * EPS * exact;
+    Value { exact, apart: mean(|g| (2.0 * g.exact.abs() + g.apart) * g.apart) + rounding }
 }
 
 /// The distance of neighbouring f32s at `value`.

@@ -10,13 +10,13 @@ use super::run::run;
 
 /// A case of 4 rows by 2, with two steps of 3 lookups and of none, that each test spoils in its own way.
 #[derive(Clone)]
-struct Draft {
-    metadata: HashMap<String, String>,
-    tensors: BTreeMap<String, (Dtype, Vec<usize>, Vec<u8>)>,
+pub struct Draft {
+    pub metadata: HashMap<String, String>,
+    pub tensors: BTreeMap<String, (Dtype, Vec<usize>, Vec<u8>)>,
 }
 
 impl Draft {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let metadata = [
             ("format", "embedding-replay/1"),
             ("input_dim", "4"),
@@ -41,24 +41,24 @@ impl Draft {
             .with_floats("step.1.grad_output", &[0, 2])
     }
 
-    fn with(mut self, key: &str, value: &str) -> Self {
+    pub fn with(mut self, key: &str, value: &str) -> Self {
         self.metadata.insert(key.to_owned(), value.to_owned());
         self
     }
 
-    fn without(mut self, name: &str) -> Self {
+    pub fn without(mut self, name: &str) -> Self {
         let found = self.metadata.remove(name).is_some() | self.tensors.remove(name).is_some();
         assert!(found, "there is no {name}");
         self
     }
 
-    fn with_floats(mut self, name: &str, shape: &[usize]) -> Self {
+    pub fn with_floats(mut self, name: &str, shape: &[usize]) -> Self {
         let bytes = vec![0; shape.iter().product::<usize>() * 4];
         self.tensors.insert(name.to_owned(), (Dtype::F32, shape.to_vec(), bytes));
         self
     }
 
-    fn with_indices(mut self, step: u32, shape: &[usize], indices: &[i64]) -> Self {
+    pub fn with_indices(mut self, step: u32, shape: &[usize], indices: &[i64]) -> Self {
         let bytes = indices.iter().flat_map(|index| index.to_le_bytes()).collect();
         self.tensors.insert(format!("step.{step}.indices"), (Dtype::I64, shape.to_vec(), bytes));
         self
@@ -70,7 +70,7 @@ impl Draft {
         self
     }
 
-    fn bytes(&self) -> Vec<u8> {
+    pub fn bytes(&self) -> Vec<u8> {
         let tensors = self
             .tensors
             .iter()
@@ -79,7 +79,7 @@ impl Draft {
     }
 }
 
-fn refusal(bytes: &[u8]) -> String {
+pub fn refusal(bytes: &[u8]) -> String {
     let message = Case::from_bytes(bytes, None).expect_err("a malformed case was read");
     assert!(!message.contains(char::is_control), "more than one line: {message:?}");
     message
@@ -90,6 +90,7 @@ pub fn malformed_cases_are_refused_in_one_line() {
     metadata();
     tensors();
     what_is_allowed();
+    super::malformed_format_2::malformed_cases_are_refused();
 }
 
 fn files_that_are_not_whole() {
@@ -137,8 +138,8 @@ fn metadata() {
     let refused = [
         (
             "format",
-            "embedding-replay/2",
-            r#"metadata format must be embedding-replay/1, and is "embedding-replay/2""#,
+            "embedding-replay/3",
+            r#"metadata format must be embedding-replay/1 or embedding-replay/2, and is "embedding-replay/3""#,
         ),
         ("optimizer", "sgd", r#"metadata optimizer must be adam or adamw, and is "sgd""#),
         ("update", "sparse", r#"metadata update must be dense or lazy or deferred, and is "sparse""#),
@@ -232,7 +233,7 @@ fn what_is_allowed() {
     let run = |draft: &Draft| {
         let case = Case::from_bytes(&draft.bytes(), None).unwrap();
         assert_eq!(case.lookup_count(), case.steps.iter().map(|step| step.indices.len()).sum::<usize>());
-        run(&case, &GpuContext::reference()).unwrap().to_bytes("a test".to_owned()).unwrap()
+        run(&case, &GpuContext::reference()).unwrap().to_bytes().unwrap()
     };
     let draft = Draft::new();
     let plain = run(&draft);
