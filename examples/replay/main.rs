@@ -51,7 +51,7 @@ CASE's metadata, all strings:
   beta_1, beta_2, epsilon
   epsilon_form, momentum_form                  keras or pytorch
   momentum, initial_accumulator, weight_decay  0 where it is left out
-  nesterov, amsgrad                            true or false, which it then is
+  nesterov, amsgrad                            true, or false where it is left out
   padding_idx                                  none where it is left out
 CASE's tensors:
   weight              F32 [input_dim, output_dim]
