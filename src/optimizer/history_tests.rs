@@ -10,9 +10,9 @@ fn rate(step: u64) -> f64 {
     if step % 29 == 28 { 1e-5 } else { 1e-3 * slow }
 }
 
-/// Every form of the settings, for these betas.
+/// Forms of the settings, for these betas: half of all, with every pair of choices.
 fn forms(betas: (f64, f64)) -> impl Iterator<Item = Adam> {
-    (0..16).map(move |bits| {
+    (0..16u32).filter(|bits| bits.count_ones().is_multiple_of(2)).map(move |bits| {
         Adam::default()
             .with_betas(betas.0, betas.1)
             .with_epsilon_form(if bits & 1 == 0 { EpsilonForm::Keras } else { EpsilonForm::PyTorch })
@@ -62,7 +62,7 @@ fn rule_of(history: &History, start: u64) -> Quotients {
 fn the_rule_is_the_sum_wherever_it_says_so() {
     let mut worst = 0.0f64;
     for adam in BETAS.into_iter().flat_map(forms) {
-        for start in [1, 2, 10, 100, 5_000] {
+        for start in [1, 10, 5_000] {
             let mut history = History::new(&adam.into(), 1, start - 1).unwrap();
             let horizon = u64::from(history.horizon());
             let mut counts = vec![1, 2, 3, 10, 60, horizon / 2, horizon];
