@@ -14,6 +14,7 @@ override RING: u32;
 // Words 0 .. 3: now, and C_now's mantissa and exponent; the horizon. Then 256 quads (beta_1^i, beta_2^i, r^i, 0), then
 // RING / 256 + 1 of the same at i * 256, then RING steps of five quads each, step t in place t % RING: three of two
 // quotients each, (W, W, epsilon E, epsilon E); (least_root, C_t's mantissa, its exponent, 0), (step size, epsilon, 0, 0).
+// Last the decays from one cut to the next, segment i in place i % (RING / CUT).
 @group(0) @binding(5) var<storage, read> history: array<vec4<u32>>;
 
 const FIRST_POWER: u32 = 1u;
@@ -67,7 +68,12 @@ fn missed_between(since: u32, until: u32, row_number: f32) -> Missed {
     let start = history[missed.place + 3u];
     missed.least_root = bitcast<f32>(start.x);
     if DECAYING {
-        missed.decay = decay_between(start.yz, decay_at(since + missed.count));
+        if missed.count == CUT {
+            // The host has rounded it once.
+            missed.decay = bitcast<f32>(history[history_step(0u) + RING * STEP_QUADS + since / CUT % (RING / CUT)].x);
+        } else {
+            missed.decay = decay_between(start.yz, decay_at(since + missed.count));
+        }
     }
     missed.powers = powers_of(missed.count).xy;
     return missed;

@@ -25,7 +25,12 @@ const QUAD_BYTES: u64 = size_of::<Words>() as u64;
 
 /// Bytes of the whole buffer.
 pub(crate) fn size_in_bytes(history: &History) -> u64 {
-    (first_step(history) + u64::from(history.ring()) * QUADS_PER_STEP) * QUAD_BYTES
+    (first_whole(history) + u64::from(history.whole_segments())) * QUAD_BYTES
+}
+
+/// The quad with which the whole segments begin.
+fn first_whole(history: &History) -> u64 {
+    first_step(history) + u64::from(history.ring()) * QUADS_PER_STEP
 }
 
 /// The quad with which the steps begin.
@@ -272,6 +277,10 @@ fn push_changes(bytes: &mut Vec<u8>, history: &History, since: u64) -> Vec<[u64;
         bytes.extend_from_slice(bytemuck::cast_slice(quads));
     };
     push(0, &[clock(history)]);
+    for (segment, decay) in history.ended(since) {
+        let place = first_whole(history) + segment % u64::from(history.whole_segments());
+        push(place, &[[(decay as f32).to_bits(), 0, 0, 0]]);
+    }
     let (first, changed) = history.changed(since);
     let quads: Vec<Words> = changed.flat_map(|step| of_step(step, &history.course)).collect();
     // The ring's end may lie between them.

@@ -156,6 +156,10 @@ pub(crate) struct History {
     /// The last steps, up to now: the horizon of them, the one before, whose rule has just become final, and those before
     /// whose rules may not have reached the GPU.
     steps: VecDeque<Step>,
+    /// C at the last cut, and what it was multiplied by from one cut to the next, of the last whole segments: a row that
+    /// misses many of them is rounded once in each.
+    cut_decay: Scaled,
+    whole: VecDeque<(u64, f64)>,
     /// `None` where one node is all there is.
     plan: Option<NodePlan>,
     /// The step with which the last flush of the plan's was recorded, and what pipelines had to have before.
@@ -191,6 +195,8 @@ impl History {
             input_dim,
             now,
             steps: VecDeque::with_capacity(horizon as usize + 2),
+            cut_decay: Scaled::ONE,
+            whole: VecDeque::new(),
             plan,
             last_flush: None,
         };
@@ -276,6 +282,14 @@ impl History {
                 plan.note(start, need);
             }
         }
+        if self.now.is_multiple_of(self.cut.into()) {
+            let decay = 1.0 / self.cut_decay.over(step.decay);
+            self.whole.push_back((self.now / u64::from(self.cut) - 1, decay));
+            self.cut_decay = step.decay;
+            if self.whole.len() > self.whole_segments() as usize {
+                self.whole.pop_front();
+            }
+        }
         self.steps.push_back(step);
         // Every row has had its turn in a cycle, and what was dropped of one comes in the next.
         let swept = self.now.saturating_sub(2 * u64::from(self.cycle));
@@ -353,6 +367,17 @@ impl History {
     /// miss its turn in another that is dropped, and wait for its next.
     pub(crate) fn ring(&self) -> u32 {
         4 * self.cycle
+    }
+
+    /// Whole segments that the ring holds.
+    pub(crate) fn whole_segments(&self) -> u32 {
+        self.ring() / self.cut
+    }
+
+    /// The whole segments that have ended at step `since` or later, by their numbers, with their decays.
+    pub(crate) fn ended(&self, since: u64) -> impl Iterator<Item = (u64, f64)> {
+        let cut = u64::from(self.cut);
+        self.whole.iter().copied().filter(move |(segment, _)| (segment + 1) * cut >= since)
     }
 
     /// The number of the oldest step that is kept.

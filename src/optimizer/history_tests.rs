@@ -66,7 +66,9 @@ fn the_rule_is_the_sum_wherever_it_says_so() {
             let mut history = History::new(&adam.into(), 1, start - 1).unwrap();
             let horizon = u64::from(history.horizon());
             let mut counts = vec![1, 2, 3, 10, 60, horizon / 2, horizon];
-            counts.retain(|&count| (1..=horizon).contains(&count));
+            // The longest horizons take the longest: there the first counts do.
+            let most = if horizon > 500 { 60 } else { horizon };
+            counts.retain(|&count| (1..=most).contains(&count));
             counts.sort_unstable();
             counts.dedup();
             for count in counts {
