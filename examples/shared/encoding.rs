@@ -10,7 +10,8 @@ use std::path::Path;
 use encoding_rs::{DecoderResult, Encoding, UTF_8};
 
 use crate::program::Result;
-use file_kind::{START_BYTES, file_kind};
+pub(crate) use file_kind::START_BYTES;
+use file_kind::file_kind;
 
 #[path = "../../src/file_kind.rs"]
 mod file_kind;
