@@ -89,7 +89,11 @@ fn positions<const N: usize>(header: &[&str], names: [&str; N]) -> Result<[usize
         let found = if exact.is_empty() { named(str::eq_ignore_ascii_case) } else { exact };
         *position = match found[..] {
             [position] => position,
-            [] => return Err(format!("the header must have {}, and lacks {name}", names.join(","))),
+            [] => {
+                let is_other = header.len() == 1 && header[0].contains([';', '\t', '|', ':']);
+                let remedy = if is_other { "; fields must be separated by commas" } else { "" };
+                return Err(format!("the header must have {}, and lacks {name}{remedy}", names.join(",")));
+            }
             _ => return Err(format!("the header must have one column {name}, and has {}", found.len())),
         };
     }
@@ -103,7 +107,7 @@ fn texts(record: &ByteRecord) -> Result<Vec<&str>, String> {
     record.iter().enumerate().map(text).collect()
 }
 
-/// Reads records by the `csv` crate, and finds their quotes, which it does not tell.
+/// Reads records by the `csv` crate. Finds their quotes itself, for the crate does not say where they are.
 pub struct Reader<R> {
     records: csv::Reader<Kept<R>>,
     scanner: Scanner,

@@ -10,7 +10,7 @@ pub struct Quote {
     pub field: usize,
     /// The line that it opens in, from 1.
     pub opens: u64,
-    /// The line that it closes in. None where it never is.
+    /// The line that it closes in. None if it never closes.
     pub closes: Option<u64>,
     /// What comes after it. None at the end of the file.
     pub next: Option<u8>,
