@@ -78,9 +78,9 @@ impl EmbeddingConfig {
     /// F32 is taken bit for bit; F16 and BF16 become the same numbers in f32; F64 is rounded, to infinity where it exceeds
     /// f32. The values themselves are read when the table is made, piece by piece.
     ///
-    /// Names that PyTorch's `save_model` dropped, of tensors that share memory, lead to the one that it kept. Of a model in
-    /// several files, give the one that has the tensor: given the index, the error names it. A header may have 100 MB, the
-    /// format's bound; one of that length that was made to harm takes 2 GB of memory to read.
+    /// PyTorch's `save_model` writes one of several tensors that share memory; the others' names lead to it. Of a model in
+    /// several files, give the one that has the tensor: the error for the index names it. A header may have 100 MB, the
+    /// format's bound; a hostile one of that length takes 2 GB of memory to read.
     ///
     /// PyTorch writes such files by `safetensors.torch.save_file(model.state_dict(), path)`. From Keras:
     ///

@@ -18,17 +18,19 @@ const MAX_END: usize = 80;
 /// Parses JSON. An error says what is wrong, and where, in a few words.
 pub(crate) fn parse<T: DeserializeOwned>(json: &str) -> Result<T, String> {
     serde_json::from_str(json).map_err(|error| {
-        let is_encoded_twice = || {
-            let inside = json.trim_start().starts_with('"').then(|| serde_json::from_str::<String>(json).ok()).flatten();
-            inside.is_some_and(|inside| inside.trim_start().starts_with(['{', '[']))
-        };
-        if is_encoded_twice() {
+        if is_encoded_again(json) {
             return "it must be a JSON object, and is a JSON string that holds one; decode it once more, in Python with \
                     json.loads"
                 .to_owned();
         }
         problem(&error)
     })
+}
+
+/// Whether the document is a JSON string that holds a document, or holds a string that does.
+fn is_encoded_again(json: &str) -> bool {
+    let is_one = |inside: String| inside.trim_start().starts_with(['{', '[']) || is_encoded_again(&inside);
+    json.trim_start().starts_with('"') && serde_json::from_str(json).is_ok_and(is_one)
 }
 
 /// What a parser complains of, which may repeat the whole document.

@@ -85,6 +85,13 @@ mod tests {
     }
 
     #[test]
+    fn lines_may_end_in_carriage_returns_alone() {
+        let corpus = corpus(b"p0\rp1\r", b"n0\rn1").unwrap();
+        assert_eq!([&corpus.test[..], &corpus.train].concat().len(), 4);
+        assert_eq!(corpus.train[0].text, "p1");
+    }
+
+    #[test]
     fn bad_files_are_named_with_the_line() {
         let cases: [(&[u8], &[u8], &str); 6] = [
             (b"good\nfine\n", b"bad\nworse \xff\n", "down.txt:2: byte 7 of the line is not UTF-8"),

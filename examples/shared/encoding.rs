@@ -10,7 +10,8 @@ use std::path::Path;
 use encoding_rs::{DecoderResult, Encoding, UTF_8};
 
 use crate::program::Result;
-use file_kind::{START_BYTES, file_kind};
+pub(crate) use file_kind::START_BYTES;
+use file_kind::file_kind;
 
 #[path = "../../src/file_kind.rs"]
 mod file_kind;
@@ -61,6 +62,8 @@ fn decoded(name: &str, contents: &[u8], encoding: &'static Encoding) -> Result<V
 pub fn utf_16(start: &[u8]) -> Option<String> {
     let zeros = |first: usize| start.iter().skip(first).step_by(2).take(8).filter(|&&byte| byte == 0).count();
     let name = match start {
+        // The mark of UTF-32.
+        [0xff, 0xfe, 0, 0, ..] => return None,
         [0xff, 0xfe, ..] => "utf-16le",
         [0xfe, 0xff, ..] => "utf-16be",
         // Most letters of most texts have a zero byte then.
@@ -134,6 +137,7 @@ mod tests {
             (b"\0a\0b\0c", Some("utf-16be")),
             (b"a\0bc", None),
             (b"\0\0\0\0", None),
+            (b"\xff\xfe\0\0a\0\0\0", None),
             (b"caf\xe9", None),
             (b"", None),
         ] {

@@ -12,7 +12,9 @@ pub fn lines<'a>(name: &str, contents: &'a [u8]) -> Result<Vec<(usize, &'a str)>
     // Some editors mark UTF-8 so.
     let contents = contents.strip_prefix(b"\xef\xbb\xbf").unwrap_or(contents);
     let mut lines = Vec::new();
-    for (number, line) in contents.split(|&byte| byte == b'\n').enumerate() {
+    // Carriage returns alone are line ends too, as in Python.
+    let end = if contents.contains(&b'\n') { b'\n' } else { b'\r' };
+    for (number, line) in contents.split(|&byte| byte == end).enumerate() {
         let bad = |what: String, remedy: String| format!("{name}:{}: {what}; {remedy}", number + 1);
         let text = str::from_utf8(line).map_err(|error| {
             let byte = error.valid_up_to() + 1;

@@ -65,11 +65,16 @@ fn lines<'a>(name: &str, contents: &'a [u8]) -> Result<Vec<&'a str>> {
     }
     let lines = contents.strip_suffix(b"\n").unwrap_or(contents).split(|&byte| byte == b'\n');
     let text = |(number, line): (usize, &'a [u8])| {
-        str::from_utf8(line).map_err(|error| {
+        let number = number + 1;
+        let text = str::from_utf8(line).map_err(|error| {
             let byte = error.valid_up_to() + 1;
             let remedy = encoding::remedy(contents);
-            format!("{name}:{}: must be UTF-8, and byte {byte} of the line is not; {remedy}", number + 1).into()
-        })
+            format!("{name}:{number}: must be UTF-8, and byte {byte} of the line is not; {remedy}")
+        })?;
+        match encoding::utf_16(contents).filter(|_| text.contains('\0')) {
+            Some(problem) => Err(format!("{name}:{number}: {problem}").into()),
+            None => Ok(text),
+        }
     };
     lines.enumerate().map(text).collect()
 }
@@ -105,5 +110,12 @@ mod tests {
             ),
             "{error}"
         );
+        // All of it is UTF-8.
+        let error = lines("f.txt", b"a\0 \0b\0\n\0").unwrap_err().to_string();
+        assert!(
+            error.starts_with("f.txt:1: the file must be UTF-8, and is UTF-16; give --encoding utf-16le"),
+            "{error}"
+        );
+        assert_eq!(lines("f.txt", b"a\0b\n").unwrap(), ["a\0b"]);
     }
 }

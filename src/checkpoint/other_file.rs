@@ -22,10 +22,12 @@ pub(super) fn other_file<R: Read + Seek>(
     reader: &mut R,
     wanted: Option<&str>,
 ) -> io::Result<Option<String>> {
-    let Some(kind) = file_kind(start).filter(|kind| !start.is_empty() && kind.name != "a safetensors file") else {
-        return Ok(None);
-    };
     let required = "and must be a safetensors file";
+    let Some(kind) = file_kind(start).filter(|kind| !start.is_empty() && kind.name != "a safetensors file") else {
+        return Ok(text_start(start).map(|text| {
+            format!("it is text that begins {text:?}, {required}; a server may have sent it in place of the file")
+        }));
+    };
     // The map may stand behind much else.
     let is_json = start.trim_ascii_start().first() == Some(&b'{');
     if let Some(name) = wanted.filter(|_| is_json) {
@@ -55,6 +57,19 @@ pub(super) fn other_file<R: Read + Seek>(
         }
     }
     Ok(Some(format!("it is {}, {required}; {}", kind.name, kind.remedy)))
+}
+
+/// How a text begins. No safetensors file is one: the high bytes of its header's length are 0.
+fn text_start(start: &[u8]) -> Option<String> {
+    let is_control = |character: char| character.is_control() && !character.is_ascii_whitespace();
+    let text = match std::str::from_utf8(start) {
+        Ok(text) => text,
+        // The last character may be cut off.
+        Err(error) if error.error_len().is_none() => std::str::from_utf8(&start[..error.valid_up_to()]).ok()?,
+        Err(_) => return None,
+    };
+    let is_text = start.len() >= 8 && !text.contains(is_control);
+    is_text.then(|| text.trim_start().lines().next().unwrap_or_default().chars().take(60).collect())
 }
 
 /// Where to look for a tensor that a file like `model-00001-of-00003.safetensors` lacks.

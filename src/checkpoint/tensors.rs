@@ -13,7 +13,7 @@ use crate::file::file_error;
 use crate::file_kind::START_BYTES;
 use crate::json;
 
-/// The longest header, as the format has it. One that is there to harm takes some twenty times as much memory to parse.
+/// The longest header, as the format has it. A hostile one takes some twenty times as much memory to parse.
 pub(super) const MAX_HEADER_BYTES: u64 = 100_000_000;
 
 /// Names that an error lists.

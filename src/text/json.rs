@@ -15,6 +15,7 @@ use crate::json::{self, Whole, WholeKey, WholeNumber, whole, whole_or_null};
 const CLASS_NAME: &str = "Tokenizer";
 
 #[derive(Serialize, Deserialize)]
+#[serde(expecting = "an object with class_name and config")]
 struct Document {
     class_name: String,
     config: Config,
@@ -22,7 +23,7 @@ struct Document {
 
 /// In Keras's order. Its maps are JSON in strings, for their keys are not all strings.
 #[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object with the Tokenizer's settings")]
 struct Config {
     #[serde(deserialize_with = "whole_or_null")]
     num_words: Option<u32>,
@@ -87,12 +88,13 @@ impl Tokenizer {
     ///
     /// # Errors
     ///
-    /// [`Error::Malformed`] names the field and what is wrong there. Stricter than Keras: a field that is missing, unknown or
-    /// of another type, a number that is not whole, an id that is 0 or no u32 or that two words have, an `index_word` that is not `word_index` turned
-    /// round, a word in `word_docs` that was not counted.
+    /// [`Error::Malformed`] names the field and what is wrong there. Stricter than Keras: a field that is missing, unknown
+    /// or of another type, a number that is not whole, an id that is 0 or no u32 or that two words have, an `index_word`
+    /// that is not `word_index` turned round, a word in `word_docs` that was not counted.
     #[doc(alias = "tokenizer_from_json")]
     pub fn from_json(json: &str) -> Result<Self> {
-        let document: Document = parse("the document", json)?;
+        // Some editors mark UTF-8 so.
+        let document: Document = parse("the document", json.strip_prefix('\u{feff}').unwrap_or(json))?;
         if document.class_name != CLASS_NAME {
             let problem = format!("must be {CLASS_NAME:?}, and is {:?}", quoted(&document.class_name));
             return Err(malformed("class_name", problem));

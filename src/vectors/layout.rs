@@ -91,6 +91,11 @@ impl Fit {
 /// Tells the layout by a text's lines, of this width where it is known. The error says what is wrong with all of them.
 pub(super) fn layout<'a>(lines: impl Iterator<Item = &'a [u8]>, width: Option<usize>) -> Result<Layout, String> {
     let lines: Vec<&[u8]> = lines.filter(|line| !is_blank(line)).take(LINES).map(trim_end).collect();
+    if !lines.is_empty() && lines.iter().all(|line| has_carriage_returns(line)) {
+        let problem =
+            "the lines end in carriage returns alone, and must end in newlines; replace the carriage returns";
+        return Err(problem.to_owned());
+    }
     let (space, blanks) = (Fit::new(&lines, Cut::Space, width), Fit::new(&lines, Cut::Blanks, width));
     // Single spaces unless most lines are of another kind, or lose their first number to a word with a tab in it.
     let is_other = blanks.lines > 2 * space.lines || blanks.lines >= space.lines && blanks.width > space.width;
@@ -137,6 +142,13 @@ pub(super) fn is_vector_line(line: &[u8], width: usize) -> bool {
 /// Whether the line would have more numbers if commas and the like separated its fields.
 pub(super) fn is_punctuated(line: &[u8], width: usize) -> bool {
     Cut::Punctuation.numbers(line) >= width && Cut::Blanks.numbers(line) < width
+}
+
+/// Whether carriage returns alone separate what would be lines, with as many numbers each.
+fn has_carriage_returns(line: &[u8]) -> bool {
+    let mut counts = line.rsplit(|&byte| byte == b'\r').map(|part| Cut::Blanks.numbers(part));
+    let last = counts.next().unwrap_or(0);
+    last > 0 && counts.any(|count| count == last)
 }
 
 /// Whether the fields behind the word are numbers once commas in them are points.

@@ -11,9 +11,9 @@ pub enum Format {
     /// spaces: the last `width` fields are the numbers. What [GloVe](https://nlp.stanford.edu/projects/glove/)
     /// writes, and gensim's `save_word2vec_format(write_header=False)`.
     ///
-    /// Tabs and several spaces in a row are read as well, if the first 32 lines need it: if single spaces alone leave
-    /// most of them without a word and its numbers, or with a tab and a number in the word. So is a single line with
-    /// tabs that single spaces do not cut. Blank lines at the file's end are no fault.
+    /// Tabs and runs of spaces separate fields too, if the first 32 lines need it: if single spaces leave most of them
+    /// without a word and its numbers, or with a tab and a number in the word. Elsewhere a line with tabs is read so if
+    /// single spaces do not cut it. Blank lines at the file's end are no fault.
     GloveText,
     /// As [`GloveText`](Self::GloveText), after a header line `count width`. What word2vec's `-binary 0` writes,
     /// gensim's `save_word2vec_format`, and fastText as `.vec`, with a space at the end of each line.

@@ -92,8 +92,8 @@ impl AnalogyQuestions {
     ///
     /// # Errors
     ///
-    /// [`Error::Malformed`](crate::Error::Malformed) with the line that stands before the first section, or is not UTF-8, and for
-    /// a file of another kind; [`Error::File`](crate::Error::File).
+    /// [`Error::Malformed`](crate::Error::Malformed) with the line that stands before the first section, or is not
+    /// UTF-8, and for a file of another kind; [`Error::File`](crate::Error::File).
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         let mut input = Input::open(path.as_ref())?;
         input.refuse_other_kinds(false)?;

@@ -49,6 +49,22 @@ fn files_of_other_kinds_are_named_with_the_remedy() {
 }
 
 #[test]
+fn text_that_a_server_sent_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.safetensors");
+    let long = "é".repeat(1_000);
+    for (text, begins) in
+        [("Entry not found", "Entry not found"), ("\n404: not here\nbye", "404: not here"), (&long, &long[..120])]
+    {
+        fs::write(&path, text).unwrap();
+        for error in errors(&path, "weight") {
+            let what = format!("as a whole: it is text that begins {begins:?}, and must be a safetensors file; ");
+            assert_eq!(error, format!("{what}a server may have sent it in place of the file"));
+        }
+    }
+}
+
+#[test]
 fn the_index_of_several_files_says_which_one() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.safetensors.index.json");

@@ -159,7 +159,13 @@ fn errors_are_short_whatever_the_document_is() {
                   json.loads";
     assert_malformed(&twice, "the document", decode);
     assert_malformed(&format!(" \n{twice}"), "the document", decode);
-    assert_malformed(&serde_json::to_string(&twice).unwrap(), "the document", "invalid type: string");
+    assert_malformed(&serde_json::to_string(&twice).unwrap(), "the document", decode);
+    assert_malformed(
+        r#""\"word\"""#,
+        "the document",
+        r#"invalid type: string "\"word\"", expected an object with class_name and config"#,
+    );
+    assert_eq!(Tokenizer::from_json(&format!("\u{feff}{json}")), Ok(fitted()));
     // One of its maps alone.
     let counts: Value = serde_json::from_str(&json).unwrap();
     let counts = serde_json::to_string(&counts["config"]["word_counts"]).unwrap();

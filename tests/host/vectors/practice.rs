@@ -219,6 +219,16 @@ fn other_separators_are_named() {
     ] {
         assert_eq!(all(text.as_bytes(), &ReadOptions::default()), Err(error), "{text:?}");
     }
+    let returns = "the input, first lines: the lines end in carriage returns alone, and must end in newlines; replace the \
+                   carriage returns";
+    for text in ["sun 1 0\rsea 0 1", "sun\t1\t0\rsea\t0\t1\r", "2 2\rsun 1 0\rsea 0 1\r\n"] {
+        assert_eq!(all(text.as_bytes(), &ReadOptions::default()), Err(returns.to_owned()), "{text:?}");
+        assert_eq!(all(text.as_bytes(), &ReadOptions::default().with_width(2)), Err(returns.to_owned()), "{text:?}");
+    }
+    // One may be part of a word.
+    let text = "new\rsun 1 0\nsea\r2 0 1\n";
+    let words = expected(&[("new\rsun", &[1.0, 0.0]), ("sea\r2", &[0.0, 1.0])]);
+    assert_eq!(all(text.as_bytes(), &ReadOptions::default()), words);
     // Words may have commas in them.
     let text = "1,000 1 2\n10,5 3 4\n";
     assert_eq!(

@@ -211,6 +211,11 @@ mod tests {
         for (header, what) in [
             ("userId,movieId,rating,RATING,rating", "one column rating, and has 2"),
             ("USERID,UserId,movieId,rating", "one column userId, and has 2"),
+            (
+                "userId;movieId;rating\n1;2;3",
+                "userId,movieId,rating, and lacks userId; fields must be separated by commas",
+            ),
+            ("1::31::2.5::9", "userId,movieId,rating, and lacks userId; fields must be separated by commas"),
         ] {
             let error = ratings(header.as_bytes()).unwrap_err();
             assert_eq!(error, format!("ratings.csv:1: the header must have {what}"));

@@ -1,12 +1,13 @@
 //! CSV files with a header: what the examples need of each record, and errors that name file and line.
-//!
-//! Not the `csv` crate, though its fields are the same (the tests compare them): where a quote is never closed, it takes the
-//! rest of the file for one field without a word, and it does not say where quotes open.
 
-use std::io::{BufRead, BufReader, Read};
+use std::collections::VecDeque;
+use std::error::Error;
+use std::io::{self, Cursor, Read};
 
-use crate::csv_quotes::{Quote, check};
-use crate::encoding;
+use csv::{ByteRecord, ReaderBuilder};
+
+use crate::csv_quotes::{Quote, Scanner, check};
+use crate::encoding::{self, START_BYTES};
 use crate::program::Result;
 
 /// What a column is called, in any case, and what it holds.
@@ -31,28 +32,33 @@ pub enum Holds {
 /// out.
 pub fn records<const N: usize>(
     file: &str,
-    contents: impl Read,
+    mut contents: impl Read,
     columns: [Column; N],
     mut take: impl FnMut([&str; N]) -> Result<()>,
 ) -> Result<()> {
-    let mut reader = Reader::new(contents);
-    let mut record = Record::default();
-    let unreadable = |error| format!("{file}: cannot be read: {error}");
+    let unreadable = |error: &dyn Error| format!("{file}: cannot be read: {error}");
+    let mut start = Vec::new();
+    (&mut contents).take(START_BYTES as u64).read_to_end(&mut start).map_err(|error| unreadable(&error))?;
+    if start.starts_with(b"\xef\xbb\xbf") {
+        start.drain(..3);
+    }
     // Of use only where the header is none.
-    let other_kind = encoding::other_kind(reader.start().map_err(unreadable)?);
-    reader.read(&mut record).map_err(unreadable)?;
-    check(&record, 0, &[]).map_err(|(line, what)| at(file, line, other_kind.as_ref().unwrap_or(&what)))?;
-    let in_header = |what: String| at(file, record.line.max(1), other_kind.as_ref().unwrap_or(&what));
-    let header = record.texts().map_err(in_header)?;
+    let other_kind = encoding::other_kind(&start);
+    let mut reader = Reader::new(Cursor::new(start).chain(contents));
+    reader.next().map_err(|error| unreadable(&error))?;
+    check(&reader.record, &reader.quotes, 0, &[])
+        .map_err(|(line, what)| at(file, line, other_kind.as_ref().unwrap_or(&what)))?;
+    let in_header = |what: String| at(file, reader.line, other_kind.as_ref().unwrap_or(&what));
+    let header = texts(&reader.record).map_err(in_header)?;
     let positions = positions(&header, columns.map(|column| column.name)).map_err(in_header)?;
     let width = header.len();
     let placed: Vec<_> = positions.iter().copied().zip(columns).collect();
 
-    while reader.read(&mut record).map_err(unreadable)? {
+    while reader.next().map_err(|error| unreadable(&error))? {
         // First: a quote that is not closed makes all else wrong.
-        check(&record, width, &placed).map_err(|(line, what)| at(file, line, &what))?;
-        let here = |what: &str| at(file, record.line, what);
-        let fields = record.texts().map_err(|what| here(&what))?;
+        check(&reader.record, &reader.quotes, width, &placed).map_err(|(line, what)| at(file, line, &what))?;
+        let here = |what: &str| at(file, reader.line, what);
+        let fields = texts(&reader.record).map_err(|what| here(&what))?;
         if fields.iter().all(|field| field.trim().is_empty()) {
             continue;
         }
@@ -83,150 +89,60 @@ fn positions<const N: usize>(header: &[&str], names: [&str; N]) -> Result<[usize
         let found = if exact.is_empty() { named(str::eq_ignore_ascii_case) } else { exact };
         *position = match found[..] {
             [position] => position,
-            [] => return Err(format!("the header must have {}, and lacks {name}", names.join(","))),
+            [] => {
+                let is_other = header.len() == 1 && header[0].contains([';', '\t', '|', ':']);
+                let remedy = if is_other { "; fields must be separated by commas" } else { "" };
+                return Err(format!("the header must have {}, and lacks {name}{remedy}", names.join(",")));
+            }
             _ => return Err(format!("the header must have one column {name}, and has {}", found.len())),
         };
     }
     Ok(positions)
 }
 
-/// A record's fields, and the quotes around them.
-#[derive(Default)]
-pub struct Record {
-    /// The line that it begins in, from 1.
-    pub line: u64,
+fn texts(record: &ByteRecord) -> Result<Vec<&str>, String> {
+    let text = |(number, field)| {
+        str::from_utf8(field).map_err(|_| format!("field {} is not UTF-8; {}", number + 1, encoding::REMEDY))
+    };
+    record.iter().enumerate().map(text).collect()
+}
+
+/// Reads records by the `csv` crate. Finds their quotes itself, for the crate does not say where they are.
+pub struct Reader<R> {
+    records: csv::Reader<Kept<R>>,
+    scanner: Scanner,
+    pub record: ByteRecord,
+    /// The line that the record begins in, from 1.
+    line: u64,
     /// Those that are open over several lines.
     pub quotes: Vec<Quote>,
-    bytes: Vec<u8>,
-    ends: Vec<usize>,
-}
-
-impl Record {
-    pub fn len(&self) -> usize {
-        self.ends.len()
-    }
-
-    pub fn field(&self, number: usize) -> &[u8] {
-        let start = if number == 0 { 0 } else { self.ends[number - 1] };
-        &self.bytes[start..self.ends[number]]
-    }
-
-    fn texts(&self) -> Result<Vec<&str>, String> {
-        let text = |number| {
-            let field = str::from_utf8(self.field(number));
-            field.map_err(|_| format!("field {} is not UTF-8; {}", number + 1, encoding::REMEDY))
-        };
-        (0..self.len()).map(text).collect()
-    }
-}
-
-/// Where a byte stands.
-#[derive(Clone, Copy, PartialEq)]
-enum Place {
-    FieldStart,
-    Plain,
-    Quoted,
-    /// After a quote within quotes: the field ends here, or has that quote.
-    AfterQuote,
-}
-
-struct Reader<R> {
-    input: BufReader<R>,
-    /// The line of the next byte, from 1.
-    line: u64,
-    after_return: bool,
 }
 
 impl<R: Read> Reader<R> {
-    fn new(contents: R) -> Self {
-        Self { input: BufReader::with_capacity(1 << 16, contents), line: 1, after_return: false }
-    }
-
-    /// How the file begins, without its mark of UTF-8.
-    fn start(&mut self) -> std::io::Result<&[u8]> {
-        if self.input.fill_buf()?.starts_with(b"\xef\xbb\xbf") {
-            self.input.consume(3);
-        }
-        self.input.fill_buf()
+    pub fn new(input: R) -> Self {
+        let records =
+            ReaderBuilder::new().has_headers(false).flexible(true).from_reader(Kept(input, VecDeque::new()));
+        Self { records, scanner: Scanner::default(), record: ByteRecord::new(), line: 1, quotes: Vec::new() }
     }
 
     /// Reads the next record, blank lines left out. Gives false at the end of the file.
-    fn read(&mut self, record: &mut Record) -> std::io::Result<bool> {
-        record.bytes.clear();
-        record.ends.clear();
-        record.quotes.clear();
-        let mut place = Place::FieldStart;
-        // The quote that was opened last.
-        let mut quote = Quote::default();
-        loop {
-            let buffer = self.input.fill_buf()?;
-            if buffer.is_empty() {
-                if place == Place::Quoted || place == Place::AfterQuote && quote.closes > quote.opens {
-                    quote.never_closed = place == Place::Quoted;
-                    record.quotes.push(quote);
-                }
-                let is_empty = record.ends.is_empty() && place == Place::FieldStart;
-                if !is_empty {
-                    record.ends.push(record.bytes.len());
-                }
-                return Ok(!is_empty);
-            }
-            let mut used = 0;
-            let mut ended = false;
-            for &byte in buffer {
-                used += 1;
-                let line = self.line;
-                let is_break = matches!(byte, b'\r' | b'\n');
-                self.line += u64::from(byte == b'\r' || byte == b'\n' && !self.after_return);
-                self.after_return = byte == b'\r';
-                if record.ends.is_empty() && place == Place::FieldStart {
-                    if is_break {
-                        continue;
-                    }
-                    record.line = line;
-                }
-                match (place, byte) {
-                    (Place::FieldStart, b'"') => {
-                        quote = Quote { field: record.ends.len(), opens: line, ..Quote::default() };
-                        place = Place::Quoted;
-                    }
-                    (Place::Quoted, b'"') => {
-                        quote.closes = line;
-                        place = Place::AfterQuote;
-                    }
-                    (Place::Quoted, _) => record.bytes.push(byte),
-                    (Place::AfterQuote, b'"') => {
-                        record.bytes.push(b'"');
-                        place = Place::Quoted;
-                    }
-                    _ => {
-                        if place == Place::AfterQuote && quote.closes > quote.opens {
-                            quote.followed_by = byte;
-                            record.quotes.push(quote);
-                        }
-                        match byte {
-                            b',' => {
-                                record.ends.push(record.bytes.len());
-                                place = Place::FieldStart;
-                            }
-                            _ if is_break => {
-                                record.ends.push(record.bytes.len());
-                                ended = true;
-                                break;
-                            }
-                            // As pandas does: what follows a closed quote is part of the field.
-                            _ => {
-                                record.bytes.push(byte);
-                                place = Place::Plain;
-                            }
-                        }
-                    }
-                }
-            }
-            self.input.consume(used);
-            if ended {
-                return Ok(true);
-            }
-        }
+    pub fn next(&mut self) -> csv::Result<bool> {
+        let start = self.records.position().byte();
+        let is_one = self.records.read_byte_record(&mut self.record)?;
+        let length = (self.records.position().byte() - start) as usize;
+        self.quotes.clear();
+        self.line = self.scanner.scan(self.records.get_mut().1.drain(..length), &mut self.quotes);
+        Ok(is_one)
+    }
+}
+
+/// Keeps what is read, until it is drained.
+struct Kept<R>(R, VecDeque<u8>);
+
+impl<R: Read> Read for Kept<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let length = self.0.read(buffer)?;
+        self.1.extend(&buffer[..length]);
+        Ok(length)
     }
 }
