@@ -30,6 +30,8 @@ mod gather;
 mod golden;
 #[path = "gpu/index_check.rs"]
 mod index_check;
+#[path = "gpu/lion.rs"]
+mod lion;
 #[path = "gpu/optimizer_bounds.rs"]
 mod optimizer_bounds;
 #[path = "gpu/optimizers.rs"]
@@ -175,6 +177,12 @@ fn main() {
             resident_batches_mask_and_check_their_buffers,
             a_recorded_batch_keeps_what_its_parts_held,
             a_recorded_batch_checks_its_parts,
+        }
+        lion {
+            it_is_no_further_from_f64_than_dense_f32,
+            gaps_of_up_to_100_000_steps,
+            a_moment_keeps_its_sign_and_its_least_size,
+            a_nan_and_infinity_are_caught_up,
         }
         optimizers {
             every_width_agrees_with_the_reference,

@@ -16,9 +16,11 @@ use super::table::{Deferred, GpuTable};
 use crate::error::{Error, Result};
 
 /// Bytes of weights that one dispatch brings up to date, so that none takes long enough for a GPU's watchdog; fewer where
-/// sums may be done term by term, each of so many terms like another pass over the weights.
+/// sums may be done term by term, or where rows may have many segments: so many of them are like another pass over the
+/// weights.
 const BYTES_PER_FLUSH: u64 = 64 << 20;
 const TERMS_PER_PASS: u64 = 32;
+const SEGMENTS_PER_PASS: u64 = 64;
 
 impl GpuTable {
     /// Records `output[i, :] = table[indices[i], :]`, and before it, if asked, the index check.
@@ -92,10 +94,10 @@ impl GpuTable {
             return Ok(dispatches);
         };
         let pipeline = self.mapping.pipeline(gpu, &kernel, &training.constants())?;
-        let passes = match deferred.need().has_terms() {
-            true => 1 + u64::from(deferred.history.horizon()) / TERMS_PER_PASS,
-            false => 1,
-        };
+        let history = &deferred.history;
+        let terms = if deferred.need().has_terms() { history.horizon() } else { 0 };
+        let segments = history.course.most_segments(self.layout.input_dim);
+        let passes = 1 + u64::from(terms) / TERMS_PER_PASS + u64::from(segments) / SEGMENTS_PER_PASS;
         let rows_per_dispatch = (BYTES_PER_FLUSH / passes / self.layout.row_bytes()).max(1) as usize;
         for shard in &self.shards {
             let of_shard = rows.start.max(shard.rows.start)..rows.end.min(shard.rows.end);

@@ -189,7 +189,8 @@ impl GpuTable {
     /// [`Error::OutOfMemory`], on a software adapter before anything is allocated.
     pub(crate) fn new(gpu: &Gpu, layout: TableLayout, optimizer: Option<&Optimizer>) -> Result<Self> {
         let has_row_term = optimizer.is_some_and(|optimizer| optimizer.rule().has_row_term());
-        let mapping = RowMapping::moved(gpu, layout, optimizer.map_or(1, rounds), has_row_term);
+        let rounds = optimizer.map_or(1, |optimizer| rounds(optimizer, layout.input_dim));
+        let mapping = RowMapping::moved(gpu, layout, rounds, has_row_term);
         let state = optimizer.map(|optimizer| StateLayout::new(optimizer, layout));
         let bytes = state.as_ref().map_or(0, StateLayout::row_bytes) + layout.row_bytes();
         let bytes = u64::from(layout.input_dim).saturating_mul(bytes);
@@ -285,11 +286,11 @@ impl GpuTable {
         if self.deferred().is_none() {
             return Ok(None);
         }
-        if !self.mapping.runs_to_the_end(gpu, rounds(optimizer)) {
+        let rounds = rounds(optimizer, self.layout.input_dim);
+        if !self.mapping.runs_to_the_end(gpu, rounds) {
             return Err(Error::InvalidConfig(format!(
                 "on a software adapter a table that was made with other settings cannot go on with these, under which what \
-                 a row has missed takes {} terms; make the table with them",
-                rounds(optimizer)
+                 a row has missed takes {rounds} rounds of a loop; make the table with them"
             )));
         }
         // Into a buffer of its own: the history may be longer now, and what is recorded still reads the old one.
@@ -316,10 +317,13 @@ impl GpuTable {
     }
 }
 
-/// Rounds of the longest loop that a rule takes for a quad.
-fn rounds(optimizer: &Optimizer) -> u32 {
-    let course = optimizer.rule().course().filter(|course| course.nodes.is_some());
-    course.filter(|_| optimizer.update() == Update::Deferred).map_or(1, |course| course.horizon())
+/// Rounds of the loops that a quad takes, at most: the terms of a sum, and the segments of what was missed.
+fn rounds(optimizer: &Optimizer, input_dim: u32) -> u32 {
+    let course = optimizer.rule().course().filter(|_| optimizer.update() == Update::Deferred);
+    course.map_or(1, |course| {
+        let terms = if course.nodes.is_some() { course.horizon() } else { 0 };
+        terms + course.most_segments(input_dim)
+    })
 }
 
 impl Training {

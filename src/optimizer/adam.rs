@@ -292,8 +292,8 @@ impl Rule for Adam {
             root,
             epsilon: self.epsilon,
             nodes: Some(([self.beta_1, self.beta_2], self.epsilon_form == EpsilonForm::PyTorch)),
-            sign: 1.0,
             refusal: "beta_1 well below sqrt(beta_2)",
+            ..Course::DECAY
         })
     }
 

@@ -27,7 +27,8 @@
 //!
 //! **Catch-up is cut at multiples of [`cut`](History::cut).** A row that has missed steps on both sides of one is first
 //! brought to it, and on from there: the rule of t0 ends at its next cut. So a row that the sweep has brought to a cut
-//! in between has the same bits as one that it has not.
+//! in between has the same bits as one that it has not. Where terms do not die out, every step up to the cut has one, and
+//! a cut of the optimizer's own bounds how many they are.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -46,7 +47,8 @@ const MAX_HORIZON: f64 = 16_384.0;
 /// Over one horizon weight decay may shrink the weights by e^-60 at most, to stay inside f32.
 const MAX_DECAY_LOGARITHM: f64 = 60.0;
 
-/// Catch-up is cut at multiples of this, or of the horizon's power of two where that is more: the same for every table.
+/// Catch-up is cut at multiples of this, or of the horizon's power of two where that is more, unless the optimizer has a cut
+/// of its own: the same for every table.
 const CUT: u32 = 1 << 12;
 
 /// Steps after which every row has been swept, at most.
@@ -57,7 +59,7 @@ const ROWS_PER_STEP: u32 = 32;
 
 #[cfg(test)]
 thread_local! {
-    /// In place of [`CUT`], and then also of the horizon, so that tests cross cuts soon.
+    /// In place of [`CUT`], and then also of the horizon and of an optimizer's own cut, so that tests cross cuts soon.
     pub(crate) static CUT_IN_TESTS: std::cell::Cell<Option<u32>> = const { std::cell::Cell::new(None) };
 }
 
@@ -100,6 +102,9 @@ pub(crate) struct Course {
     pub epsilon: f64,
     /// Of Adam's: beta_1 and beta_2, and whether epsilon is inside the bias correction.
     pub nodes: Option<([f64; 2], bool)>,
+    /// A cut of the optimizer's own, a power of two; `None` for [`CUT`], or for the horizon's power of two where that is
+    /// more.
+    pub cut: Option<u32>,
     /// 1, or -1 where the sum is added to a weight, and not subtracted: sizes are positive here.
     pub sign: f64,
     /// In errors: the setting that is too large, and what it must be below.
@@ -114,17 +119,55 @@ impl Course {
         root: 1.0,
         epsilon: 1.0,
         nodes: None,
+        cut: None,
         sign: 1.0,
         refusal: "a smaller weight decay",
     };
 
-    /// Terms after which nothing is left; more than [`MAX_HORIZON`] where they do not fall, or hardly.
+    /// Terms after which nothing is left, or a cut of the optimizer's own has come; more than [`MAX_HORIZON`] where they do
+    /// not fall, or hardly.
     pub(crate) fn horizon(&self) -> u32 {
-        if self.ratio >= 1.0 || self.ratio.is_nan() {
+        if self.ratio.is_nan() {
             return u32::MAX;
         }
-        // Saturates; a ratio of 0 has no terms that count, and keeps one.
-        (SMALLEST_TERM.ln() / self.ratio.ln()).ceil().max(1.0) as u32
+        let falling = match self.ratio {
+            // Saturates; a ratio of 0 has no terms that count, and keeps one.
+            ratio if ratio < 1.0 => (SMALLEST_TERM.ln() / ratio.ln()).ceil().max(1.0) as u32,
+            _ => u32::MAX,
+        };
+        falling.min(self.cut.unwrap_or(u32::MAX))
+    }
+
+    fn pace(&self, input_dim: u32) -> Pace {
+        let horizon = self.horizon();
+        let by_rule = self.cut.unwrap_or(CUT.max(horizon.next_power_of_two()));
+        // A cycle is also how many steps may be dropped: an optimizer's own cut leaves as many as others have.
+        #[cfg_attr(not(test), expect(unused_mut, reason = "tests set it"))]
+        let [mut cut, mut shortest] = [by_rule, CUT];
+        #[cfg(test)]
+        CUT_IN_TESTS.with(|given| [cut, shortest] = given.get().map_or([cut, shortest], |cut| [cut; 2]));
+        let least = horizon.max(cut).max(shortest);
+        Pace { cut, cycle: (input_dim / ROWS_PER_STEP).min(MAX_CYCLE).max(least).next_power_of_two() }
+    }
+
+    /// Segments in which a row of a table of `input_dim` rows is caught up, at most: those of a whole ring.
+    pub(crate) fn most_segments(&self, input_dim: u32) -> u32 {
+        let pace = self.pace(input_dim);
+        // One more, for it may begin and end between cuts.
+        pace.ring() / pace.cut + 1
+    }
+}
+
+/// Where the catch-up of a table's rows is cut, and the steps in which each is swept once.
+#[derive(Debug, Clone, Copy)]
+struct Pace {
+    cut: u32,
+    cycle: u32,
+}
+
+impl Pace {
+    fn ring(self) -> u32 {
+        4 * self.cycle
     }
 }
 
@@ -149,8 +192,7 @@ pub(crate) struct History {
     pub course: Course,
     /// `ratio^j` and `r^-j`, for j from 1 to the horizon.
     terms: Vec<[f64; 2]>,
-    cut: u32,
-    cycle: u32,
+    pace: Pace,
     input_dim: u32,
     now: u64,
     /// The last steps, up to now: the horizon of them, the one before, whose rule has just become final, and those before
@@ -178,11 +220,6 @@ impl History {
             Error::InvalidConfig(format!("{} has nothing to catch up with these settings", optimizer.name()))
         })?;
         let horizon = course.horizon();
-        #[cfg_attr(not(test), expect(unused_mut, reason = "tests set it"))]
-        let mut cut = CUT.max(horizon.next_power_of_two());
-        #[cfg(test)]
-        CUT_IN_TESTS.with(|given| cut = given.get().unwrap_or(cut));
-        let cycle = (input_dim / ROWS_PER_STEP).min(MAX_CYCLE).max(horizon).max(cut).next_power_of_two();
         let powers = |base: f64| (1..=u64::from(horizon)).map(move |j| power(base, j));
         let plan = course.nodes.map(|([beta_1, beta_2], inside)| {
             NodePlan::new(&node_plan::Form { beta_1, beta_2, root: course.root, inside, horizon }, now)
@@ -190,8 +227,7 @@ impl History {
         let mut history = Self {
             terms: powers(course.ratio).zip(powers(1.0 / course.root)).map(|(p, e)| [p, e]).collect(),
             course,
-            cut,
-            cycle,
+            pace: course.pace(input_dim),
             input_dim,
             now,
             steps: VecDeque::with_capacity(horizon as usize + 2),
@@ -258,7 +294,7 @@ impl History {
     pub(crate) fn advance(&mut self, optimizer: &Optimizer, delivered: u64) {
         // Where nobody ever says what was delivered, this must end.
         let needed =
-            delivered.saturating_add(1).max((self.now + 1).saturating_sub(self.cycle.into())).min(self.now + 1);
+            delivered.saturating_add(1).max((self.now + 1).saturating_sub(self.pace.cycle.into())).min(self.now + 1);
         while self.first() < needed.saturating_sub(self.horizon().into()) {
             self.steps.pop_front();
         }
@@ -292,15 +328,15 @@ impl History {
         }
         self.steps.push_back(step);
         // Every row has had its turn in a cycle, and what was dropped of one comes in the next.
-        let swept = self.now.saturating_sub(2 * u64::from(self.cycle));
+        let swept = self.now.saturating_sub(2 * u64::from(self.pace.cycle));
         if let Some(plan) = &mut self.plan {
-            plan.all_reached(swept / u64::from(self.cut) * u64::from(self.cut));
+            plan.all_reached(swept / u64::from(self.pace.cut) * u64::from(self.pace.cut));
         }
     }
 
     /// The steps before step `last` whose sums it is part of, with their numbers and the powers of the term.
     fn open(&self, last: u64) -> impl Iterator<Item = (u64, &Step, [f64; 2])> {
-        let cut = u64::from(self.cut);
+        let cut = u64::from(self.pace.cut);
         // Those before are cut off by the last cut before `last`.
         let from = (last - 1) / cut * cut;
         let starts = (0..last).rev();
@@ -345,12 +381,12 @@ impl History {
 
     /// Catch-up is cut at multiples of this.
     pub(crate) fn cut(&self) -> u32 {
-        self.cut
+        self.pace.cut
     }
 
     /// The last cut, up to which rows are swept.
     pub(crate) fn last_cut(&self) -> u64 {
-        self.now / u64::from(self.cut) * u64::from(self.cut)
+        self.now / u64::from(self.pace.cut) * u64::from(self.pace.cut)
     }
 
     /// The product of all decays so far.
@@ -366,7 +402,7 @@ impl History {
     /// Steps that are remembered: four times the cycle in which each row is swept, so that a row may be a cycle behind,
     /// miss its turn in another that is dropped, and wait for its next.
     pub(crate) fn ring(&self) -> u32 {
-        4 * self.cycle
+        self.pace.ring()
     }
 
     /// Whole segments that the ring holds.
@@ -400,7 +436,7 @@ impl History {
 
     /// Steps that may be dropped before the next call, so that no row falls behind by more than is remembered.
     pub(crate) fn most_dropped(&self) -> u64 {
-        self.cycle.into()
+        self.pace.cycle.into()
     }
 
     /// The rows to sweep before the next step, whoever holds them, where those due before step `since` or later have not
@@ -408,7 +444,7 @@ impl History {
     pub(crate) fn due(&self, since: u64) -> Vec<Range<u32>> {
         let mut due: Vec<Range<u32>> = Vec::new();
         // A whole cycle has every row.
-        let since = since.max((self.now + 1).saturating_sub(u64::from(self.cycle) - 1).max(1));
+        let since = since.max((self.now + 1).saturating_sub(u64::from(self.pace.cycle) - 1).max(1));
         for step in since.min(self.now + 1)..=self.now + 1 {
             let rows = self.due_before(step);
             match due.last_mut() {
@@ -424,9 +460,10 @@ impl History {
         /// Rows are caught up in groups of so many, for a dispatch has a price.
         const GROUP: u64 = 1024;
         let groups = u64::from(self.input_dim).div_ceil(GROUP);
-        let phase = (step - 1) % u64::from(self.cycle);
-        let row = |phase: u64| (groups * phase / u64::from(self.cycle) * GROUP).min(self.input_dim.into()) as u32;
-        let end = if phase + 1 == u64::from(self.cycle) { self.input_dim } else { row(phase + 1) };
+        let phase = (step - 1) % u64::from(self.pace.cycle);
+        let row =
+            |phase: u64| (groups * phase / u64::from(self.pace.cycle) * GROUP).min(self.input_dim.into()) as u32;
+        let end = if phase + 1 == u64::from(self.pace.cycle) { self.input_dim } else { row(phase + 1) };
         row(phase)..end
     }
 }

@@ -123,7 +123,7 @@ fn a_final_rule_is_the_sum_of_any_number_of_steps() {
 fn each_row_is_due_once_a_cycle() {
     for input_dim in [1, 1_000, 1_024, 1_025, 1_000_000, 100_000_000, u32::MAX] {
         let mut history = History::new(&Optimizer::default(), input_dim, 0).unwrap();
-        let cycle = u64::from(history.cycle);
+        let cycle = u64::from(history.pace.cycle);
         assert_eq!(u64::from(history.ring()), 4 * cycle);
         // From any step on, so from the middle of a cycle too: a row's next turn is one cycle after its last.
         for first in [0, cycle, 5 * cycle] {
@@ -151,7 +151,7 @@ fn each_row_is_due_once_a_cycle() {
 fn a_cycle_holds_a_horizon() {
     for adam in BETAS.into_iter().flat_map(forms) {
         let history = History::new(&adam.into(), 10, 0).unwrap();
-        assert!(history.cycle >= history.horizon() && history.cycle.is_power_of_two());
+        assert!(history.pace.cycle >= history.horizon() && history.pace.cycle.is_power_of_two());
     }
 }
 
@@ -203,4 +203,32 @@ fn scaled_numbers_go_where_f64_cannot() {
     assert_eq!(products[0].over(products[20_000]), f64::INFINITY);
     assert_eq!(Scaled::ONE.times(1.0), Scaled::ONE);
     assert_eq!(Scaled::ONE.times(0.25), Scaled { mantissa: 0.5, halvings: 1 });
+}
+
+/// Without a gradient every step moves a row as far as its rate says, and nothing dies out.
+const CUT_COURSE: Course = Course { ratio: 1.0, cut: Some(256), ..Course::DECAY };
+
+#[test]
+fn a_cut_of_an_optimizers_own_bounds_its_terms() {
+    assert_eq!(CUT_COURSE.horizon(), 256);
+    assert_eq!(Course { cut: None, ..CUT_COURSE }.horizon(), u32::MAX);
+    assert_eq!(Course { ratio: f64::NAN, ..CUT_COURSE }.horizon(), u32::MAX);
+    // Terms that die out before the cut are as few as without it.
+    let falling = Course { ratio: 0.5, ..CUT_COURSE };
+    assert_eq!(falling.horizon(), Course { cut: None, ..falling }.horizon());
+}
+
+#[test]
+fn a_cut_of_an_optimizers_own_leaves_the_cycle_and_adds_segments() {
+    for input_dim in [1, 100_000, 200_000, 1_000_000, u32::MAX] {
+        let [own, other] = [CUT_COURSE, Course::DECAY].map(|course| course.pace(input_dim));
+        assert_eq!((own.cut, other.cut), (256, 4_096));
+        assert_eq!(own.cycle, other.cycle);
+        // Rows are brought to whole cuts, in one piece of the ring.
+        assert!(own.cycle.is_multiple_of(own.cut) && own.ring().is_multiple_of(own.cycle));
+        assert_eq!(CUT_COURSE.most_segments(input_dim), own.ring() / 256 + 1);
+    }
+    assert_eq!(CUT_COURSE.most_segments(1), 65);
+    assert_eq!(CUT_COURSE.most_segments(u32::MAX), 513);
+    assert_eq!(Course::DECAY.most_segments(u32::MAX), 33);
 }

@@ -8,6 +8,7 @@ mod adagrad;
 mod adam;
 mod clipping;
 mod history;
+mod lion;
 mod node_plan;
 mod power;
 mod quotients;
@@ -24,6 +25,7 @@ pub use clipping::Clipping;
 #[cfg(test)]
 pub(crate) use history::CUT_IN_TESTS;
 pub(crate) use history::{Course, History, Scaled, Step};
+pub use lion::Lion;
 pub(crate) use node_plan::Need;
 pub(crate) use power::power;
 pub use rowwise_adagrad::RowWiseAdagrad;
@@ -41,6 +43,7 @@ macro_rules! optimizers {
         $callback! {
             Adagrad adagrad,
             Adam adam,
+            Lion lion,
             RowWiseAdagrad rowwise_adagrad,
             Sgd sgd,
         }

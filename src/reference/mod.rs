@@ -16,6 +16,7 @@ mod gather;
 mod gradient_norm;
 mod gradient_scale;
 mod index_check;
+mod lion;
 mod row_term;
 mod rowwise_adagrad;
 mod scatter_add;

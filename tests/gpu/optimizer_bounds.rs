@@ -71,6 +71,14 @@ impl Bounds {
                 Optimizer::Adagrad(_) | Optimizer::RowWiseAdagrad(_) => {
                     update * (13.0 * EPS + self.sum / 2.0 + of_gradient)
                 }
+                // No sign is near its flip with these gradients, so that a step is as long on both sides.
+                Optimizer::Lion(lion) => {
+                    let (old, new) = (at(&before.arrays[0]).abs(), at(&after.arrays[0]).abs());
+                    let gain = new + lion.beta_2 * old;
+                    let own = 3.0 * EPS * (lion.beta_2 * old + gain) + of_gradient * gain;
+                    self.buffer[element] = lion.beta_2 * self.buffer[element] + own;
+                    update * EPS
+                }
                 other => panic!("no bounds for {other:?}"),
             };
             // Decay and subtraction round w, and the update was taken from rounded weights.
@@ -82,7 +90,7 @@ impl Bounds {
     pub fn check(&self, what: &str, optimizer: &Optimizer, got: &State, expected: &State) {
         assert_eq!(got.arrays.len(), expected.arrays.len(), "{what}: arrays");
         if let ([got], [expected]) = (&got.arrays[..], &expected.arrays[..]) {
-            let momentum = matches!(optimizer, Optimizer::Sgd(_));
+            let momentum = matches!(optimizer, Optimizer::Sgd(_) | Optimizer::Lion(_));
             assert_close(&format!("{what}: state"), got, expected, |element| {
                 if momentum { self.buffer[element] } else { self.sum * f64::from(expected[element]) }
             });

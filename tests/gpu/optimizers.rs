@@ -1,8 +1,8 @@
 //! All optimizers, by the same tests. What Adam alone needs is in adam.rs and deferred.rs.
 
 use wgpu_embedding::{
-    Adagrad, Adam, Clipping, EmbeddingConfig, EpsilonForm, Error, Extent, GpuEmbedding, Initializer, MomentumForm,
-    Optimizer, RowWiseAdagrad, Sgd, Update,
+    Adagrad, Adam, Clipping, EmbeddingConfig, EpsilonForm, Error, Extent, GpuEmbedding, Initializer, Lion,
+    MomentumForm, Optimizer, RowWiseAdagrad, Sgd, Update,
 };
 
 use crate::optimizer_bounds::{Bounds, State, state};
@@ -42,6 +42,7 @@ macro_rules! with_all_forms {
             Adagrad::pytorch().with_learning_rate(0.1),
             RowWiseAdagrad::default().with_learning_rate(0.1),
             RowWiseAdagrad::default().with_epsilon_form(EpsilonForm::Keras).with_initial_accumulator(0.1),
+            Lion::default().with_learning_rate(0.01),
             $($others,)*
         ])
     };
@@ -59,7 +60,7 @@ fn all_forms() -> Vec<Optimizer> {
 
 /// Whether missed steps move a row, which deferred makes up for all at once: deferred.rs has the bounds of that.
 fn catches_up(optimizer: &Optimizer) -> bool {
-    let has_momentum = optimizer.state().iter().any(|array| array.name == "momentum_buffer");
+    let has_momentum = optimizer.state().iter().any(|array| ["momentum_buffer", "exp_avg"].contains(&array.name));
     optimizer.update() == Update::Deferred && (has_momentum || optimizer.weight_decay() != 0.0)
 }
 
