@@ -318,9 +318,9 @@ impl History {
                 plan.note(start, need);
             }
         }
-        if self.now.is_multiple_of(self.cut.into()) {
+        if self.now.is_multiple_of(self.cut().into()) {
             let decay = 1.0 / self.cut_decay.over(step.decay);
-            self.whole.push_back((self.now / u64::from(self.cut) - 1, decay));
+            self.whole.push_back((self.now / u64::from(self.cut()) - 1, decay));
             self.cut_decay = step.decay;
             if self.whole.len() > self.whole_segments() as usize {
                 self.whole.pop_front();
@@ -407,12 +407,12 @@ impl History {
 
     /// Whole segments that the ring holds.
     pub(crate) fn whole_segments(&self) -> u32 {
-        self.ring() / self.cut
+        self.ring() / self.cut()
     }
 
     /// The whole segments that have ended at step `since` or later, by their numbers, with their decays.
     pub(crate) fn ended(&self, since: u64) -> impl Iterator<Item = (u64, f64)> {
-        let cut = u64::from(self.cut);
+        let cut = u64::from(self.cut());
         self.whole.iter().copied().filter(move |(segment, _)| (segment + 1) * cut >= since)
     }
 
