@@ -1,5 +1,7 @@
 //! One step of the optimizer.
 
+use std::iter;
+
 use super::batch::SortedRuns;
 use super::device::{Dispatch, Gpu};
 use super::gradient::{BatchGradient, Sums, Target};
@@ -126,7 +128,7 @@ impl GpuTable {
             }
             let since = dropped.map_or(history.now() + 1, |dropped| dropped.first);
             let (due, until) = match catching {
-                Some(Catching::All) => (vec![0..self.layout.input_dim], flush::NOW),
+                Some(Catching::All) => (iter::once(0..self.layout.input_dim).collect(), flush::NOW),
                 // Before the first cut there is nothing to sweep.
                 _ if history.last_cut() == 0 => (Vec::new(), 0),
                 _ => (history.due(since), history.last_cut() as u32),
