@@ -5,7 +5,10 @@ use rand::{RngExt, SeedableRng};
 
 use super::GpuEmbedding;
 use crate::optimizer::CUT_IN_TESTS;
-use crate::{Adam, EmbeddingConfig, EpsilonForm, GpuContext, Initializer, Update};
+use crate::{
+    Adagrad, Adam, EmbeddingConfig, EpsilonForm, Extent, GpuContext, Initializer, MomentumForm, Optimizer,
+    RowWiseAdagrad, Sgd, Update,
+};
 
 const CUT: u32 = 64;
 const WIDTH: u32 = 6;
@@ -15,14 +18,14 @@ const ROWS: u32 = 40;
 const STEPS: u64 = 340;
 
 /// A table that has `ROWS` rows of the same values first.
-fn table(context: &GpuContext, adam: Adam, input_dim: u32, shard_rows: u64) -> GpuEmbedding {
+fn table(context: &GpuContext, optimizer: Optimizer, input_dim: u32, shard_rows: u64) -> GpuEmbedding {
     let mut generator = ChaCha8Rng::seed_from_u64(1);
     let mut draw =
         |count: u32| (0..count * WIDTH).map(|_| generator.random_range(-0.05f32..0.05)).collect::<Vec<_>>();
     let mut weights = draw(ROWS);
     weights.extend(draw(input_dim - ROWS));
     let config = EmbeddingConfig::new(input_dim, WIDTH).with_initializer(Initializer::Matrix(weights));
-    GpuEmbedding::new(context, config.with_max_shard_bytes(shard_rows * 32), adam).unwrap()
+    GpuEmbedding::new(context, config.with_max_shard_bytes(shard_rows * 32), optimizer).unwrap()
 }
 
 fn rate(step: u64) -> f64 {
@@ -58,19 +61,34 @@ fn seen(mut table: GpuEmbedding) -> Vec<Vec<u32>> {
     let floats = (ROWS * WIDTH) as usize;
     seen.push(bits(table.weights().unwrap()[..floats].to_vec()));
     for array in table.optimizer().state() {
-        seen.push(bits(table.state(array.name).unwrap()[..floats].to_vec()));
+        let count = if array.extent == Extent::PerRow { ROWS as usize } else { floats };
+        seen.push(bits(table.state(array.name).unwrap()[..count].to_vec()));
     }
     seen
 }
 
-fn settings() -> Vec<Adam> {
+/// Settings that are deferred, and the same that are dense.
+macro_rules! both {
+    ($($settings:expr,)*) => {
+        vec![$([$settings.with_update(Update::Deferred).into(), $settings.with_update(Update::Dense).into()],)*]
+    };
+}
+
+fn settings() -> Vec<[Optimizer; 2]> {
     let adam = Adam::default();
-    vec![
+    let momentum = Sgd::default().with_momentum(0.9);
+    both![
         adam,
         adam.with_weight_decay(0.1),
         Adam::pytorch().with_amsgrad(true).with_weight_decay(0.1),
         // Late rows have no rule, and are summed term by term.
         adam.with_betas(0.9, 0.98).with_epsilon_form(EpsilonForm::PyTorch).with_epsilon(1e-3),
+        momentum,
+        momentum.with_nesterov(true).with_weight_decay(0.1),
+        momentum.with_momentum_form(MomentumForm::Keras).with_weight_decay(0.1),
+        Sgd::default().with_weight_decay(0.1),
+        Adagrad::default().with_weight_decay(0.1),
+        RowWiseAdagrad::default().with_weight_decay(0.1),
     ]
 }
 
@@ -79,13 +97,16 @@ fn settings() -> Vec<Adam> {
 fn a_row_has_the_same_bits_in_a_small_table_and_in_a_large_one() {
     let context = GpuContext::gpu().unwrap();
     CUT_IN_TESTS.with(|cut| cut.set(Some(CUT)));
-    for adam in settings() {
+    for [optimizer, _] in settings() {
         // The small one is swept every 256 steps, the others later, or in other places.
-        let small = seen(table(&context, adam, ROWS, 1_000));
+        let small = seen(table(&context, optimizer, ROWS, 1_000));
         for (input_dim, shard_rows) in [(ROWS, 32), (20_000, 20_000), (20_000, 3_008)] {
-            let other = seen(table(&context, adam, input_dim, shard_rows));
+            let other = seen(table(&context, optimizer, input_dim, shard_rows));
             for (number, (small, other)) in small.iter().zip(&other).enumerate() {
-                assert_eq!(small, other, "{adam:?}, {input_dim} rows in shards of {shard_rows}, reading {number}");
+                assert_eq!(
+                    small, other,
+                    "{optimizer:?}, {input_dim} rows in shards of {shard_rows}, reading {number}"
+                );
             }
         }
     }
@@ -96,15 +117,20 @@ fn a_row_has_the_same_bits_in_a_small_table_and_in_a_large_one() {
 fn segments_are_near_the_dense_steps() {
     let context = GpuContext::gpu().unwrap();
     CUT_IN_TESTS.with(|cut| cut.set(Some(CUT)));
-    for adam in settings() {
-        let [deferred, dense] = [Update::Deferred, Update::Dense]
-            .map(|update| seen(table(&context, adam.with_update(update), ROWS, 1_000)));
+    for both in settings() {
+        let [deferred, dense] = both.map(|optimizer| seen(table(&context, optimizer, ROWS, 1_000)));
+        let optimizer = both[0];
         // Weights of up to 0.3: some ulp of each, most of them of the dense steps, whose decays add up.
-        let bound = if adam.weight_decay > 0.0 { 3e-6 } else { 6e-7 };
-        for (number, (deferred, dense)) in deferred.iter().zip(&dense).take(deferred.len() - 2).enumerate() {
+        let bound = if optimizer.weight_decay() > 0.0 { 3e-6 } else { 6e-7 };
+        // The weights; what the optimizer keeps comes last.
+        let readings = deferred.len() - optimizer.state().len();
+        for (number, (deferred, dense)) in deferred.iter().zip(&dense).take(readings).enumerate() {
             for (element, (&got, &expected)) in deferred.iter().zip(dense).enumerate() {
                 let difference = (f32::from_bits(got) - f32::from_bits(expected)).abs();
-                assert!(difference <= bound, "{adam:?}, reading {number}, element {element}: off by {difference:e}");
+                assert!(
+                    difference <= bound,
+                    "{optimizer:?}, reading {number}, element {element}: off by {difference:e}"
+                );
             }
         }
     }
