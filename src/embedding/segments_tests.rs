@@ -7,7 +7,7 @@ use super::GpuEmbedding;
 use crate::optimizer::CUT_IN_TESTS;
 use crate::{
     Adagrad, Adam, EmbeddingConfig, EpsilonForm, Extent, GpuContext, Initializer, MomentumForm, Optimizer,
-    RowWiseAdagrad, Sgd, Update,
+    RowWiseAdagrad, RowWiseAdam, Sgd, Update,
 };
 
 const CUT: u32 = 64;
@@ -89,6 +89,9 @@ fn settings() -> Vec<[Optimizer; 2]> {
         Sgd::default().with_weight_decay(0.1),
         Adagrad::default().with_weight_decay(0.1),
         RowWiseAdagrad::default().with_weight_decay(0.1),
+        RowWiseAdam::default(),
+        RowWiseAdam::default().with_epsilon_form(EpsilonForm::Keras).with_weight_decay(0.1),
+        RowWiseAdam::default().with_betas(0.9, 0.98).with_epsilon(1e-3),
     ]
 }
 

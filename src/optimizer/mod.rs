@@ -12,6 +12,7 @@ mod node_plan;
 mod power;
 mod quotients;
 mod rowwise_adagrad;
+mod rowwise_adam;
 mod rule;
 mod sgd;
 mod state;
@@ -26,6 +27,7 @@ pub(crate) use history::{Course, History, Scaled, Step};
 pub(crate) use node_plan::Need;
 pub(crate) use power::power;
 pub use rowwise_adagrad::RowWiseAdagrad;
+pub use rowwise_adam::RowWiseAdam;
 pub(crate) use rule::{Common, Rule};
 pub use sgd::{MomentumForm, Sgd};
 pub use state::{Extent, StateArray};
@@ -40,6 +42,7 @@ macro_rules! optimizers {
             Adagrad adagrad,
             Adam adam,
             RowWiseAdagrad rowwise_adagrad,
+            RowWiseAdam rowwise_adam,
             Sgd sgd,
         }
     };

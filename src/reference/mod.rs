@@ -18,6 +18,7 @@ mod gradient_scale;
 mod index_check;
 mod row_term;
 mod rowwise_adagrad;
+mod rowwise_adam;
 mod scatter_add;
 mod sgd;
 mod similarity;

@@ -3,7 +3,7 @@
 
 use wgpu_embedding::{
     Adagrad, EmbeddingConfig, EpsilonForm, GpuContext, GpuEmbedding, Initializer, MomentumForm, Optimizer,
-    RowWiseAdagrad, Sgd, Update,
+    RowWiseAdagrad, RowWiseAdam, Sgd, Update,
 };
 
 use crate::exact::{Errors, Schedule, report};
@@ -28,6 +28,9 @@ fn settings(decay: f64) -> Vec<Both> {
     let momentum = Sgd::default().with_momentum(0.9).with_weight_decay(decay);
     let keras = momentum.with_momentum_form(MomentumForm::Keras);
     let mut all = both![momentum, momentum.with_nesterov(true), keras, keras.with_nesterov(true),];
+    let adam = RowWiseAdam::default().with_weight_decay(decay);
+    let keras = adam.with_epsilon_form(EpsilonForm::Keras);
+    all.extend(both![adam, adam.with_betas(0.9, 0.98), keras, keras.with_epsilon(1e-3),]);
     if decay != 0.0 {
         let row_wise = RowWiseAdagrad::default().with_weight_decay(decay);
         all.extend(both![
@@ -99,6 +102,9 @@ fn describe(optimizer: &Optimizer) -> String {
         }
         Optimizer::Adagrad(adagrad) => format!("{:?}", adagrad.epsilon_form),
         Optimizer::RowWiseAdagrad(adagrad) => format!("{:?}", adagrad.epsilon_form),
+        Optimizer::RowWiseAdam(RowWiseAdam { beta_2, epsilon, epsilon_form, .. }) => {
+            format!("beta_2 {beta_2}, {epsilon_form:?}, epsilon {epsilon}")
+        }
         other => panic!("{other:?}"),
     };
     format!("{} | {form} | {}", optimizer.name(), optimizer.weight_decay())
@@ -155,6 +161,7 @@ pub fn a_gap_of_100_000_steps() {
         Sgd::default().with_weight_decay(0.1),
         Adagrad::default().with_weight_decay(0.1),
         RowWiseAdagrad::default().with_weight_decay(0.1),
+        RowWiseAdam::default().with_weight_decay(0.1),
     ];
     let each = longest.into_iter().enumerate();
     let cases: Vec<_> = each.map(|(number, both)| (both, std::slice::from_ref(&SCHEDULES[number % 3]))).collect();

@@ -32,19 +32,20 @@ impl Exact {
         if step == 1 {
             self.start(optimizer);
         }
-        let rate = optimizer.learning_rate();
-        let decay = 1.0 - rate * optimizer.weight_decay();
+        let decay = 1.0 - optimizer.learning_rate() * optimizer.weight_decay();
         let rows = self.weights.chunks_exact_mut(self.width).zip(self.first.chunks_exact_mut(self.width));
         for (row, ((weights, firsts), number)) in rows.zip(&mut self.rows).enumerate() {
             let gradient_of =
                 |column: usize| f64::from(gradient.get(row * self.width + column).copied().unwrap_or(0.0));
             let mean = (0..self.width).map(|column| gradient_of(column).powi(2)).sum::<f64>() / self.width as f64;
-            if let Optimizer::RowWiseAdagrad(_) = optimizer {
-                *number += mean;
+            match optimizer {
+                Optimizer::RowWiseAdagrad(_) => *number += mean,
+                Optimizer::RowWiseAdam(adam) => *number += (mean - *number) * gain(adam.beta_2),
+                _ => {}
             }
             for (column, (w, first)) in weights.iter_mut().zip(firsts).enumerate() {
                 let g = gradient_of(column);
-                *w = *w * decay + moved(optimizer, rate, first, *number, g);
+                *w = *w * decay + moved(optimizer, step, first, *number, g);
             }
         }
     }
@@ -59,7 +60,8 @@ impl Exact {
 }
 
 /// What a step adds to a weight, decay apart.
-fn moved(optimizer: &Optimizer, rate: f64, first: &mut f64, number: f64, g: f64) -> f64 {
+fn moved(optimizer: &Optimizer, step: u64, first: &mut f64, number: f64, g: f64) -> f64 {
+    let rate = optimizer.learning_rate();
     match optimizer {
         Optimizer::Sgd(sgd) if sgd.momentum == 0.0 => -rate * g,
         Optimizer::Sgd(sgd) => {
@@ -81,8 +83,22 @@ fn moved(optimizer: &Optimizer, rate: f64, first: &mut f64, number: f64, g: f64)
             -rate * g / root(*first, adagrad.epsilon, adagrad.epsilon_form)
         }
         Optimizer::RowWiseAdagrad(adagrad) => -rate * g / root(number, adagrad.epsilon, adagrad.epsilon_form),
+        Optimizer::RowWiseAdam(adam) => {
+            *first += (g - *first) * gain(adam.beta_1);
+            let bias_1 = 1.0 - adam.beta_1.powi(step as i32);
+            let root_bias_2 = (1.0 - adam.beta_2.powi(step as i32)).sqrt();
+            match adam.epsilon_form {
+                EpsilonForm::Keras => -rate * root_bias_2 / bias_1 * *first / (number.sqrt() + adam.epsilon),
+                EpsilonForm::PyTorch => -rate / bias_1 * *first / (number.sqrt() / root_bias_2 + adam.epsilon),
+            }
+        }
         other => panic!("no twin of {other:?}"),
     }
+}
+
+/// 1 - beta as all sides have it, which fixes what beta is.
+fn gain(beta: f64) -> f64 {
+    f64::from((1.0 - beta) as f32)
 }
 
 fn root(sum: f64, epsilon: f64, form: EpsilonForm) -> f64 {

@@ -2,7 +2,7 @@
 
 use wgpu_embedding::{
     Adagrad, Adam, Clipping, EmbeddingConfig, EpsilonForm, Error, Extent, GpuEmbedding, Initializer, MomentumForm,
-    Optimizer, RowWiseAdagrad, Sgd, Update,
+    Optimizer, RowWiseAdagrad, RowWiseAdam, Sgd, Update,
 };
 
 use crate::optimizer_bounds::{Bounds, State, state};
@@ -42,6 +42,8 @@ macro_rules! with_all_forms {
             Adagrad::pytorch().with_learning_rate(0.1),
             RowWiseAdagrad::default().with_learning_rate(0.1),
             RowWiseAdagrad::default().with_epsilon_form(EpsilonForm::Keras).with_initial_accumulator(0.1),
+            RowWiseAdam::default(),
+            RowWiseAdam::default().with_epsilon_form(EpsilonForm::Keras).with_epsilon(1e-3),
             $($others,)*
         ])
     };
