@@ -133,6 +133,7 @@ fn main() {
             short_gaps,
             gaps_of_thousands_of_steps,
             a_gap_of_100_000_steps,
+            a_gap_of_100_000_steps_of_decay,
         }
         determinism {
             deferred_gives_the_same_bits_everywhere,
