@@ -55,5 +55,6 @@ fn flush(
             bit <<= 1u;
         }
     }
+    store_row_number(lane, row, caught_up_number(missed));
     mark_current(lane, row, until);
 }

@@ -64,7 +64,11 @@ fn update_all(
 
     let run = run_of_row[lane.slot];
     let live = lane.exists && lane.work < shard.row_count;
-    let row_number = updated_row_number(lane, lane.work, run, live);
+    var old_number = 0.0;
+    if live && lane.part == 0u {
+        old_number = load_row_number(lane.work);
+    }
+    let row_number = updated_row_number(lane, old_number, run, live);
     if !live {
         return;
     }

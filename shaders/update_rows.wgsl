@@ -30,7 +30,7 @@ fn update_rows(
     let live = run.end != 0u;
     let row = run.row - shard.first_row;
     let missed = missed_by(lane, row, live, step_before());
-    let row_number = updated_row_number(lane, row, run, live);
+    let row_number = updated_row_number(lane, caught_up_number(missed), run, live);
     if !live {
         return;
     }

@@ -30,8 +30,8 @@ pub use gpu::kernels;
 pub use gpu::region::BufferRegion;
 pub use initializer::Initializer;
 pub use optimizer::{
-    Adagrad, Adam, Clipping, EpsilonForm, Extent, Lion, MomentumForm, Optimizer, RowWiseAdagrad, Sgd, StateArray,
-    Update,
+    Adagrad, Adam, Clipping, EpsilonForm, Extent, Lion, MomentumForm, Optimizer, RowWiseAdagrad, RowWiseAdam, Sgd,
+    StateArray, Update,
 };
 pub use stream::IndexStream;
 pub use tensor::{Gradient, Tensor};

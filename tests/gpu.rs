@@ -18,10 +18,14 @@ mod clipping;
 mod context;
 #[path = "gpu/deferred.rs"]
 mod deferred;
+#[path = "gpu/deferred_optimizers.rs"]
+mod deferred_optimizers;
 #[path = "gpu/determinism.rs"]
 mod determinism;
 #[path = "gpu/exact.rs"]
 mod exact;
+#[path = "gpu/exact_optimizers.rs"]
+mod exact_optimizers;
 #[path = "gpu/flush.rs"]
 mod flush;
 #[path = "gpu/gather.rs"]
@@ -127,6 +131,12 @@ fn main() {
             no_accepted_betas_give_nan,
             moved_as_far_as_dense_whatever_epsilon_is,
             sums_of_thousands_of_terms,
+        }
+        deferred_optimizers {
+            short_gaps,
+            gaps_of_thousands_of_steps,
+            a_gap_of_100_000_steps,
+            a_gap_of_100_000_steps_of_decay,
         }
         determinism {
             deferred_gives_the_same_bits_everywhere,

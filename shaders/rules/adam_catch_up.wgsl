@@ -1,6 +1,7 @@
-// Deferred Adam: what the steps do to a row that they gave no gradient, all of them at once.
+// Deferred Adam, and row-wise Adam: what the steps do to a row that they gave no gradient, all of them at once.
 //
-// A row whose last update was step t0 has since missed k = now - t0 steps. With s = sqrt(v) then (amsgrad: sqrt(v_hat)):
+// A row whose last update was step t0 has since missed k = now - t0 steps. With s = sqrt(v) then (amsgrad: sqrt(v_hat);
+// row-wise: the root of the row's v):
 //
 //   w  = C_now / C_t0 * (w - m * sum over j = 1 .. k of p_j / (s + epsilon e_j))
 //   m *= beta_1^k,  v *= beta_2^k
@@ -12,7 +13,7 @@
 // Kernels take a row's quads by the rule first and come back for those it does not cover, which are few: adapters that
 // run both sides of a branch would otherwise pay for the terms at every quad.
 //
-// Parts: arithmetic, quad, history, adam_state.
+// Parts: arithmetic, quad, history, adam_root or rowwise_adam_catch_up.
 
 // Whether the rule gives the sum for these elements; where m = 0 there is none to give.
 fn is_covered(missed: Missed, old: Quad) -> bool {
@@ -20,11 +21,11 @@ fn is_covered(missed: Missed, old: Quad) -> bool {
         return true;
     }
     // Not the opposite, which a NaN would pass.
-    return all((square_root(s_squared_of(old)) >= vec4<f32>(missed.least_root)) | (old.first == vec4<f32>()));
+    return all((root_of(missed, old) >= vec4<f32>(missed.least_root)) | (old.first == vec4<f32>()));
 }
 
 fn catch_up(missed: Missed, old: Quad) -> Quad {
-    let root = square_root(s_squared_of(old));
+    let root = root_of(missed, old);
     // The smallest first, which rounds less. Quotients that a step has too many are 0, and add nothing: so the sum does not
     // depend on PAIRS.
     var sum = vec4<f32>();
@@ -43,14 +44,9 @@ fn add_pair(sum: vec4<f32>, words: vec4<u32>, root: vec4<f32>) -> vec4<f32> {
     return add(first, divide(vec4<f32>(pair.y), add(root, vec4<f32>(pair.w))));
 }
 
-// Adam keeps nothing of a row as a whole.
-fn row_number_after(missed: Missed) -> f32 {
-    return missed.row_number;
-}
-
 // The sum, term by term: p_j / (s + epsilon e_j) = step size * beta_1^j / (s r^j + epsilon of the step).
 fn catch_up_by_terms(missed: Missed, old: Quad) -> Quad {
-    let root = square_root(s_squared_of(old));
+    let root = root_of(missed, old);
     var sum = vec4<f32>();
     // The smallest first, which rounds less.
     for (var j = min(missed.count, history[0].w); j >= 1u; j--) {

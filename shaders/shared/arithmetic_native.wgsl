@@ -31,6 +31,10 @@ fn add_numbers(a: f32, b: f32) -> f32 {
     return a + b;
 }
 
+fn subtract_numbers(a: f32, b: f32) -> f32 {
+    return a - b;
+}
+
 fn multiply_numbers(a: f32, b: f32) -> f32 {
     return a * b;
 }
@@ -44,6 +48,10 @@ fn square_root_of_number(a: f32) -> f32 {
 }
 
 // A value that no compiler reorders or fuses across: the operation is on the bits, and changes a single NaN alone.
+fn pinned_number(value: f32) -> f32 {
+    return bitcast<f32>(min(bitcast<u32>(value), 0xfffffffeu));
+}
+
 fn pinned(value: vec4<f32>) -> vec4<f32> {
     return bitcast<vec4<f32>>(min(bitcast<vec4<u32>>(value), vec4<u32>(0xfffffffeu)));
 }

@@ -1,10 +1,12 @@
 // Rows that are current at each step: without a history there is nothing to catch up.
 // behind_rows.wgsl is the same with one.
 //
-// Parts: row, quad.
+// Parts: row, quad, row_state.
 
 struct Missed {
     count: u32,
+    // Of the row's first thread alone.
+    row_number: f32,
 }
 
 struct CaughtUp {
@@ -17,7 +19,15 @@ fn step_before() -> u32 {
 }
 
 fn missed_by(lane: Lane, row: u32, live: bool, until: u32) -> Missed {
-    return Missed(0u);
+    var row_number = 0.0;
+    if live && lane.part == 0u {
+        row_number = load_row_number(row);
+    }
+    return Missed(0u, row_number);
+}
+
+fn caught_up_number(missed: Missed) -> f32 {
+    return missed.row_number;
 }
 
 fn caught_up(missed: Missed, old: Quad) -> CaughtUp {

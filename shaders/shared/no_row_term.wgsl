@@ -2,8 +2,6 @@
 //
 // Parts: row.
 
-fn updated_row_number(lane: Lane, row: u32, summed: Summed, live: bool) -> f32 {
+fn updated_row_number(lane: Lane, old: f32, summed: Summed, live: bool) -> f32 {
     return 0.0;
 }
-
-fn store_row_number(lane: Lane, row: u32, number: f32) {}

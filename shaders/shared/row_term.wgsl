@@ -8,11 +8,11 @@
 // have no more than that together (src/gpu/mapping.rs).
 //
 // All threads of the workgroup must call updated_row_number, those without a row with `live` false. The first thread of a
-// row alone reads and writes its number, and hands the new one on through workgroup memory.
+// row alone makes its new number, and hands it on through workgroup memory.
 //
 // The driver brings `Summed`, what a row's gradient is found by, and gradient_of(Summed, quad).
 //
-// Parts: arithmetic, grid, row, table_write, row_state, step, a rule with new_row_number.
+// Parts: arithmetic, grid, row, step, a rule with new_row_number.
 
 const MOST_QUADS: u32 = 2048u;
 
@@ -66,7 +66,8 @@ fn square_of_place(summed: Summed, place: u32) -> f32 {
     return left[levels];
 }
 
-fn updated_row_number(lane: Lane, row: u32, summed: Summed, live: bool) -> f32 {
+// `old` is the row's number before the step, which its first thread alone must know.
+fn updated_row_number(lane: Lane, old: f32, summed: Summed, live: bool) -> f32 {
     let places = min(QUADS, MOST_QUADS);
     let first = lane.slot * places;
     if live {
@@ -86,7 +87,7 @@ fn updated_row_number(lane: Lane, row: u32, summed: Summed, live: bool) -> f32 {
     }
     var number = 0.0;
     if live && lane.part == 0u {
-        number = new_row_number(load_row_number(row), multiply_numbers(squares[first], MEAN_FACTOR));
+        number = new_row_number(old, multiply_numbers(squares[first], MEAN_FACTOR));
         squares[first] = number;
     }
     if THREADS > 1u {
@@ -96,10 +97,4 @@ fn updated_row_number(lane: Lane, row: u32, summed: Summed, live: bool) -> f32 {
         }
     }
     return number;
-}
-
-fn store_row_number(lane: Lane, row: u32, number: f32) {
-    if lane.part == 0u {
-        row_state[row * ROW_WORDS + ROW_WORDS - 1u] = bitcast<u32>(number);
-    }
 }

@@ -1,7 +1,7 @@
 // A quad after all the steps that its row has missed, segment by segment: from one multiple of CUT to the next. Rows that
 // were brought to a cut in between, by the sweep, so have the same bits. Nearly all rows have one segment.
 //
-// Parts: arithmetic, quad, history, a rule's catch-up.
+// Parts: arithmetic, quad, row_state, history, a rule's catch-up.
 
 struct CaughtUp {
     quad: Quad,
@@ -49,7 +49,20 @@ fn caught_up_either_way(segment: Missed, old: Quad) -> Quad {
 }
 
 fn next_segment(missed: Missed) -> Missed {
-    return missed_between(end_of(missed), missed.until, row_number_after(missed));
+    return missed_between(end_of(missed), missed.until, pinned_number(row_number_after(missed)));
+}
+
+// What the optimizer keeps of the row as a whole, after all the steps that it has missed. Pinned also in the end, for the
+// sweep may have stored it there.
+fn caught_up_number(missed: Missed) -> f32 {
+    if ROW_NUMBERS == 0u || missed.count == 0u {
+        return missed.row_number;
+    }
+    var segment = missed;
+    while end_of(segment) != segment.until {
+        segment = next_segment(segment);
+    }
+    return pinned_number(row_number_after(segment));
 }
 
 // So that no compiler fuses across a cut, where the sweep may have stored the row.

@@ -1,6 +1,6 @@
-// The way back of quad.wgsl.
+// The way back of quad.wgsl and row_state.wgsl.
 //
-// Parts: row, quad, table_write.
+// Parts: row, quad, row_state, table_write.
 
 fn store_quad(row: u32, quad: u32, value: Quad) {
     let place = row * QUADS * ARRAYS + quad;
@@ -13,5 +13,12 @@ fn store_quad(row: u32, quad: u32, value: Quad) {
     }
     if ARRAYS > 2u {
         state[place + 2u * QUADS] = value.third;
+    }
+}
+
+// Of a row's threads the first alone writes it.
+fn store_row_number(lane: Lane, row: u32, number: f32) {
+    if ROW_NUMBERS > 0u && lane.part == 0u {
+        row_state[row * ROW_WORDS + ROW_WORDS - 1u] = bitcast<u32>(number);
     }
 }

@@ -5,7 +5,10 @@ use rand::{RngExt, SeedableRng};
 
 use super::GpuEmbedding;
 use crate::optimizer::CUT_IN_TESTS;
-use crate::{Adam, EmbeddingConfig, EpsilonForm, GpuContext, Initializer, Lion, Optimizer, Update};
+use crate::{
+    Adagrad, Adam, EmbeddingConfig, EpsilonForm, Extent, GpuContext, Initializer, Lion, MomentumForm, Optimizer,
+    RowWiseAdagrad, RowWiseAdam, Sgd, Update,
+};
 
 const CUT: u32 = 64;
 const WIDTH: u32 = 6;
@@ -58,22 +61,39 @@ fn seen(mut table: GpuEmbedding) -> Vec<Vec<u32>> {
     let floats = (ROWS * WIDTH) as usize;
     seen.push(bits(table.weights().unwrap()[..floats].to_vec()));
     for array in table.optimizer().state() {
-        seen.push(bits(table.state(array.name).unwrap()[..floats].to_vec()));
+        let count = if array.extent == Extent::PerRow { ROWS as usize } else { floats };
+        seen.push(bits(table.state(array.name).unwrap()[..count].to_vec()));
     }
     seen
 }
 
-fn settings(update: Update) -> Vec<Optimizer> {
-    let adam = Adam::default().with_update(update);
-    let lion = Lion::default().with_update(update);
-    vec![
-        adam.into(),
-        adam.with_weight_decay(0.1).into(),
-        Adam::pytorch().with_update(update).with_amsgrad(true).with_weight_decay(0.1).into(),
+/// Settings that are deferred, and the same that are dense.
+macro_rules! both {
+    ($($settings:expr,)*) => {
+        vec![$([$settings.with_update(Update::Deferred).into(), $settings.with_update(Update::Dense).into()],)*]
+    };
+}
+
+fn settings() -> Vec<[Optimizer; 2]> {
+    let adam = Adam::default();
+    let momentum = Sgd::default().with_momentum(0.9);
+    both![
+        adam,
+        adam.with_weight_decay(0.1),
+        Adam::pytorch().with_amsgrad(true).with_weight_decay(0.1),
         // Late rows have no rule, and are summed term by term.
-        adam.with_betas(0.9, 0.98).with_epsilon_form(EpsilonForm::PyTorch).with_epsilon(1e-3).into(),
-        lion.into(),
-        lion.with_weight_decay(0.1).into(),
+        adam.with_betas(0.9, 0.98).with_epsilon_form(EpsilonForm::PyTorch).with_epsilon(1e-3),
+        momentum,
+        momentum.with_nesterov(true).with_weight_decay(0.1),
+        momentum.with_momentum_form(MomentumForm::Keras).with_weight_decay(0.1),
+        Sgd::default().with_weight_decay(0.1),
+        Adagrad::default().with_weight_decay(0.1),
+        RowWiseAdagrad::default().with_weight_decay(0.1),
+        RowWiseAdam::default(),
+        RowWiseAdam::default().with_epsilon_form(EpsilonForm::Keras).with_weight_decay(0.1),
+        RowWiseAdam::default().with_betas(0.9, 0.98).with_epsilon(1e-3),
+        Lion::default(),
+        Lion::default().with_weight_decay(0.1),
     ]
 }
 
@@ -82,7 +102,7 @@ fn settings(update: Update) -> Vec<Optimizer> {
 fn a_row_has_the_same_bits_in_a_small_table_and_in_a_large_one() {
     let context = GpuContext::gpu().unwrap();
     CUT_IN_TESTS.with(|cut| cut.set(Some(CUT)));
-    for optimizer in settings(Update::Deferred) {
+    for [optimizer, _] in settings() {
         // The small one is swept every 256 steps, the others later, or in other places.
         let small = seen(table(&context, optimizer, ROWS, 1_000));
         for (input_dim, shard_rows) in [(ROWS, 32), (20_000, 20_000), (20_000, 3_008)] {
@@ -102,13 +122,15 @@ fn a_row_has_the_same_bits_in_a_small_table_and_in_a_large_one() {
 fn segments_are_near_the_dense_steps() {
     let context = GpuContext::gpu().unwrap();
     CUT_IN_TESTS.with(|cut| cut.set(Some(CUT)));
-    for (optimizer, dense) in settings(Update::Deferred).into_iter().zip(settings(Update::Dense)) {
-        let [deferred, dense] = [optimizer, dense].map(|optimizer| seen(table(&context, optimizer, ROWS, 1_000)));
+    for both in settings() {
+        let [deferred, dense] = both.map(|optimizer| seen(table(&context, optimizer, ROWS, 1_000)));
+        let optimizer = both[0];
         // Weights of up to 0.3: some ulp of each, most of them of the dense steps, whose decays, and Lion's moves, add up.
         let decays = optimizer.weight_decay() > 0.0;
         let bound = if decays || matches!(optimizer, Optimizer::Lion(_)) { 3e-6 } else { 6e-7 };
-        let arrays = optimizer.state().len();
-        for (number, (deferred, dense)) in deferred.iter().zip(&dense).take(deferred.len() - arrays).enumerate() {
+        // The weights; what the optimizer keeps comes last.
+        let readings = deferred.len() - optimizer.state().len();
+        for (number, (deferred, dense)) in deferred.iter().zip(&dense).take(readings).enumerate() {
             for (element, (&got, &expected)) in deferred.iter().zip(dense).enumerate() {
                 let difference = (f32::from_bits(got) - f32::from_bits(expected)).abs();
                 assert!(

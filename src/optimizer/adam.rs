@@ -227,7 +227,9 @@ impl Adam {
 
 static STATE: Part = part!("rules/adam_state.wgsl").with_constants(&["AMSGRAD"]);
 static RULE: Part = part!("rules/adam.wgsl").binds(&[Binding::uniform::<AdamStep>(0, 6, "rule")]);
-static CATCH_UP: Part = part!("rules/adam_catch_up.wgsl");
+static ROOT: Part = part!("rules/adam_root.wgsl");
+/// Of row-wise Adam too.
+pub(super) static CATCH_UP: Part = part!("rules/adam_catch_up.wgsl");
 
 shader_struct! {
     /// The scalars of one step, `AdamStep` in rules/adam.wgsl.
@@ -279,7 +281,7 @@ impl Rule for Adam {
     }
 
     fn catch_up(&self) -> Option<Catching> {
-        static PARTS: [&Part; 2] = [&STATE, &CATCH_UP];
+        static PARTS: [&Part; 3] = [&STATE, &ROOT, &CATCH_UP];
         Some(&PARTS)
     }
 

@@ -13,6 +13,7 @@ mod node_plan;
 mod power;
 mod quotients;
 mod rowwise_adagrad;
+mod rowwise_adam;
 mod rule;
 mod settings;
 mod sgd;
@@ -29,6 +30,7 @@ pub use lion::Lion;
 pub(crate) use node_plan::Need;
 pub(crate) use power::power;
 pub use rowwise_adagrad::RowWiseAdagrad;
+pub use rowwise_adam::RowWiseAdam;
 pub(crate) use rule::{Common, Rule, Setting};
 pub(crate) use settings::{Choice, Named};
 pub use sgd::{MomentumForm, Sgd};
@@ -45,6 +47,7 @@ macro_rules! optimizers {
             Adam adam,
             Lion lion,
             RowWiseAdagrad rowwise_adagrad,
+            RowWiseAdam rowwise_adam,
             Sgd sgd,
         }
     };

@@ -259,7 +259,7 @@ mod tests {
             (sgd().with_weight_decay(f64::INFINITY), "weight_decay"),
             (sgd().with_clipping(Clipping::Value(0.0)), "clipping"),
             (sgd().with_clipping(Clipping::Norm(f64::NAN)), "clipping"),
-            (Sgd::default().with_momentum(0.9999), "Update::Deferred needs a momentum well below 1"),
+            (Sgd::default().with_momentum(0.999_999), "Update::Deferred needs a momentum well below 1"),
             (Sgd::default().with_learning_rate(1.0).with_weight_decay(1.0), "Update::Deferred needs learning_rate"),
         ];
         for (sgd, name) in cases {
@@ -270,7 +270,9 @@ mod tests {
         }
         Sgd::default().validate().unwrap();
         Sgd::default().with_learning_rate(0.0).validate().unwrap();
-        sgd().with_momentum(0.9).with_nesterov(true).with_weight_decay(0.1).validate().unwrap();
+        let momentum = Sgd::default().with_momentum(0.9).with_nesterov(true).with_weight_decay(0.1);
+        momentum.validate().unwrap();
+        momentum.with_momentum(0.999_999).with_update(Update::Dense).validate().unwrap();
         Sgd::default().with_momentum(0.99).with_weight_decay(0.1).validate().unwrap();
     }
 

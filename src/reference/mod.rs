@@ -19,6 +19,7 @@ mod index_check;
 mod lion;
 mod row_term;
 mod rowwise_adagrad;
+mod rowwise_adam;
 mod scatter_add;
 mod sgd;
 mod similarity;

@@ -10,48 +10,6 @@ use crate::support::*;
 
 const WIDTH: usize = 8;
 
-/// Set to 1 to have the largest errors printed.
-const REPORT_SWITCH: &str = "WGPU_EMBEDDING_REPORT";
-
-/// How a learning rate goes with the step.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Schedule {
-    Constant,
-    /// 100 steps up, then down by a cosine over 1,500.
-    WarmUpAndCosine,
-    /// A hundredth, and a hundredfold back, every 137 steps.
-    Sudden,
-}
-
-impl Schedule {
-    fn rate(self, step: u64) -> f64 {
-        match self {
-            Self::Constant => 1e-3,
-            Self::WarmUpAndCosine if step < 100 => 1e-5 * step as f64,
-            Self::WarmUpAndCosine => {
-                let progress = ((step - 100) as f64 / 1_500.0).min(1.0);
-                1e-5 + 1e-3 * (0.5 + 0.5 * (std::f64::consts::PI * progress).cos())
-            }
-            Self::Sudden if step / 137 % 2 == 1 => 1e-5,
-            Self::Sudden => 1e-3,
-        }
-    }
-}
-
-/// The largest errors of a run, in ulp of the largest weight.
-#[derive(Debug, Clone, Copy, Default)]
-struct Errors {
-    dense: f64,
-    deferred: f64,
-}
-
-impl Errors {
-    fn raise(&mut self, deferred: &[f32], dense: &[f32], exact: &[Exact]) {
-        self.deferred = self.deferred.max(worst_ulp(deferred, exact));
-        self.dense = self.dense.max(worst_ulp(dense, exact));
-    }
-}
-
 /// Trains rows with gradients from 1 to 1e-8 at steps that are `gaps` apart, deferred and dense, and compares what each
 /// lookup sees, just before each step and at the end, and the weights then.
 fn run(adam: Adam, schedule: Schedule, gaps: &[u64]) -> Errors {
@@ -81,7 +39,7 @@ fn run(adam: Adam, schedule: Schedule, gaps: &[u64]) -> Errors {
                 // The steps until now are submitted; then a lookup just before this one.
                 context().submit(std::mem::replace(&mut encoder, self::encoder())).unwrap();
                 let [deferred, dense] = tables.each_ref().map(|table| table.lookup(&batch).unwrap().read().unwrap());
-                errors.raise(&deferred, &dense, &exact);
+                errors.raise(&deferred, &dense, &weights(&exact));
             }
             let gradient: Vec<f32> = if touched {
                 let noise = noise[number * rows * WIDTH..][..rows * WIDTH].iter().enumerate();
@@ -108,20 +66,14 @@ fn run(adam: Adam, schedule: Schedule, gaps: &[u64]) -> Errors {
         context().submit(encoder).unwrap();
     }
     let [deferred, dense] = tables.each_ref().map(|table| table.lookup(&batch).unwrap().read().unwrap());
-    errors.raise(&deferred, &dense, &exact);
+    errors.raise(&deferred, &dense, &weights(&exact));
     let [deferred, dense] = tables.each_ref().map(|table| table.weights().unwrap());
-    errors.raise(&deferred, &dense, &exact);
+    errors.raise(&deferred, &dense, &weights(&exact));
     errors
 }
 
 const BETAS: [(f64, f64); 7] =
     [(0.9, 0.999), (0.9, 0.98), (0.9, 0.99), (0.95, 0.999), (0.8, 0.95), (0.0, 0.999), (0.99, 0.999)];
-
-fn report(line: &str) {
-    if std::env::var_os(REPORT_SWITCH).is_some_and(|value| value == "1") {
-        println!("{line}");
-    }
-}
 
 pub fn it_is_no_further_from_f64_than_dense_f32() {
     let gaps = [1, 2, 10, 165, 166, 167, 1, 2];
@@ -143,8 +95,7 @@ pub fn it_is_no_further_from_f64_than_dense_f32() {
                     // The longest gap takes longest: one in four has it, each setting with some of the others.
                     let is_long = (number + schedule_number + usize::from(weight_decay > 0.0)) % 4 == form;
                     let errors = run(adam, schedule, if is_long { &long_gaps } else { &gaps });
-                    worst.deferred = worst.deferred.max(errors.deferred);
-                    worst.dense = worst.dense.max(errors.dense);
+                    worst = worst.max(errors);
                     // Not the opposite, which a NaN would pass.
                     let held = errors.deferred <= errors.dense + 1.0 && errors.deferred <= 12.0;
                     if !held {
@@ -228,7 +179,7 @@ impl Long {
         self.submit();
         let rows: Vec<u32> = (0..self.gpu.input_dim()).collect();
         let mut errors = Errors::default();
-        errors.raise(&self.gpu.rows(&rows).unwrap(), &self.dense.weights, &self.exact);
+        errors.raise(&self.gpu.rows(&rows).unwrap(), &self.dense.weights, &weights(&self.exact));
         errors
     }
 
@@ -236,7 +187,7 @@ impl Long {
     fn flushed_errors(&mut self) -> Errors {
         self.submit();
         let mut errors = Errors::default();
-        errors.raise(&self.gpu.weights().unwrap(), &self.dense.weights, &self.exact);
+        errors.raise(&self.gpu.weights().unwrap(), &self.dense.weights, &weights(&self.exact));
         errors
     }
 }
