@@ -104,7 +104,7 @@ impl EmbeddingConfig {
     /// # Ok::<(), Error>(())
     /// ```
     #[doc(alias = "from_pretrained")]
-    #[cfg(not(target_arch = "wasm32"))]
+    #[cfg(all(feature = "files", not(target_arch = "wasm32")))]
     pub fn from_safetensors(path: impl AsRef<std::path::Path>, tensor: &str) -> Result<Self> {
         let path = path.as_ref();
         let shape = crate::checkpoint::TensorFile::open(path, Some(tensor))?.matrix_shape(tensor)?;

@@ -65,7 +65,7 @@ pub(crate) enum UpdateKind {
     Dense,
     /// The batch's rows; where nothing happens to a row without a gradient that is the dense update too.
     Lazy,
-    Deferred(Deferred),
+    Deferred(Box<Deferred>),
 }
 
 /// What is kept for the whole of a deferred table.
@@ -299,7 +299,7 @@ impl GpuTable {
     /// Goes on as a new table would, from rows that are all up to date, with nothing remembered of the steps before.
     pub(crate) fn restart(&mut self, gpu: &Gpu, restart: Option<Restart>) -> Result<()> {
         let (Some(Restart { deferred, step }), Some(training)) = (restart, &mut self.training) else { return Ok(()) };
-        training.update = UpdateKind::Deferred(deferred);
+        training.update = UpdateKind::Deferred(Box::new(deferred));
         for shard in &mut self.shards {
             lock(&shard.groups).clear();
         }
@@ -327,7 +327,7 @@ impl Training {
         let update = match optimizer.update() {
             Update::Dense => UpdateKind::Dense,
             Update::Deferred if optimizer.rule().course().is_some() => {
-                UpdateKind::Deferred(Deferred::new(gpu, layout, optimizer, 0)?)
+                UpdateKind::Deferred(Box::new(Deferred::new(gpu, layout, optimizer, 0)?))
             }
             Update::Deferred | Update::Lazy => UpdateKind::Lazy,
         };

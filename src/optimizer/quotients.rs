@@ -221,6 +221,7 @@ impl Measure {
     }
 
     /// The rule with `count` nodes, from 1 to [`MOST_NODES`].
+    #[cfg(test)]
     pub(crate) fn quotients_of(&self, count: usize) -> Quotients {
         self.rule(count, self.least(count))
     }
