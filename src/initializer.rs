@@ -5,10 +5,10 @@ use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 use rand_distr::StandardNormal;
 
-#[cfg(all(feature = "files", not(target_arch = "wasm32")))]
-use crate::checkpoint::{TensorFile, TensorRows};
 use crate::config::EmbeddingConfig;
 use crate::error::{Error, Result};
+#[cfg(all(feature = "files", not(target_arch = "wasm32")))]
+use crate::safetensors::{TensorFile, TensorRows};
 
 /// How a table's first values are made; Keras's initializers.
 ///

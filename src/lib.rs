@@ -23,6 +23,8 @@ mod json;
 mod memory;
 mod optimizer;
 pub mod reference;
+#[cfg(all(feature = "files", not(target_arch = "wasm32")))]
+mod safetensors;
 mod shader;
 mod stream;
 mod tensor;

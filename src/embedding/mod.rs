@@ -21,7 +21,7 @@ pub use similarity::{Neighbour, Search, Similarity};
 pub use state::WeightShard;
 
 use crate::batch::{BatchMaker, HostIndices, IndexBatch};
-use crate::config::EmbeddingConfig;
+use crate::config::{EmbeddingConfig, WEIGHT};
 use crate::context::GpuContext;
 use crate::error::{Error, Result};
 use crate::gpu::TableLayout;
@@ -29,7 +29,6 @@ use crate::gpu::device::Gpu;
 use crate::gpu::region::BufferRegion;
 use crate::gpu::state::element_arrays;
 use crate::gpu::table::GpuTable;
-use crate::gpu::transfer::WEIGHT;
 use crate::initializer::RowGenerator;
 use crate::optimizer::Optimizer;
 use crate::reference::table::ReferenceTable;

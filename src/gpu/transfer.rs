@@ -7,13 +7,11 @@ use super::device::Gpu;
 use super::readback::{PIECE_BYTES, Waiting};
 use super::state::Place;
 use super::table::{GpuTable, Shard};
+use crate::config::WEIGHT;
 use crate::error::Result;
 #[cfg(all(feature = "files", not(target_arch = "wasm32")))]
 use crate::optimizer::Extent;
 use crate::tensor::extend_from_le_bytes;
-
-/// An array of a table, by its name.
-pub(crate) const WEIGHT: &str = "weight";
 
 /// Where an array lies in a shard's buffer: every `stride` bytes the row's `size`.
 struct Array<'a> {
