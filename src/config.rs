@@ -6,6 +6,9 @@ use crate::initializer::Initializer;
 /// The largest `input_dim`: the last u32 stays free for the kernels.
 pub const MAX_INPUT_DIM: u32 = u32::MAX - 1;
 
+/// The name of a table's own array, beside those of the optimizer's state.
+pub(crate) const WEIGHT: &str = "weight";
+
 /// Describes an embedding table, in the words of Keras's `Embedding` layer, and PyTorch's where Keras has none.
 ///
 /// Nothing is checked while it is put together; [`GpuEmbedding::new`](crate::GpuEmbedding::new) calls
@@ -104,10 +107,10 @@ impl EmbeddingConfig {
     /// # Ok::<(), Error>(())
     /// ```
     #[doc(alias = "from_pretrained")]
-    #[cfg(not(target_arch = "wasm32"))]
+    #[cfg(all(feature = "files", not(target_arch = "wasm32")))]
     pub fn from_safetensors(path: impl AsRef<std::path::Path>, tensor: &str) -> Result<Self> {
         let path = path.as_ref();
-        let shape = crate::checkpoint::TensorFile::open(path, Some(tensor))?.matrix_shape(tensor)?;
+        let shape = crate::safetensors::TensorFile::open(path, Some(tensor))?.matrix_shape(tensor)?;
         let [Ok(input_dim), Ok(output_dim)] = shape.map(u32::try_from) else {
             return Err(Error::InvalidConfig(format!(
                 "input_dim must be in 1..={MAX_INPUT_DIM} and output_dim a u32, and {tensor:?} in {} is {shape:?}",

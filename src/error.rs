@@ -169,6 +169,32 @@ pub enum Error {
         remedy: &'static str,
     },
 
+    /// Something is larger than the kernels can number, on any device; it may come wherever `TooLarge` may.
+    #[error("{what} needs {required} bytes, and the kernels, which count in u32, take {available} at most; {remedy}")]
+    BeyondKernels {
+        /// What was to be bound.
+        what: &'static str,
+        /// Bytes needed.
+        required: u64,
+        /// Bytes that the kernels take.
+        available: u64,
+        /// How to mend it.
+        remedy: &'static str,
+    },
+
+    /// A kernel would need more workgroups than a dispatch may have.
+    #[error(
+        "{kernel} needs {required} workgroups, and a dispatch has {available} at most; use a smaller batch or table"
+    )]
+    TooManyWorkgroups {
+        /// The kernel.
+        kernel: &'static str,
+        /// Workgroups needed.
+        required: u64,
+        /// Workgroups that WebGPU guarantees to a dispatch.
+        available: u64,
+    },
+
     /// The device ran out of memory.
     #[error("the device could not allocate {required} bytes for {what}: {reason}")]
     OutOfMemory {

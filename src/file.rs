@@ -2,11 +2,9 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::io::{self, BufWriter, Seek, SeekFrom, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use tempfile::NamedTempFile;
 
 use crate::error::{Error, Result};
@@ -24,31 +22,11 @@ const MAX_NAME_BYTES: usize = 200;
 #[derive(Debug)]
 pub(crate) struct WholeFile {
     target: PathBuf,
-    bytes: Bytes,
-}
-
-#[derive(Debug)]
-enum Bytes {
-    Plain(BufWriter<NamedTempFile>),
-    Gzip(GzEncoder<BufWriter<NamedTempFile>>),
+    file: BufWriter<NamedTempFile>,
 }
 
 impl WholeFile {
     pub(crate) fn create(path: &Path) -> Result<Self> {
-        let (file, target) = Self::start(path)?;
-        Ok(Self { target, bytes: Bytes::Plain(file) })
-    }
-
-    /// Gzipped if the path ends in `.gz`.
-    pub(crate) fn create_by_extension(path: &Path) -> Result<Self> {
-        if !path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gz")) {
-            return Self::create(path);
-        }
-        let (file, target) = Self::start(path)?;
-        Ok(Self { target, bytes: Bytes::Gzip(GzEncoder::new(file, Compression::default())) })
-    }
-
-    fn start(path: &Path) -> Result<(BufWriter<NamedTempFile>, PathBuf)> {
         let failed = |error: io::Error| file_error("writing", path, &error);
         // Through a link to a file, which a rename would take the place of.
         let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
@@ -79,27 +57,28 @@ impl WholeFile {
         if let Some(old) = old {
             file.as_file().set_permissions(old.permissions()).map_err(failed)?;
         }
-        Ok((BufWriter::with_capacity(BUFFER_BYTES, file), target))
+        Ok(Self { target, file: BufWriter::with_capacity(BUFFER_BYTES, file) })
     }
 
     pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        let written = match &mut self.bytes {
-            Bytes::Plain(file) => file.write_all(bytes),
-            Bytes::Gzip(file) => file.write_all(bytes),
-        };
-        written.map_err(|error| file_error("writing", &self.target, &error))
+        self.file.write_all(bytes).map_err(|error| file_error("writing", &self.target, &error))
     }
 
-    /// Goes to a place in the file, for what is written next. Not for one that is gzipped.
-    #[cfg(not(target_arch = "wasm32"))]
+    /// Where it will lie.
+    #[cfg(feature = "vectors")]
+    pub(crate) fn target(&self) -> &Path {
+        &self.target
+    }
+
+    /// Goes to a place in the file, for what is written next.
+    #[cfg(all(feature = "files", not(target_arch = "wasm32")))]
     pub(crate) fn go_to(&mut self, place: u64) -> Result<()> {
-        let Bytes::Plain(file) = &mut self.bytes else { unreachable!("a gzipped file is written in order") };
-        let found = file.seek(SeekFrom::Start(place));
+        let found = io::Seek::seek(&mut self.file, io::SeekFrom::Start(place));
         found.map(drop).map_err(|error| file_error("writing", &self.target, &error))
     }
 
     /// Writes floats as safetensors has them, little-endian.
-    #[cfg(not(target_arch = "wasm32"))]
+    #[cfg(all(feature = "files", not(target_arch = "wasm32")))]
     pub(crate) fn write_floats(&mut self, values: &[f32]) -> Result<()> {
         let mut bytes = Vec::with_capacity(values.len().min(1 << 16) * 4);
         for values in values.chunks(1 << 16) {
@@ -112,12 +91,8 @@ impl WholeFile {
 
     /// Brings the file to the disk, then gives it its name.
     pub(crate) fn finish(self) -> Result<()> {
-        let Self { target, bytes } = self;
+        let Self { target, file } = self;
         let flush = || {
-            let file = match bytes {
-                Bytes::Plain(file) => file,
-                Bytes::Gzip(file) => file.finish()?,
-            };
             let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
             file.as_file().sync_all()?;
             Ok(file)
@@ -125,6 +100,18 @@ impl WholeFile {
         let file = flush().map_err(|error: io::Error| file_error("writing", &target, &error))?;
         file.persist(&target).map_err(|error| file_error("renaming", &target, &error.error))?;
         sync_directory(directory_of(&target)).map_err(|error| file_error("syncing the folder of", &target, &error))
+    }
+}
+
+/// For what compresses on the way.
+#[cfg(feature = "vectors")]
+impl Write for WholeFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
     }
 }
 

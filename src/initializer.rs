@@ -5,10 +5,10 @@ use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 use rand_distr::StandardNormal;
 
-#[cfg(not(target_arch = "wasm32"))]
-use crate::checkpoint::{TensorFile, TensorRows};
 use crate::config::EmbeddingConfig;
 use crate::error::{Error, Result};
+#[cfg(all(feature = "files", not(target_arch = "wasm32")))]
+use crate::safetensors::{TensorFile, TensorRows};
 
 /// How a table's first values are made; Keras's initializers.
 ///
@@ -66,7 +66,7 @@ pub enum Initializer {
     Matrix(Vec<f32>),
     /// The values of a tensor `[input_dim, output_dim]` in a safetensors file, read row by row when the table is made;
     /// [`EmbeddingConfig::from_safetensors`] takes the table's size from it too, and says which files will do.
-    #[cfg(not(target_arch = "wasm32"))]
+    #[cfg(all(feature = "files", not(target_arch = "wasm32")))]
     Safetensors {
         /// The file.
         path: std::path::PathBuf,
@@ -101,7 +101,7 @@ impl Initializer {
             Self::Zeros => "zeros",
             Self::Ones => "ones",
             Self::Matrix(_) => "matrix",
-            #[cfg(not(target_arch = "wasm32"))]
+            #[cfg(all(feature = "files", not(target_arch = "wasm32")))]
             Self::Safetensors { .. } => "safetensors",
         }
     }
@@ -149,7 +149,7 @@ enum Kind<'a> {
     },
     Constant(f32),
     Matrix(&'a [f32]),
-    #[cfg(not(target_arch = "wasm32"))]
+    #[cfg(all(feature = "files", not(target_arch = "wasm32")))]
     Safetensors(TensorRows),
 }
 
@@ -184,7 +184,7 @@ impl<'a> RowGenerator<'a> {
             Initializer::Zeros => Kind::Constant(0.0),
             Initializer::Ones => Kind::Constant(1.0),
             Initializer::Matrix(values) => Kind::Matrix(values),
-            #[cfg(not(target_arch = "wasm32"))]
+            #[cfg(all(feature = "files", not(target_arch = "wasm32")))]
             Initializer::Safetensors { path, tensor } => Kind::Safetensors(
                 TensorFile::open(path, Some(tensor))?.into_table(tensor, config.input_dim, config.output_dim)?,
             ),
@@ -215,7 +215,7 @@ impl<'a> RowGenerator<'a> {
                 row.copy_from_slice(&values[start..start + row.len()]);
                 drawn = false;
             }
-            #[cfg(not(target_arch = "wasm32"))]
+            #[cfg(all(feature = "files", not(target_arch = "wasm32")))]
             Kind::Safetensors(rows) => {
                 rows.fill_row(row)?;
                 drawn = false;

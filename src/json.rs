@@ -1,12 +1,16 @@
 //! JSON that other programs may have written: whole numbers that became floats, and errors of bounded length.
 
+#[cfg(feature = "text")]
+mod key;
+
 use std::fmt;
 use std::marker::PhantomData;
 
 use serde::de::{self, DeserializeOwned, Deserializer, Unexpected, Visitor};
 use serde::{Deserialize, Serialize};
 
-use crate::error::quoted;
+#[cfg(feature = "text")]
+pub(crate) use key::WholeKey;
 
 /// Floats count by ones up to here: a larger one may stand for another whole number than it is.
 const MOST_FLOAT: f64 = (1u64 << 53) as f64;
@@ -59,16 +63,6 @@ pub(crate) struct Whole<T>(pub T);
 impl<'de, T: WholeNumber> Deserialize<'de> for Whole<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_u64(OfNumber(PhantomData)).map(Self)
-    }
-}
-
-/// The same as the name of a field, which JSON has in quotes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct WholeKey<T>(pub T);
-
-impl<'de, T: WholeNumber> Deserialize<'de> for WholeKey<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_str(OfText(PhantomData)).map(Self)
     }
 }
 
@@ -125,21 +119,6 @@ impl<T: WholeNumber> Visitor<'_> for OfNumber<T> {
     }
 }
 
-struct OfText<T>(PhantomData<T>);
-
-impl<T: WholeNumber> Visitor<'_> for OfText<T> {
-    type Value = T;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        expecting::<T>(f)
-    }
-
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<T, E> {
-        let whole = serde_json::from_str::<Whole<T>>(text);
-        whole.map(|whole| whole.0).map_err(|_| E::invalid_value(Unexpected::Str(&quoted(text)), &self))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -150,7 +129,6 @@ mod tests {
             [("7", 7), ("7.0", 7), ("5e3", 5000), ("1.5e1", 15), ("-0.0", 0), ("9007199254740992.0", 1u64 << 53)]
         {
             assert_eq!(parse(json), Ok(Whole(number)), "{json}");
-            assert_eq!(parse(&format!("\"{json}\"")), Ok(WholeKey(number)), "{json}");
         }
         assert_eq!(parse("18446744073709551615"), Ok(Whole(u64::MAX)));
         assert_eq!(parse("4294967295.0"), Ok(Whole(u32::MAX)));
@@ -164,13 +142,6 @@ mod tests {
         }
         // Not the number that was meant, for sure.
         assert!(parse::<Whole<u64>>("1e16").is_err());
-        for key in ["\"\"", "\"one\"", "\"01\"", "\"1.5\"", "\"-1\""] {
-            let error = parse::<WholeKey<u32>>(key).unwrap_err();
-            assert!(
-                error.contains("invalid value: string \"") && error.contains("expected a whole number"),
-                "{error}"
-            );
-        }
     }
 
     #[test]

@@ -1,24 +1,36 @@
-#![doc = include_str!("../README.md")]
+// The README's programs use everything.
+#![cfg_attr(all(feature = "files", feature = "text", feature = "vectors"), doc = include_str!("../README.md"))]
+#![cfg_attr(
+    not(all(feature = "files", feature = "text", feature = "vectors")),
+    doc = "An embedding table that lives on the GPU and trains there; README.md describes it with all its features."
+)]
 
 mod batch;
-#[cfg(not(target_arch = "wasm32"))]
+#[cfg(all(feature = "files", not(target_arch = "wasm32")))]
 mod checkpoint;
 mod config;
 mod context;
 mod embedding;
 mod error;
+#[cfg(any(feature = "vectors", all(feature = "files", not(target_arch = "wasm32"))))]
 mod file;
+#[cfg(any(feature = "vectors", all(feature = "files", not(target_arch = "wasm32"))))]
 mod file_kind;
 mod gpu;
 mod initializer;
+#[cfg(any(feature = "text", all(feature = "files", not(target_arch = "wasm32"))))]
 mod json;
 mod memory;
 mod optimizer;
 pub mod reference;
+#[cfg(all(feature = "files", not(target_arch = "wasm32")))]
+mod safetensors;
 mod shader;
 mod stream;
 mod tensor;
+#[cfg(feature = "text")]
 pub mod text;
+#[cfg(feature = "vectors")]
 pub mod vectors;
 
 pub use batch::{BatchMaker, HostIndices, Index, IndexBatch};

@@ -90,6 +90,7 @@ fn main() {
             too_large_things_are_refused_before_allocation,
             a_table_beyond_all_memory_is_an_error,
             a_lost_device_is_an_error,
+            a_step_that_a_lost_device_refuses_is_not_counted,
             failed_calls_change_nothing,
         }
         checkpoint {

@@ -211,13 +211,7 @@ impl BatchMaker {
 
     /// Sorts what trains of a batch.
     pub(crate) fn sort(&self, indices: &[u32]) -> Result<SortPlan> {
-        SortPlan::new(indices, &self.layout, |row| self.trains(row)).ok_or(Error::TooLarge {
-            what: "the sorted batch",
-            required: indices.len() as u64 * 12,
-            limit: "max_buffer_size",
-            available: 1 << 34,
-            remedy: "split the batch",
-        })
+        SortPlan::new(indices, &self.layout, |row| self.trains(row))
     }
 
     /// Whether lookups of this row get a gradient.

@@ -1,27 +1,19 @@
-//! Tables in safetensors files: `tensors` reads any such file, `settings` is what a checkpoint says beside its tensors.
-//!
-//! All of it reads from files that may be anybody's: nothing is allocated by a length that a file claims and does not have.
+//! Checkpoints: safetensors files with a table's arrays, and in their metadata its settings.
 
-mod header;
 mod optimizer;
-mod other_file;
 mod settings;
-mod tensors;
 
 use std::fs::File;
 use std::io::{BufReader, Read, Seek};
 use std::ops::Range;
 use std::path::Path;
 
-pub(crate) use header::{Header, header};
 pub(crate) use settings::{Settings, TableSettings};
-pub(crate) use tensors::{TensorFile, TensorRows};
 
-use crate::config::EmbeddingConfig;
+use crate::config::{EmbeddingConfig, WEIGHT};
 use crate::error::Result;
-use crate::gpu::transfer::WEIGHT;
 use crate::optimizer::{Extent, Optimizer, StateArray};
-use tensors::Float;
+use crate::safetensors::{Float, TensorFile, TensorRows};
 
 /// Floats that are read at once.
 const PIECE_FLOATS: usize = 1 << 16;

@@ -4,12 +4,12 @@ use std::io::{Read, Seek};
 
 use serde::{Deserialize, Serialize};
 
-use super::TensorFile;
 use super::optimizer::{self, Fields, Written};
 use crate::config::EmbeddingConfig;
 use crate::error::{Error, Result, quoted};
 use crate::json;
 use crate::optimizer::Optimizer;
+use crate::safetensors::TensorFile;
 
 /// The metadata's one key. With a second one the order, and so the file's bytes, would differ from save to save.
 const KEY: &str = "wgpu_embedding_checkpoint";

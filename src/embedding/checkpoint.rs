@@ -4,16 +4,17 @@ use std::io::{Read, Seek};
 use std::path::Path;
 
 use super::{GpuEmbedding, Origin, Table};
-use crate::checkpoint::{Checkpoint, Header, Settings, TableSettings, arrays_of, header, shape_of};
+use crate::checkpoint::{Checkpoint, Settings, TableSettings, arrays_of, shape_of};
+use crate::config::WEIGHT;
 use crate::context::GpuContext;
 use crate::error::{Error, Result};
 use crate::file::WholeFile;
 use crate::gpu::device::Gpu;
 use crate::gpu::readback::Waiting;
 use crate::gpu::table::GpuTable;
-use crate::gpu::transfer::WEIGHT;
 use crate::optimizer::{Optimizer, StateArray};
 use crate::reference::table::ReferenceTable;
+use crate::safetensors::{Header, header};
 
 impl GpuEmbedding {
     /// Saves weights, step count, the optimizer's state and settings, and the configuration in one file, from which

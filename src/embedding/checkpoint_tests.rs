@@ -3,9 +3,9 @@
 use std::io::{self, Cursor, SeekFrom};
 
 use super::*;
-use crate::checkpoint::TensorFile;
 use crate::config::EmbeddingConfig;
 use crate::optimizer::Adam;
+use crate::safetensors::TensorFile;
 
 /// A file on a disk that fails at some place.
 struct Failing {

@@ -1,10 +1,10 @@
 //! GpuEmbedding: what it is and how batches are made for it; `host` drives it, `record` records it, `state` reads and
 //! sets what it holds, `similarity` finds the rows nearest to others, `checkpoint` and `plain` bring it to files and back.
 
-#[cfg(not(target_arch = "wasm32"))]
+#[cfg(all(feature = "files", not(target_arch = "wasm32")))]
 mod checkpoint;
 mod host;
-#[cfg(not(target_arch = "wasm32"))]
+#[cfg(all(feature = "files", not(target_arch = "wasm32")))]
 mod plain;
 mod record;
 #[cfg(test)]
@@ -15,12 +15,13 @@ mod state;
 use std::sync::Arc;
 
 pub use host::RowGradient;
+#[cfg(feature = "vectors")]
 pub(crate) use similarity::directions;
 pub use similarity::{Neighbour, Search, Similarity};
 pub use state::WeightShard;
 
 use crate::batch::{BatchMaker, HostIndices, IndexBatch};
-use crate::config::EmbeddingConfig;
+use crate::config::{EmbeddingConfig, WEIGHT};
 use crate::context::GpuContext;
 use crate::error::{Error, Result};
 use crate::gpu::TableLayout;
@@ -28,7 +29,6 @@ use crate::gpu::device::Gpu;
 use crate::gpu::region::BufferRegion;
 use crate::gpu::state::element_arrays;
 use crate::gpu::table::GpuTable;
-use crate::gpu::transfer::WEIGHT;
 use crate::initializer::RowGenerator;
 use crate::optimizer::Optimizer;
 use crate::reference::table::ReferenceTable;
@@ -84,7 +84,7 @@ pub struct GpuEmbedding {
 
 /// What a table was made with that no later call asks for; a checkpoint keeps it.
 #[derive(Debug, Clone)]
-#[cfg_attr(target_arch = "wasm32", expect(dead_code, reason = "there are no files"))]
+#[cfg_attr(any(not(feature = "files"), target_arch = "wasm32"), expect(dead_code, reason = "there are no files"))]
 struct Origin {
     seed: u64,
     /// Its name.

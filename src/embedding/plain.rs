@@ -3,13 +3,13 @@
 use std::path::Path;
 
 use super::{GpuEmbedding, Table};
-use crate::checkpoint::{TensorFile, header};
+use crate::config::WEIGHT;
 use crate::error::Result;
 use crate::file::WholeFile;
 use crate::gpu::readback::Waiting;
 use crate::gpu::table::GpuTable;
-use crate::gpu::transfer::WEIGHT;
 use crate::reference::table::ReferenceTable;
+use crate::safetensors::{TensorFile, header};
 
 impl GpuEmbedding {
     /// Saves the weights, all rows up to date, as one F32 tensor `[input_dim, output_dim]` of this name in a safetensors

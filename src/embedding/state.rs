@@ -2,10 +2,10 @@
 
 use super::{GpuEmbedding, Table};
 use crate::batch::{BatchData, BatchMaker, Index, IndexBatch};
+use crate::config::WEIGHT;
 use crate::error::{Error, Result};
 use crate::gpu::readback::{PIECE_BYTES, Waiting};
 use crate::gpu::region::BufferRegion;
-use crate::gpu::transfer::WEIGHT;
 use crate::optimizer::{Extent, Optimizer, Update};
 
 /// A part of the table on the GPU, see [`GpuEmbedding::weight_shards`].

@@ -101,16 +101,8 @@ impl SortedRuns {
         padding_idx: Option<u32>,
     ) -> Result<Self> {
         let count = lookups.count;
-        let too_large = || Error::TooLarge {
-            what: "the sorted batch",
-            required: u64::from(count) * 12,
-            limit: "max_buffer_size",
-            available: gpu.limits.max_buffer_size,
-            remedy: "split the batch",
-        };
-        let shard_count = table.shard_count();
-        let (layout, words) = PlanLayout::new(count, count, count, shard_count).ok_or_else(too_large)?;
-        let bytes = u64::from(words) * 4;
+        let (layout, words) = PlanLayout::new(count, count, count, table.shard_count())?;
+        let bytes = words * 4;
         check_binding_size("the sorted batch", bytes, &gpu.limits)?;
         let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC;
         let plan = Section::of_buffer(gpu.allocate("plan", bytes, usage)?);

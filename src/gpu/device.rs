@@ -240,13 +240,7 @@ impl Gpu {
         groups: [Option<&wgpu::BindGroup>; GROUPS],
         workgroups: u64,
     ) -> Result<Dispatch> {
-        let grid = grid::fold(workgroups).ok_or(Error::TooLarge {
-            what: "the batch",
-            required: workgroups,
-            limit: "max_compute_workgroups_per_dimension",
-            available: self.limits.max_compute_workgroups_per_dimension.into(),
-            remedy: "split the batch",
-        })?;
+        let grid = grid::fold(pipeline.name, workgroups)?;
         for (number, bindings) in pipeline.groups.iter().enumerate() {
             assert_eq!(bindings.is_empty(), groups[number].is_none(), "{}: group {number}", pipeline.name);
         }

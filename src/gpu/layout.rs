@@ -31,15 +31,15 @@ impl TableLayout {
     ///
     /// # Errors
     ///
-    /// [`Error::TooLarge`] if not even a single row fits.
+    /// [`Error::TooLarge`] or [`Error::BeyondKernels`] if not even a single row fits.
     pub(crate) fn new(config: &EmbeddingConfig, arrays: u32, limits: &wgpu::Limits) -> Result<Self> {
         let layout = Self { input_dim: config.input_dim, output_dim: config.output_dim, rows_per_shard: 0 };
-        let (limit, device_bytes) = if limits.max_buffer_size < limits.max_storage_buffer_binding_size {
+        let (limit, granted) = if limits.max_buffer_size < limits.max_storage_buffer_binding_size {
             ("max_buffer_size", limits.max_buffer_size)
         } else {
             ("max_storage_buffer_binding_size", limits.max_storage_buffer_binding_size)
         };
-        let device_bytes = device_bytes.min(MAX_SHARD_BYTES);
+        let device_bytes = granted.min(MAX_SHARD_BYTES);
         // Of the weights, for which the largest record leaves this.
         let available = device_bytes / u64::from(arrays.max(1));
         let asked = config.max_shard_bytes.unwrap_or(u64::MAX).min(available);
@@ -57,12 +57,12 @@ impl TableLayout {
             if u64::from(config.input_dim) <= granule && required <= available {
                 return Ok(Self { rows_per_shard: config.input_dim, ..layout });
             }
-            return Err(Error::TooLarge {
-                what: "a group of rows, the smallest part a table is split in,",
-                required: required * u64::from(arrays.max(1)),
-                limit,
-                available: device_bytes,
-                remedy: "use a smaller output_dim",
+            let what = "a group of rows, the smallest part a table is split in,";
+            let (required, remedy) = (required * u64::from(arrays.max(1)), "use a smaller output_dim");
+            return Err(if granted <= MAX_SHARD_BYTES {
+                Error::TooLarge { what, required, limit, available: granted, remedy }
+            } else {
+                Error::BeyondKernels { what, required, available: MAX_SHARD_BYTES, remedy }
             });
         }
         let layout = Self { rows_per_shard: rows as u32, ..layout };
@@ -154,6 +154,11 @@ mod tests {
     #[test]
     fn a_row_larger_than_a_binding_is_an_error() {
         assert!(matches!(layout(10, 1024, 2048), Err(Error::TooLarge { required: 4096, available: 2048, .. })));
+        // The device's own limits do not matter to a row that the kernels cannot number.
+        let beyond = layout(10, 1 << 31, 1 << 40);
+        assert!(
+            matches!(beyond, Err(Error::BeyondKernels { required, available: MAX_SHARD_BYTES, .. }) if required == 1 << 33)
+        );
         // 63 rows of one float need no granule of 64, for they are one shard.
         assert_eq!(layout(63, 1, 63 * 16).unwrap().rows_per_shard, 63);
         assert!(matches!(layout(u32::MAX - 1, 1024, 1 << 30), Err(Error::InvalidConfig(_))));

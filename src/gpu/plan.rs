@@ -18,6 +18,8 @@
 
 use super::TableLayout;
 pub(crate) use super::kernels::inputs::PlanLayout;
+use super::region::check_numbers;
+use crate::error::Result;
 
 /// The most items that are summed one after the other; `CHUNK` in shaders/shared/plan.wgsl.
 pub const CHUNK: u32 = 64;
@@ -28,15 +30,22 @@ pub(crate) const HEADER_WORDS: u32 = 4;
 impl PlanLayout {
     /// For a batch of `lookup_count` lookups, of which `kept` at most are kept, in `runs` runs at most.
     ///
-    /// Gives the layout and the words that the plan takes; `None` where their number exceeds u32.
-    pub(crate) fn new(lookup_count: u32, kept: u32, runs: u32, shard_count: u32) -> Option<(Self, u32)> {
-        let order = HEADER_WORDS;
-        let rows = order.checked_add(kept)?;
-        let starts = rows.checked_add(runs)?;
-        let blocks = starts.checked_add(runs)?.checked_add(1)?;
-        let shards = blocks.checked_add(lookup_count.div_ceil(CHUNK))?.checked_add(1)?;
-        let words = shards.checked_add(shard_count)?.checked_add(1)?;
-        Some((Self { lookup_count, order, rows, starts, blocks, shards }, words))
+    /// Gives the layout and the words that the plan takes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BeyondKernels`](crate::Error::BeyondKernels) where u32 cannot number the words.
+    pub(crate) fn new(lookup_count: u32, kept: u32, runs: u32, shard_count: u32) -> Result<(Self, u64)> {
+        let order = u64::from(HEADER_WORDS);
+        let rows = order + u64::from(kept);
+        let starts = rows + u64::from(runs);
+        let blocks = starts + u64::from(runs) + 1;
+        let shards = blocks + u64::from(lookup_count.div_ceil(CHUNK)) + 1;
+        let words = shards + u64::from(shard_count) + 1;
+        check_numbers("the sorted batch", words * 4)?;
+        // All are less than their end, which is at most 2^32.
+        let [order, rows, starts, blocks, shards] = [order, rows, starts, blocks, shards].map(|place| place as u32);
+        Ok((Self { lookup_count, order, rows, starts, blocks, shards }, words))
     }
 }
 
@@ -56,9 +65,11 @@ pub(crate) struct SortPlan {
 impl SortPlan {
     /// Sorts the lookups that train: those `keep` accepts, called with each index.
     ///
-    /// Gives `None` for a batch whose plan would exceed 2^32 words.
-    pub(crate) fn new(indices: &[u32], table: &TableLayout, keep: impl Fn(u32) -> bool) -> Option<Self> {
-        let lookup_count = u32::try_from(indices.len()).ok()?;
+    /// # Errors
+    ///
+    /// As [`PlanLayout::new`].
+    pub(crate) fn new(indices: &[u32], table: &TableLayout, keep: impl Fn(u32) -> bool) -> Result<Self> {
+        let lookup_count = u32::try_from(indices.len()).expect("a batch has fewer than u32::MAX indices");
         let mut lookups: Vec<(u32, u32)> =
             indices.iter().copied().zip(0..lookup_count).filter(|&(row, _)| keep(row)).collect();
         // Stable, so positions of one row stay in their order.
@@ -99,7 +110,7 @@ impl SortPlan {
         let runs = of_shards().map(|runs| runs.len() as u32).collect();
         let longest =
             of_shards().map(|runs| runs.map(|run| starts[run + 1] - starts[run]).max().unwrap_or(0)).collect();
-        Some(Self { layout, words, rows, runs, longest })
+        Ok(Self { layout, words, rows, runs, longest })
     }
 }
 
@@ -153,6 +164,19 @@ pub(crate) fn partial_slots(lookup_count: u32, levels: u32) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_plan_whose_words_have_no_numbers_is_an_error() {
+        // Three words a lookup, one a chunk of 64, and nine besides.
+        let most = (((1u64 << 32) - 9) * 64 / 193) as u32;
+        assert!(PlanLayout::new(most - 64, most - 64, most - 64, 1).is_ok());
+        let error = PlanLayout::new(most + 64, most + 64, most + 64, 1).unwrap_err().to_string();
+        assert!(error.starts_with("the sorted batch needs 171798"), "{error}");
+        assert!(
+            error.ends_with("the kernels, which count in u32, take 17179869184 at most; split the batch"),
+            "{error}"
+        );
+    }
 
     #[test]
     fn a_small_plan_in_full() {

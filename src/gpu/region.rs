@@ -71,20 +71,47 @@ impl<'a> BufferRegion<'a> {
     }
 }
 
-/// The kernels number the floats of a binding in u32.
+/// The kernels number the words of a binding in u32.
 const MAX_BINDING_BYTES: u64 = 1 << 34;
 
 /// Checks that `required` bytes fit one storage binding.
 pub(crate) fn check_binding_size(what: &'static str, required: u64, limits: &wgpu::Limits) -> Result<()> {
-    let available = limits.max_storage_buffer_binding_size.min(MAX_BINDING_BYTES);
-    if required > available {
-        return Err(Error::TooLarge {
-            what,
-            required,
-            limit: "max_storage_buffer_binding_size",
-            available,
-            remedy: "split the batch",
-        });
+    let available = limits.max_storage_buffer_binding_size;
+    if required > available && available <= MAX_BINDING_BYTES {
+        let (limit, remedy) = ("max_storage_buffer_binding_size", "split the batch");
+        return Err(Error::TooLarge { what, required, limit, available, remedy });
+    }
+    check_numbers(what, required)
+}
+
+/// Checks that the words of `required` bytes have numbers.
+pub(crate) fn check_numbers(what: &'static str, required: u64) -> Result<()> {
+    if required > MAX_BINDING_BYTES {
+        let remedy = "split the batch";
+        return Err(Error::BeyondKernels { what, required, available: MAX_BINDING_BYTES, remedy });
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bound_that_fails_is_named() {
+        let check = |required, granted| {
+            let limits = wgpu::Limits { max_storage_buffer_binding_size: granted, ..Default::default() };
+            check_binding_size("the gradient", required, &limits).map_err(|error| error.to_string())
+        };
+        for granted in [1 << 30, 1 << 34, 1 << 40] {
+            let most = granted.min(1 << 34);
+            assert_eq!(check(most, granted), Ok(()));
+            let bound = match granted {
+                ..=0x4_0000_0000 => format!("this device's max_storage_buffer_binding_size is {granted}"),
+                _ => "the kernels, which count in u32, take 17179869184 at most".to_owned(),
+            };
+            let expected = format!("the gradient needs {} bytes, and {bound}; split the batch", most + 1);
+            assert_eq!(check(most + 1, granted), Err(expected));
+        }
+    }
 }

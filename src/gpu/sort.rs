@@ -240,7 +240,7 @@ mod tests {
             let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
             let (layout, words) = PlanLayout::new(count, count, count, table.shard_count()).unwrap();
             let indices = gpu.allocate("indices", u64::from(count).max(1) * 4, usage).unwrap();
-            let plan = gpu.allocate("plan", u64::from(words) * 4, usage).unwrap();
+            let plan = gpu.allocate("plan", words * 4, usage).unwrap();
             let sort = GpuSort::new(
                 gpu,
                 indices.as_entire_buffer_binding(),

@@ -1,19 +1,17 @@
 //! The table's way from and to the host, and into another table: piece by piece, so that no copy of it is made there.
 
-#[cfg(not(target_arch = "wasm32"))]
+#[cfg(all(feature = "files", not(target_arch = "wasm32")))]
 use std::ops::Range;
 
 use super::device::Gpu;
 use super::readback::{PIECE_BYTES, Waiting};
 use super::state::Place;
 use super::table::{GpuTable, Shard};
+use crate::config::WEIGHT;
 use crate::error::Result;
-#[cfg(not(target_arch = "wasm32"))]
+#[cfg(all(feature = "files", not(target_arch = "wasm32")))]
 use crate::optimizer::Extent;
 use crate::tensor::extend_from_le_bytes;
-
-/// An array of a table, by its name.
-pub(crate) const WEIGHT: &str = "weight";
 
 /// Where an array lies in a shard's buffer: every `stride` bytes the row's `size`.
 struct Array<'a> {
@@ -95,7 +93,7 @@ impl GpuTable {
 
     /// Reads all that the optimizer keeps as little-endian bytes, each row's record once: `take` gets some rows of an array at
     /// a time, dense, of every array in turn.
-    #[cfg(not(target_arch = "wasm32"))]
+    #[cfg(all(feature = "files", not(target_arch = "wasm32")))]
     pub(crate) async fn read_state(
         &self,
         gpu: &Gpu,
@@ -136,7 +134,7 @@ impl GpuTable {
 
     /// Writes all that the optimizer keeps, and `step` as the step up to which all rows are current: `fill` is asked for some
     /// rows of an array at a time, dense, of every array in turn. As [`write`](Self::write) otherwise.
-    #[cfg(not(target_arch = "wasm32"))]
+    #[cfg(all(feature = "files", not(target_arch = "wasm32")))]
     pub(crate) fn write_state(
         &self,
         gpu: &Gpu,
@@ -189,7 +187,7 @@ impl GpuTable {
     }
 
     /// For what is read from files: takes over what another table of the same layout and the same optimizer holds.
-    #[cfg(not(target_arch = "wasm32"))]
+    #[cfg(all(feature = "files", not(target_arch = "wasm32")))]
     pub(crate) fn copy_from(&mut self, gpu: &Gpu, other: &Self) -> Result<()> {
         self.copy_weights_from(gpu, other)?;
         let mut encoder = gpu.encoder("copy state");
@@ -204,7 +202,7 @@ impl GpuTable {
     }
 
     /// The weights alone.
-    #[cfg(not(target_arch = "wasm32"))]
+    #[cfg(all(feature = "files", not(target_arch = "wasm32")))]
     pub(crate) fn copy_weights_from(&mut self, gpu: &Gpu, other: &Self) -> Result<()> {
         debug_assert_eq!(self.layout, other.layout);
         let mut encoder = gpu.encoder("copy weights");

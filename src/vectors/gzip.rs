@@ -1,8 +1,49 @@
-//! What gzip unpacks to.
+//! Gzip, read and written.
 
-use std::io::{self, BufRead, Read};
+use std::io::{self, BufRead, Read, Write};
+use std::path::Path;
 
+use flate2::Compression;
 use flate2::bufread::GzDecoder;
+use flate2::write::GzEncoder;
+
+use crate::error::Result;
+use crate::file::{WholeFile, file_error};
+
+/// A file being written, gzipped if its path ends in `.gz`; whole or not at all, as [`WholeFile`] has it.
+pub(super) enum Output {
+    Plain(WholeFile),
+    Gzip(GzEncoder<WholeFile>),
+}
+
+impl Output {
+    pub(super) fn create(path: &Path) -> Result<Self> {
+        let file = WholeFile::create(path)?;
+        let gzipped = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gz"));
+        Ok(if gzipped { Self::Gzip(GzEncoder::new(file, Compression::default())) } else { Self::Plain(file) })
+    }
+
+    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        match self {
+            Self::Plain(file) => file.write(bytes),
+            Self::Gzip(file) => {
+                let written = file.write_all(bytes);
+                written.map_err(|error| file_error("writing", file.get_ref().target(), &error))
+            }
+        }
+    }
+
+    /// Brings the file to the disk, then gives it its name.
+    pub(super) fn finish(self) -> Result<()> {
+        match self {
+            Self::Plain(file) => file.finish(),
+            Self::Gzip(file) => {
+                let target = file.get_ref().target().to_owned();
+                file.finish().map_err(|error| file_error("writing", &target, &error))?.finish()
+            }
+        }
+    }
+}
 
 /// Reads the members of a gzip file one after another, as one file. Zero bytes may follow each, as Python's `gzip` has
 /// it too: tapes and some programs fill up blocks with them.

@@ -10,8 +10,8 @@
 //!
 //! Whatever is wrong with a file is an error that names its line or byte, or a skip that is counted, where
 //! [`ReadOptions::with_skip`] asks for it. A file of another kind (packed, in UTF-16, a pickle, a page of HTML and so on)
-//! is named for what it is. [`WordVectors::save`], [`write_vectors`] and [`write_safetensors`] write
-//! files whole or not at all.
+//! is named for what it is. [`WordVectors::save`], [`write_vectors`] and `write_safetensors` (with the
+//! Cargo feature `files`) write files whole or not at all.
 //!
 //! gensim reads what is written here, and what gensim writes is read here to the same words and bits. Where the two
 //! differ:
@@ -39,7 +39,7 @@ mod opening;
 mod options;
 mod questions;
 mod reader;
-#[cfg(not(target_arch = "wasm32"))]
+#[cfg(all(feature = "files", not(target_arch = "wasm32")))]
 mod safetensors;
 mod similar;
 mod text;
@@ -51,7 +51,7 @@ pub use matrix::{EmbeddingMatrix, MatrixOptions, VectorSource, embedding_matrix,
 pub use options::{Format, Problem, Progress, ReadOptions, ReadReport};
 pub use questions::{AnalogyOptions, AnalogyQuestions, SectionAccuracy};
 pub use reader::VectorReader;
-#[cfg(not(target_arch = "wasm32"))]
+#[cfg(all(feature = "files", not(target_arch = "wasm32")))]
 pub use safetensors::write_safetensors;
 pub use similar::{SimilarWord, SimilarWords};
 pub use vocabulary::Vocabulary;

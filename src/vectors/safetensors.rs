@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use super::write::for_each_row;
-use crate::checkpoint::header;
 use crate::error::{Error, Result};
 use crate::file::WholeFile;
+use crate::safetensors::header;
 
 /// Writes a table as one f32 tensor, `[row_count, width]`, of a safetensors file, for whoever reads those: Python's
 /// `safetensors`, PyTorch, Hugging Face. Which word stands in which row goes into a file beside it, by

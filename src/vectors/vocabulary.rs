@@ -8,11 +8,11 @@ use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 use indexmap::IndexMap;
 
+use super::gzip::Output;
 use super::input::Input;
 use super::text::quoted;
 use crate::config::MAX_INPUT_DIM;
 use crate::error::{Error, Result};
-use crate::file::WholeFile;
 
 /// Which word stands in which row of a table.
 ///
@@ -194,7 +194,7 @@ impl Vocabulary {
                 ));
             }
         }
-        let mut file = WholeFile::create_by_extension(path.as_ref())?;
+        let mut file = Output::create(path.as_ref())?;
         let mut next_row = 0;
         for (row, word) in self.iter() {
             (next_row..row).try_for_each(|_| file.write(b"\n"))?;

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
+use super::gzip::Output;
 use super::options::Format;
 use super::text::{check_spaces, check_tabs, quoted};
 use super::vocabulary::Vocabulary;
 use crate::error::{Error, Result};
-use crate::file::WholeFile;
 
 /// Floats that are asked for at once: 4 MiB.
 const PIECE_FLOATS: usize = 1 << 20;
@@ -64,7 +64,7 @@ pub fn write_vectors<V: AsRef<[f32]>>(
         let needed = "must not begin with U+FEFF, which is taken for a byte-order mark there";
         return Err(malformed(path, row, format!("the first word {needed}, and is {}", quoted(word))));
     }
-    let mut file = WholeFile::create_by_extension(path)?;
+    let mut file = Output::create(path)?;
     if format != Format::GloveText {
         file.write(format!("{} {width}\n", vocabulary.len()).as_bytes())?;
     }

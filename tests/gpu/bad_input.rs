@@ -1,6 +1,6 @@
 //! Bad input gives an error that names what was required and what was given; nothing lost, nothing silently changed.
 
-use wgpu_embedding::{Adam, EmbeddingConfig, Error, GpuContext, GpuEmbedding, Initializer, wgpu};
+use wgpu_embedding::{Adam, EmbeddingConfig, Error, GpuContext, GpuEmbedding, Initializer, Update, wgpu};
 
 use crate::support::*;
 
@@ -246,6 +246,27 @@ pub fn a_lost_device_is_an_error() {
     assert!(embedding.check().is_err());
     assert!(output.read().is_err());
     assert_eq!(embedding.step_count(), 0);
+}
+
+pub fn a_step_that_a_lost_device_refuses_is_not_counted() {
+    let context = new_context();
+    let mut tables = [Update::Deferred, Update::Dense, Update::Lazy].map(|update| {
+        let optimizer = Adam::default().with_update(update);
+        GpuEmbedding::new(&context, EmbeddingConfig::new(20, 4), optimizer).unwrap()
+    });
+    let batch = tables[0].batch(&[1, 2]).unwrap();
+    // On the GPU before the loss, so that the call gets as far as it can.
+    let gradient = tables[0].lookup(&batch).unwrap();
+    for table in &mut tables {
+        table.update(&batch, &gradient).unwrap();
+    }
+    context.device().unwrap().destroy();
+    let _ = context.device().unwrap().poll(wgpu::PollType::wait_indefinitely());
+    for table in &mut tables {
+        table.update(&batch, &gradient).unwrap_err();
+        table.update_scaled(&batch, &gradient, 0.5).unwrap_err();
+        assert_eq!(table.step_count(), 1);
+    }
 }
 
 pub fn failed_calls_change_nothing() {
