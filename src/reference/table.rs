@@ -2,6 +2,7 @@
 
 use super::RowSums;
 use super::twin::{Twin, twin};
+use crate::config::WEIGHT;
 use crate::error::{Error, Result};
 use crate::memory::check_room_for;
 use crate::optimizer::{Clipping, Extent, Optimizer, StateArray, Update};
@@ -44,14 +45,14 @@ impl ReferenceTable {
 
     /// The weights, or an array of the optimizer's state, by its name.
     pub(crate) fn array(&self, name: &str) -> Option<&Vec<f32>> {
-        if name == "weight" {
+        if name == WEIGHT {
             return Some(&self.weights);
         }
         self.state.iter().find(|(array, _)| array.name == name).map(|(_, values)| values)
     }
 
     pub(crate) fn array_mut(&mut self, name: &str) -> Option<&mut Vec<f32>> {
-        if name == "weight" {
+        if name == WEIGHT {
             return Some(&mut self.weights);
         }
         self.state.iter_mut().find(|(array, _)| array.name == name).map(|(_, values)| values)
