@@ -27,6 +27,8 @@ fn caught_up(missed: Missed, old: Quad) -> CaughtUp {
         let quad = pinned_quad(result.quad);
         result = CaughtUp(catch_up(segment, quad), result.covered && is_covered(segment, quad));
     }
+    // Pinned also in the end, for the sweep may have stored it there.
+    result.quad = pinned_quad(result.quad);
     return result;
 }
 
@@ -38,7 +40,7 @@ fn caught_up_by_terms(missed: Missed, old: Quad) -> Quad {
         segment = next_segment(segment);
         quad = caught_up_either_way(segment, pinned_quad(quad));
     }
-    return quad;
+    return pinned_quad(quad);
 }
 
 fn caught_up_either_way(segment: Missed, old: Quad) -> Quad {

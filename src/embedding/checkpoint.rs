@@ -12,7 +12,7 @@ use crate::file::WholeFile;
 use crate::gpu::device::Gpu;
 use crate::gpu::readback::Waiting;
 use crate::gpu::table::GpuTable;
-use crate::optimizer::{Optimizer, StateArray};
+use crate::optimizer::StateArray;
 use crate::reference::table::ReferenceTable;
 use crate::safetensors::{Header, header};
 
@@ -234,15 +234,7 @@ impl GpuEmbedding {
         compare("input_length", format!("{:?}", theirs.input_length), format!("{:?}", mine.input_length));
         // A frozen table keeps nothing for which they matter.
         if mine.trainable && theirs.trainable {
-            let names = |optimizer: &Optimizer| {
-                let names: Vec<_> = optimizer.state().iter().map(|array| array.name).collect();
-                format!("{names:?}")
-            };
-            compare("the optimizer", in_file.name().to_owned(), optimizer.name().to_owned());
-            compare("the update", format!("{:?}", in_file.update()), format!("{:?}", optimizer.update()));
-            compare("the optimizer's state", names(in_file), names(optimizer));
-            let form = |optimizer: &Optimizer| format!("{:?}", optimizer.rule().constants());
-            compare("the optimizer's form", form(in_file), form(optimizer));
+            compare("the optimizer", in_file.kept(), optimizer.kept());
         }
         if differences.is_empty() {
             return Ok(());

@@ -213,7 +213,8 @@ impl GpuEmbedding {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidConfig`] if it is negative, not finite, or too large for f32.
+    /// [`Error::InvalidConfig`] if it is negative, not finite, or too large for f32, and where the settings with it have no
+    /// deferred form: see [`Optimizer::validate`].
     pub fn set_learning_rate(&mut self, learning_rate: f64) -> Result<()> {
         let optimizer = self.optimizer.with_learning_rate(learning_rate);
         optimizer.validate()?;

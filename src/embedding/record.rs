@@ -38,7 +38,8 @@ impl GpuEmbedding {
 
     /// Records a lookup into `output`: `[batch.len(), output_dim]` f32, row-major.
     ///
-    /// Sees the updates that are submitted before it, and those recorded before it on the same encoder.
+    /// Sees the updates that are submitted before it, and those recorded before it on the same encoder. Submit it before
+    /// updates that are recorded after it: a lookup is made for rows as they are when it is recorded.
     ///
     /// # Errors
     ///

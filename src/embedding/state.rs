@@ -6,7 +6,7 @@ use crate::config::WEIGHT;
 use crate::error::{Error, Result};
 use crate::gpu::readback::{PIECE_BYTES, Waiting};
 use crate::gpu::region::BufferRegion;
-use crate::optimizer::{Extent, Optimizer, Update};
+use crate::optimizer::{Extent, Optimizer};
 
 /// A part of the table on the GPU, see [`GpuEmbedding::weight_shards`].
 #[derive(Debug, Clone)]
@@ -116,8 +116,9 @@ impl GpuEmbedding {
 
     /// Changes the optimizer's settings from the next update on. Weights, state and step count stay.
     ///
-    /// Rows are first brought up to date by the old settings. Submit recorded updates before. The optimizer itself, its update
-    /// what it keeps and how it takes that (Adam's `amsgrad`, the form of Sgd's momentum) must stay as they are, for a table is made for them.
+    /// Rows are first brought up to date by the old settings. Submit recorded updates before. The optimizer itself, its update, what
+    /// it keeps, and how it takes that (Adam's `amsgrad`, the form of Sgd's momentum) must stay as they are, for a table is made
+    /// for them. So must a weight decay of 0 where nothing else moves a row without a gradient, and one that is not 0.
     ///
     /// # Errors
     ///
@@ -126,15 +127,7 @@ impl GpuEmbedding {
     pub fn set_optimizer(&mut self, optimizer: impl Into<Optimizer>) -> Result<()> {
         let optimizer = optimizer.into();
         optimizer.validate()?;
-        let kept = |optimizer: &Optimizer| {
-            let names: Vec<_> = optimizer.state().iter().map(|array| array.name).collect();
-            let (name, update, form) = (optimizer.name(), optimizer.update(), optimizer.rule().constants());
-            // A deferred table keeps a step number a row where steps without a gradient change a row, and only there.
-            let catches_up = update == Update::Deferred && optimizer.rule().course().is_some();
-            let form = format!("{form:?}{}", if catches_up { ", rows to catch up" } else { "" });
-            format!("{name} with {update:?}, the state {names:?} and the form {form}")
-        };
-        let [asked, given] = [&optimizer, &self.optimizer].map(kept);
+        let [asked, given] = [&optimizer, &self.optimizer].map(|optimizer| optimizer.kept());
         if asked != given {
             return Err(Error::InvalidConfig(format!(
                 "a table keeps its optimizer, its update, its state and its form, {given}, and {asked} was asked for; make another table"

@@ -1,4 +1,4 @@
-//! The history of deferred Adam as the kernels read it (shaders/shared/history.wgsl), and what each step brings.
+//! The history of a deferred table as the kernels read it (shaders/shared/history.wgsl), and what each step brings.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -119,9 +119,12 @@ impl Deliveries {
         *lock(&self.dropped)
     }
 
-    /// What was dropped, for a call that makes up for it.
-    pub(crate) fn take_dropped(&self) -> Option<Dropped> {
-        lock(&self.dropped).take()
+    /// Steps that were dropped have been recorded again. Others may have been dropped since.
+    pub(crate) fn make_up_for(&self, dropped: Dropped) {
+        let mut all = lock(&self.dropped);
+        *all = all
+            .filter(|all| all.count > dropped.count)
+            .map(|all| Dropped { count: all.count - dropped.count, ..all });
     }
 
     pub(crate) fn put_dropped(&self, dropped: Dropped) {

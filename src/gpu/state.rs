@@ -2,7 +2,7 @@
 
 use super::TableLayout;
 use super::device::{Constant, constant};
-use crate::optimizer::{Extent, Optimizer, StateArray, Update};
+use crate::optimizer::{Extent, Optimizer, StateArray};
 
 /// The arrays that an optimizer keeps, and where each is.
 ///
@@ -27,7 +27,7 @@ pub(crate) enum Place {
 
 impl StateLayout {
     pub(crate) fn new(optimizer: &Optimizer, layout: TableLayout) -> Self {
-        let has_steps = optimizer.update() == Update::Deferred && optimizer.rule().catch_up().is_some();
+        let has_steps = optimizer.catches_up();
         Self { arrays: optimizer.state(), has_steps, layout }
     }
 
@@ -97,7 +97,7 @@ fn count_of(arrays: &[StateArray], extent: Extent) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Adam;
+    use crate::{Adam, Update};
 
     #[test]
     fn a_record_has_all_arrays_of_a_row() {

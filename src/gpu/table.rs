@@ -317,12 +317,15 @@ impl GpuTable {
     }
 }
 
-/// Rounds of the loops that a quad takes, at most: the terms of a sum, and the segments of what was missed.
+/// Rounds of the loops that a quad takes, at most: the terms of a sum in each segment in which they may count, and the segments
+/// of what was missed.
 fn rounds(optimizer: &Optimizer, input_dim: u32) -> u32 {
-    let course = optimizer.rule().course().filter(|_| optimizer.update() == Update::Deferred);
+    let course = optimizer.rule().course().filter(|_| optimizer.catches_up());
     course.map_or(1, |course| {
-        let terms = if course.nodes.is_some() { course.horizon() } else { 0 };
-        terms + course.most_segments(input_dim)
+        let segments = course.most_segments(input_dim);
+        let terms =
+            if course.nodes.is_some() { course.horizon() * course.segments_with_terms().min(segments) } else { 0 };
+        terms + segments
     })
 }
 
@@ -330,7 +333,7 @@ impl Training {
     fn new(gpu: &Gpu, layout: TableLayout, optimizer: &Optimizer, state: StateLayout) -> Result<Self> {
         let update = match optimizer.update() {
             Update::Dense => UpdateKind::Dense,
-            Update::Deferred if optimizer.rule().course().is_some() => {
+            Update::Deferred if optimizer.catches_up() => {
                 UpdateKind::Deferred(Box::new(Deferred::new(gpu, layout, optimizer, 0)?))
             }
             Update::Deferred | Update::Lazy => UpdateKind::Lazy,

@@ -51,12 +51,13 @@ impl GpuTable {
         scale: GradientScale<'_>,
         (optimizer, step): (&Optimizer, u64),
     ) -> Result<Recorded> {
-        let dropped = self.deferred().and_then(|deferred| deferred.deliveries.take_dropped());
-        let recorded = self.record_step(gpu, encoder, gradient, scale, (optimizer, step), dropped);
-        if let (Err(_), Some(dropped), Some(deferred)) = (&recorded, dropped, self.deferred()) {
-            deferred.deliveries.put_dropped(dropped);
+        // What was dropped stays known until it is made up for: what pipelines need depends on it.
+        let dropped = self.deferred().and_then(|deferred| deferred.deliveries.dropped());
+        let recorded = self.record_step(gpu, encoder, gradient, scale, (optimizer, step), dropped)?;
+        if let (Some(dropped), Some(deferred)) = (dropped, self.deferred()) {
+            deferred.deliveries.make_up_for(dropped);
         }
-        Ok(Recorded(recorded?))
+        Ok(Recorded(recorded))
     }
 
     /// From now on the table is one step further.

@@ -150,6 +150,14 @@ impl Course {
         Pace { cut, cycle: (input_dim / ROWS_PER_STEP).min(MAX_CYCLE).max(least).next_power_of_two() }
     }
 
+    /// Segments in which a row may move by its own: from a size of 1 on, what is left of its first array after them is no normal
+    /// f32, and moves nothing.
+    pub(crate) fn segments_with_terms(&self) -> u32 {
+        let steps = f64::from(f32::MIN_POSITIVE).ln() / self.bases[0].ln();
+        // The first may be cut short. Saturates.
+        (steps / f64::from(self.pace(0).cut)).ceil() as u32 + 1
+    }
+
     /// Segments in which a row of a table of `input_dim` rows is caught up, at most: those of a whole ring.
     pub(crate) fn most_segments(&self, input_dim: u32) -> u32 {
         let pace = self.pace(input_dim);
@@ -252,6 +260,15 @@ impl History {
                 course.refusal
             )));
         }
+        // Elsewhere a sum that f32 cannot hold is done term by term.
+        let [size, _] = optimizer.rule().term(1);
+        if course.nodes.is_none() && !((size * f64::from(horizon)) as f32).is_finite() {
+            return Err(Error::InvalidConfig(format!(
+                "Update::Deferred needs a learning rate whose sum over {horizon} steps is finite in f32, and it is {:e}; \
+                 {instead}",
+                optimizer.learning_rate()
+            )));
+        }
         let decay = optimizer.learning_rate() * optimizer.weight_decay();
         if !(decay < 1.0 && -f64::from(horizon) * (1.0 - decay).ln() <= MAX_DECAY_LOGARITHM) {
             return Err(Error::InvalidConfig(format!(
@@ -279,7 +296,9 @@ impl History {
     /// All rows are flushed to now, by what is recorded with the next step.
     pub(crate) fn flushed(&mut self) {
         if let Some(plan) = &mut self.plan {
-            self.last_flush = Some((self.now + 1, plan.need()));
+            // An earlier one may be waiting still.
+            let before = self.last_flush.map_or(plan.need(), |(_, before)| before.max(plan.need()));
+            self.last_flush = Some((self.now + 1, before));
             plan.flushed(self.now);
         }
     }

@@ -171,6 +171,23 @@ impl Optimizer {
         self
     }
 
+    /// Whether a table that it trains keeps a step number a row, to catch rows up.
+    pub(crate) fn catches_up(&self) -> bool {
+        self.update() == Update::Deferred && self.rule().course().is_some()
+    }
+
+    /// What a table is made for, in words: it stays as long as the table does.
+    pub(crate) fn kept(&self) -> String {
+        let names: Vec<_> = self.state().iter().map(|array| array.name).collect();
+        let (name, update, form) = (self.name(), self.update(), self.rule().constants());
+        let catches_up = match (update, self.catches_up()) {
+            (Update::Deferred, false) => ", without momentum or weight decay to catch up",
+            (Update::Deferred, true) => ", with rows to catch up",
+            (Update::Dense | Update::Lazy, _) => "",
+        };
+        format!("{name} with {update:?}{catches_up}, the state {names:?} and the form {form:?}")
+    }
+
     /// What a table that it trains keeps beside the weights.
     pub fn state(&self) -> Vec<StateArray> {
         self.rule().state()

@@ -9,13 +9,14 @@ pub enum Update {
     /// What [`Dense`](Self::Dense) computes, at what [`Lazy`](Self::Lazy) costs: only the batch's rows are touched, and
     /// what a row has missed since its last update is made up for, all at once, when it is next looked up or updated.
     ///
-    /// The result is dense Adam's up to rounding, and its rounding is less: many small steps are rounded once. A lookup
-    /// sees the rows as dense Adam would have them; reading or setting weights first brings all rows up to date, and
-    /// [`flush`](crate::GpuEmbedding::flush) does so on demand. Learning rates may change at every step. On the CPU
+    /// The result is the dense optimizer's up to rounding, and its rounding is less: many small steps are rounded once. A
+    /// lookup sees the rows as the dense optimizer would have them; reading or setting weights first brings all rows up to
+    /// date, and [`flush`](crate::GpuEmbedding::flush) does so on demand. Learning rates may change at every step. On the CPU
     /// reference, which is there to be checked against, it is computed as `Dense`.
     ///
-    /// It needs beta_1 well below `sqrt(beta_2)`, and a learning rate times weight decay that leaves something of the
-    /// weights; [`Adam::validate`](super::Adam::validate) refuses other settings.
+    /// What a row has missed must converge: Adam needs beta_1 well below `sqrt(beta_2)`, SGD a momentum well below 1. A
+    /// learning rate times weight decay must leave something of the weights.
+    /// [`Optimizer::validate`](super::Optimizer::validate) refuses other settings.
     ///
     /// Where nothing happens to a row without a gradient, as under [`Adagrad`](super::Adagrad) without weight decay, it is what
     /// `Lazy` computes.

@@ -1,4 +1,4 @@
-//! Brings rows up to the last step, whether a batch has them or not.
+//! Brings rows up to the last step, or to the last cut, whether a batch has them or not.
 
 use super::inputs::Rows;
 use super::{Kernel, parts};
