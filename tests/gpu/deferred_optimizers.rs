@@ -151,7 +151,11 @@ pub fn short_gaps() {
 pub fn gaps_of_thousands_of_steps() {
     let each = all_settings().enumerate();
     let cases: Vec<_> = each.map(|(number, both)| (both, std::slice::from_ref(&SCHEDULES[number % 3]))).collect();
-    assert_held("gaps of 1,000 and 5,000 steps", &cases, &[3, 1_000, 2, 5_000, 1], &GpuContext::reference());
+    // The longest gap takes longest: half of the settings have it, in turn.
+    let (long, short): (Vec<_>, Vec<_>) = cases.chunks(2).map(|cases| (cases[0], cases.get(1).copied())).unzip();
+    let short: Vec<_> = short.into_iter().flatten().collect();
+    assert_held("gaps of 1,000 and 5,000 steps", &long, &[3, 1_000, 2, 5_000, 1], &GpuContext::reference());
+    assert_held("gaps of 1,000 steps", &short, &[3, 1_000, 2, 165, 1], &GpuContext::reference());
 }
 
 #[track_caller]
