@@ -26,8 +26,8 @@ const LARGEST: u32 = 0x7f7fffffu;
 
 @group(0) @binding(6) var<uniform> rule: AdamStep;
 
-// Pinned, for NVIDIA's compiler makes c * (g * g) of it, which overflows. The test is on the bits, for a compiler may take floats to be finite. An infinite gradient is no overflow: it makes v
-// infinite and w NaN, as it should.
+// Pinned, for NVIDIA's compiler makes c * (g * g) of it, which overflows. The test is on the bits, for a compiler may take
+// floats to be finite. An infinite gradient is no overflow: it makes v infinite and w NaN, as it should.
 fn second_moment_of(old: vec4<f32>, g: vec4<f32>) -> vec4<f32> {
     let c = vec4<f32>(rule.one_minus_beta_2);
     let v = bitcast<vec4<u32>>(add(old, subtract(multiply(pinned(multiply(c, g)), g), multiply(c, old))));

@@ -387,32 +387,32 @@ pub fn an_update_right_after_a_dropped_encoder() {
     twins.check("1 dropped, and an update");
 }
 
-/// Every 512 steps each row is caught up, and the step that does so is lost with its encoder. A row left alone since the
-/// time before would then be behind by more than the 1,024 steps that are remembered, until the next.
+/// Every 4,096 steps each row is swept to the last cut, and the step that does so is lost with its encoder. A row left alone
+/// since the time before must not fall out of the 16,384 steps that are remembered.
 pub fn a_dropped_encoder_with_rows_that_were_due() {
     let mut twins = Twins::new(&config(), adam());
     twins.update(1);
-    // Rows are due in the steps 512, 1,024 and so on.
-    twins.miss(1_022);
+    // Rows are due in the steps 4,096, 8,192 and so on; the first time there is no cut to sweep to.
+    twins.miss(8_190);
     drop_updates(&mut twins, 1, true);
-    assert_eq!(twins.deferred.step_count(), 1_024);
+    assert_eq!(twins.deferred.step_count(), 8_192);
     twins.miss(500);
     twins.check_lookup("before the next turn");
-    twins.miss(1_700);
+    twins.miss(9_000);
     twins.check_lookup("when the ring has wrapped");
 }
 
 /// As many as may be, from a turn on, so that rows are as far behind as they can be.
 pub fn as_many_dropped_encoders_as_may_be() {
-    for first in [510, 511, 512] {
+    for first in [4_095, 4_096] {
         let mut twins = Twins::new(&config(), adam());
         twins.miss(first - 1);
         twins.update(1);
-        twins.miss(1_023 - first);
-        drop_updates(&mut twins, 512, true);
-        twins.check_lookup("512 dropped");
-        twins.miss(1_000);
-        twins.check("512 dropped, and on");
+        twins.miss(8_191 - first);
+        drop_updates(&mut twins, 4_096, true);
+        twins.check_lookup("4,096 dropped");
+        twins.miss(5_000);
+        twins.check("4,096 dropped, and on");
     }
 }
 
