@@ -55,7 +55,7 @@ fn catch_up_by_terms(missed: Missed, old: Quad) -> Quad {
         let powers = powers_of(j);
         var size = multiply_numbers(term.x, powers.x);
         if DECAYING {
-            size = divide_numbers(size, decay_between(history[missed.place + 3u].yz, decay_at(missed.since + j)));
+            size = divide_numbers(size, decay_between(history[missed.place + 3u], decay_at(missed.since + j)));
         }
         sum = add(sum, divide(vec4<f32>(size), add(multiply(root, vec4<f32>(powers.z)), vec4<f32>(term.y))));
     }

@@ -13,7 +13,7 @@ override RING: u32;
 
 // Words 0 .. 3: now, and C_now's mantissa and exponent; the horizon. Then 256 quads (beta_1^i, beta_2^i, r^i, 0), then
 // RING / 256 + 1 of the same at i * 256, then RING steps of five quads each, step t in place t % RING: three of two
-// quotients each, (W, W, epsilon E, epsilon E); (least_root, C_t's mantissa, its exponent, 0), (step size, epsilon, 0, 0).
+// quotients each, (W, W, epsilon E, epsilon E); (least_root, C_t's mantissa, its exponent, 1 / the mantissa), (step size, epsilon, 0, 0).
 // Last the decays from one cut to the next, segment i in place i % (RING / CUT).
 @group(0) @binding(5) var<storage, read> history: array<vec4<u32>>;
 
@@ -48,10 +48,11 @@ fn powers_of(i: u32) -> vec3<f32> {
     return multiply(low, high).xyz;
 }
 
-// The quotient of two running products of decays, each a mantissa and an exponent; at most that of the horizon.
-fn decay_between(earlier: vec2<u32>, later: vec2<u32>) -> f32 {
-    let mantissa = divide_numbers(bitcast<f32>(later.x), bitcast<f32>(earlier.x));
-    let exponent = bitcast<i32>(later.y - earlier.y);
+// The quotient of two running products of decays, at most that of the horizon: of the later one mantissa and exponent, of the
+// earlier one the words of its step. A division may be off by more than two roundings.
+fn decay_between(earlier: vec4<u32>, later: vec2<u32>) -> f32 {
+    let mantissa = multiply_numbers(bitcast<f32>(later.x), bitcast<f32>(earlier.w));
+    let exponent = bitcast<i32>(later.y - earlier.z);
     // Below that it is zero in f32, and ldexp may say anything.
     return select(ldexp(mantissa, exponent), 0.0, exponent < -120);
 }
@@ -72,7 +73,7 @@ fn missed_between(since: u32, until: u32, row_number: f32) -> Missed {
             // The host has rounded it once.
             missed.decay = bitcast<f32>(history[history_step(0u) + RING * STEP_QUADS + since / CUT % (RING / CUT)].x);
         } else {
-            missed.decay = decay_between(start.yz, decay_at(since + missed.count));
+            missed.decay = decay_between(start, decay_at(since + missed.count));
         }
     }
     missed.powers = powers_of(missed.count).xy;

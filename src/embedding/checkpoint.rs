@@ -234,7 +234,9 @@ impl GpuEmbedding {
         compare("input_length", format!("{:?}", theirs.input_length), format!("{:?}", mine.input_length));
         // A frozen table keeps nothing for which they matter.
         if mine.trainable && theirs.trainable {
-            compare("the optimizer", in_file.kept(), optimizer.kept());
+            for ((what, theirs), (_, mine)) in in_file.kept().into_iter().zip(optimizer.kept()) {
+                compare(what, theirs, mine);
+            }
         }
         if differences.is_empty() {
             return Ok(());

@@ -127,11 +127,12 @@ impl GpuEmbedding {
     pub fn set_optimizer(&mut self, optimizer: impl Into<Optimizer>) -> Result<()> {
         let optimizer = optimizer.into();
         optimizer.validate()?;
-        let [asked, given] = [&optimizer, &self.optimizer].map(|optimizer| optimizer.kept());
-        if asked != given {
-            return Err(Error::InvalidConfig(format!(
-                "a table keeps its optimizer, its update, its state and its form, {given}, and {asked} was asked for; make another table"
-            )));
+        for ((what, asked), (_, given)) in optimizer.kept().into_iter().zip(self.optimizer.kept()) {
+            if asked != given {
+                return Err(Error::InvalidConfig(format!(
+                    "a table keeps its optimizer: {what} is {given} here, and {asked} was asked for; make another table"
+                )));
+            }
         }
         if let Table::Gpu(gpu, table) = &mut self.table {
             table.set_optimizer(gpu, &optimizer, self.step_count)?;

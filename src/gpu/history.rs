@@ -78,7 +78,7 @@ fn of_step(step: &Step, course: &Course) -> [Words; QUADS_PER_STEP as usize] {
         pair(0),
         pair(2),
         pair(4),
-        [bits(least_root), mantissa, exponent, 0],
+        [bits(least_root), mantissa, exponent, bits(1.0 / step.decay.mantissa)],
         [bits(step.size), bits(step.epsilon), 0, 0],
     ]
 }

@@ -31,10 +31,11 @@
 //! a cut of the optimizer's own bounds how many they are.
 
 use std::collections::VecDeque;
+use std::iter;
 use std::ops::Range;
 
 use super::node_plan::{self, Need, NodePlan};
-use super::quotients::{Measure, Quotients};
+use super::quotients::{MOST_NODES, Measure, Quotients};
 use super::{Optimizer, power};
 use crate::error::{Error, Result};
 
@@ -284,6 +285,11 @@ impl History {
     /// than they have.
     pub(crate) fn should_flush(&self, optimizer: &Optimizer) -> bool {
         let Some(plan) = &self.plan else { return false };
+        // Needs grow one by one: where no open sum takes the most quotients, none is about to lose its rule.
+        let recent = self.steps.iter().rev().take(self.terms.len());
+        if !recent.map(|step| step.rule.count).any(|count| count == MOST_NODES) {
+            return plan.should_flush(self.now, iter::empty());
+        }
         let next = self.step_after(optimizer);
         let open = self.open(self.now + 1).map(|(start, earlier, term)| {
             let mut measure = earlier.measure;

@@ -177,15 +177,18 @@ impl Optimizer {
     }
 
     /// What a table is made for, in words: it stays as long as the table does.
-    pub(crate) fn kept(&self) -> String {
+    pub(crate) fn kept(&self) -> [(&'static str, String); 5] {
         let names: Vec<_> = self.state().iter().map(|array| array.name).collect();
-        let (name, update, form) = (self.name(), self.update(), self.rule().constants());
-        let catches_up = match (update, self.catches_up()) {
-            (Update::Deferred, false) => ", without momentum or weight decay to catch up",
-            (Update::Deferred, true) => ", with rows to catch up",
-            (Update::Dense | Update::Lazy, _) => "",
-        };
-        format!("{name} with {update:?}{catches_up}, the state {names:?} and the form {form:?}")
+        let moving =
+            if self.catches_up() { "are caught up" } else { "stand still, without momentum and weight decay" };
+        let deferred = self.update() == Update::Deferred;
+        [
+            ("the optimizer", self.name().to_owned()),
+            ("the update", format!("{:?}", self.update())),
+            ("the optimizer's state", format!("{names:?}")),
+            ("the optimizer's form", format!("{:?}", self.rule().constants())),
+            ("what rows without a gradient do", if deferred { moving } else { "the update's" }.to_owned()),
+        ]
     }
 
     /// What a table that it trains keeps beside the weights.
