@@ -293,7 +293,7 @@ impl History {
         let next = self.step_after(optimizer);
         let open = self.open(self.now + 1).map(|(start, earlier, term)| {
             let mut measure = earlier.measure;
-            self.append(&mut measure, earlier, &next, term);
+            append(&mut measure, earlier.decay, &next, self.course.epsilon, term);
             (start, Need::of(&measure))
         });
         plan.should_flush(self.now, open)
@@ -325,22 +325,13 @@ impl History {
         }
         let step = self.step_after(optimizer);
         self.now += 1;
-        let changed: Vec<_> = self
-            .open(self.now)
-            .map(|(start, earlier, term)| {
-                let mut measure = earlier.measure;
-                self.append(&mut measure, earlier, &step, term);
-                (start, measure)
-            })
-            .collect();
-        let first = self.now - self.steps.len() as u64;
-        for (start, measure) in changed {
-            let earlier = &mut self.steps[(start - first) as usize];
-            earlier.measure = measure;
-            earlier.rule = sound(measure.quotients(), self.course.epsilon);
+        let (from, epsilon) = (self.first_open(self.now), self.course.epsilon);
+        let starts = (from..self.now).rev();
+        for ((earlier, &term), start) in self.steps.iter_mut().rev().zip(&self.terms).zip(starts) {
+            append(&mut earlier.measure, earlier.decay, &step, epsilon, term);
+            earlier.rule = sound(earlier.measure.quotients(), epsilon);
             if let Some(plan) = &mut self.plan {
-                let need = if earlier.rule.least > 0.0 { Need::Terms } else { Need::of(&measure) };
-                plan.note(start, need);
+                plan.note(start, Need::of_rule(&earlier.rule));
             }
         }
         if self.now.is_multiple_of(self.cut().into()) {
@@ -361,21 +352,15 @@ impl History {
 
     /// The steps before step `last` whose sums it is part of, with their numbers and the powers of the term.
     fn open(&self, last: u64) -> impl Iterator<Item = (u64, &Step, [f64; 2])> {
-        let cut = u64::from(self.pace.cut);
-        // Those before are cut off by the last cut before `last`.
-        let from = (last - 1) / cut * cut;
-        let starts = (0..last).rev();
+        let starts = (self.first_open(last)..last).rev();
         let steps = self.steps.iter().rev().zip(&self.terms).zip(starts);
-        steps.take_while(move |(_, start)| *start >= from).map(|((step, &term), start)| (start, step, term))
+        steps.map(|((step, &term), start)| (start, step, term))
     }
 
-    /// Adds the term of `last` to the sum over the steps after `earlier`.
-    fn append(&self, measure: &mut Measure, earlier: &Step, last: &Step, [p, e]: [f64; 2]) {
-        let mut mass = last.size * p;
-        if last.decay != earlier.decay {
-            mass *= earlier.decay.over(last.decay);
-        }
-        measure.append(e * (last.epsilon / self.course.epsilon), mass);
+    /// The last cut before step `last`: sums over the steps after earlier ones end there.
+    fn first_open(&self, last: u64) -> u64 {
+        let cut = u64::from(self.pace.cut);
+        (last - 1) / cut * cut
     }
 
     /// The step after now.
@@ -491,6 +476,15 @@ impl History {
         let end = if phase + 1 == u64::from(self.pace.cycle) { self.input_dim } else { row(phase + 1) };
         row(phase)..end
     }
+}
+
+/// Adds the term of step `last` to the sum over the steps after one whose decay was `earlier`.
+fn append(measure: &mut Measure, earlier: Scaled, last: &Step, epsilon: f64, [p, e]: [f64; 2]) {
+    let mut mass = last.size * p;
+    if last.decay != earlier {
+        mass *= earlier.over(last.decay);
+    }
+    measure.append(e * (last.epsilon / epsilon), mass);
 }
 
 /// Quotients that f32 can hold; others are never to be used.

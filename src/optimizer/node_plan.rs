@@ -12,7 +12,7 @@
 //! Where late rows have no rule, sums stay term by term, and no flush helps.
 
 use super::power;
-use super::quotients::{Measure, NODE_COUNTS};
+use super::quotients::{Measure, NODE_COUNTS, Quotients};
 
 /// Flushes within one horizon, at most. Four do for every tested pair of betas; more only for learning rates that jump
 /// again and again. Then sums are done term by term for a while.
@@ -35,6 +35,13 @@ impl Need {
     pub(crate) fn of(measure: &Measure) -> Self {
         let place = |count| NODE_COUNTS.iter().position(|&other| other == count).expect("one of the counts");
         measure.nodes_needed().map_or(Self::Terms, |count| Self::ALL[place(count)])
+    }
+
+    /// As [`of`](Self::of), of a measure's own rule.
+    pub(crate) fn of_rule(rule: &Quotients) -> Self {
+        let covers = |count: &usize| *count >= rule.count;
+        let place = NODE_COUNTS.iter().position(covers).filter(|_| rule.least == 0.0);
+        place.map_or(Self::Terms, |place| Self::ALL[place])
     }
 
     /// Quotients.
