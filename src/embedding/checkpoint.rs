@@ -31,7 +31,7 @@ impl GpuEmbedding {
     /// that step may differ in them. For the same reason it takes `&mut self`. Submit recorded updates before.
     ///
     /// The format is [safetensors](https://github.com/huggingface/safetensors), so other programs can read it: a tensor
-    /// `weight` and, unless the table is frozen, one for each array of [`Optimizer::state`] under its name, such as Adam's
+    /// `weight` and, unless the table is frozen, one for each array of [`Optimizer::state`](crate::Optimizer::state) under its name, such as Adam's
     /// `exp_avg`. Each is F32, `[input_dim, output_dim]` or, of an array with a number a row, `[input_dim]`. In the metadata
     /// is one JSON text with everything else.
     ///
