@@ -130,7 +130,8 @@ impl GpuEmbedding {
         for ((what, asked), (_, given)) in optimizer.kept().into_iter().zip(self.optimizer.kept()) {
             if asked != given {
                 return Err(Error::InvalidConfig(format!(
-                    "a table keeps its optimizer: {what} is {given} here, and {asked} was asked for; make another table"
+                    "a table of {} keeps its optimizer: {what} is {given} here, and {asked} was asked for; make another table",
+                    self.optimizer.name()
                 )));
             }
         }
