@@ -13,9 +13,6 @@ struct Rows {
 // No cut has this number.
 const NOW: u32 = 0xffffffffu;
 
-// As in update_rows.wgsl.
-const QUADS_AT_ONCE: u32 = 32u;
-
 @group(1) @binding(0) var<uniform> rows: Rows;
 
 @compute @workgroup_size(WORKGROUP_SIZE)
@@ -32,28 +29,12 @@ fn flush(
     if !live || missed.count == 0u {
         return;
     }
-    for (var start = lane.part; start < QUADS; start += QUADS_AT_ONCE * THREADS) {
-        let end = min(start + QUADS_AT_ONCE * THREADS, QUADS);
-        var left = 0u;
-        var bit = 1u;
-        for (var quad = start; quad < end; quad += THREADS) {
-            let old = load_quad(row, quad);
-            let current = caught_up(missed, old);
-            if current.covered {
-                store_quad(row, quad, current.quad);
-            } else {
-                left |= bit;
-            }
-            bit <<= 1u;
-        }
-        bit = 1u;
-        for (var quad = start; quad < end && TERMS && left != 0u; quad += THREADS) {
-            if (left & bit) != 0u {
-                store_quad(row, quad, caught_up_by_terms(missed, load_quad(row, quad)));
-                left ^= bit;
-            }
-            bit <<= 1u;
-        }
+    let one_rule_does = one_rule_does(lane, row, missed);
+    for (var quad = lane.part; one_rule_does && quad < QUADS; quad += THREADS) {
+        store_quad(row, quad, caught_up_at_once(missed, load_quad(row, quad)));
+    }
+    for (var quad = lane.part; !one_rule_does && quad < QUADS; quad += THREADS) {
+        store_quad(row, quad, caught_up(missed, load_quad(row, quad)));
     }
     store_row_number(lane, row, caught_up_number(missed));
     mark_current(lane, row, until);

@@ -6,9 +6,6 @@
 // Parts: arithmetic, grid, row, shard, those of the lookups (as for gather), output_*, weights_read, table_read, quad,
 // row_state, history, segments, a rule's catch-up.
 
-// As in update_rows.wgsl.
-const QUADS_AT_ONCE: u32 = 32u;
-
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn gather_deferred(
     @builtin(workgroup_id) workgroup: vec3<u32>,
@@ -24,30 +21,17 @@ fn gather_deferred(
     let row = lookup.row - shard.first_row;
     if row < shard.row_count {
         let missed = missed_between(row_state[row * ROW_WORDS], history[0].x, load_row_number(row));
-        for (var start = lane.part; start < QUADS; start += QUADS_AT_ONCE * THREADS) {
-            let end = min(start + QUADS_AT_ONCE * THREADS, QUADS);
-            var left = 0u;
-            var bit = 1u;
-            for (var quad = start; quad < end; quad += THREADS) {
-                var value: vec4<f32>;
-                if missed.count > 0u {
-                    let current = caught_up(missed, load_quad(row, quad));
-                    value = current.quad.w;
-                    left |= select(bit, 0u, current.covered);
-                } else {
-                    value = weights[row * QUADS + quad];
-                }
-                store_output(lookup.position, quad, value);
-                bit <<= 1u;
+        let one_rule_does = one_rule_does(lane, row, missed);
+        for (var quad = lane.part; one_rule_does && quad < QUADS; quad += THREADS) {
+            // Of a row that is current nothing but the weights is read.
+            var value = weights[row * QUADS + quad];
+            if missed.count > 0u {
+                value = caught_up_at_once(missed, load_quad(row, quad)).w;
             }
-            bit = 1u;
-            for (var quad = start; quad < end && TERMS && left != 0u; quad += THREADS) {
-                if (left & bit) != 0u {
-                    store_output(lookup.position, quad, caught_up_by_terms(missed, load_quad(row, quad)).w);
-                    left ^= bit;
-                }
-                bit <<= 1u;
-            }
+            store_output(lookup.position, quad, value);
+        }
+        for (var quad = lane.part; !one_rule_does && quad < QUADS; quad += THREADS) {
+            store_output(lookup.position, quad, caught_up(missed, load_quad(row, quad)).w);
         }
     } else if lookup.row >= shard.input_dim && shard.first_row == 0u {
         for (var quad = lane.part; quad < QUADS; quad += THREADS) {

@@ -7,9 +7,6 @@
 // Parts: arithmetic, grid, row, shard, plan_layout, plan, those of the runs, table_write, quad, store_quad, row_state, step,
 // row_term or no_row_term, a rule; current_rows, or behind_rows with history, segments and the rule's catch-up.
 
-// Quads that a thread looks at before it comes back for those that a rule does not cover: a bit each.
-const QUADS_AT_ONCE: u32 = 32u;
-
 alias Summed = Run;
 
 fn gradient_of(run: Run, quad: u32) -> vec4<f32> {
@@ -34,34 +31,16 @@ fn update_rows(
     if !live {
         return;
     }
-    for (var start = lane.part; start < QUADS; start += QUADS_AT_ONCE * THREADS) {
-        let end = min(start + QUADS_AT_ONCE * THREADS, QUADS);
-        var left = 0u;
-        var bit = 1u;
-        for (var quad = start; quad < end; quad += THREADS) {
-            // All loads before the first store, so that their cache misses overlap.
-            let old = load_quad(row, quad);
-            let gradient = gradient_of(run, quad);
-            var current = CaughtUp(old, true);
-            if missed.count > 0u {
-                current = caught_up(missed, old);
-            }
-            if current.covered {
-                store_quad(row, quad, apply(current.quad, gradient, row_number));
-            } else {
-                left |= bit;
-            }
-            bit <<= 1u;
-        }
-        bit = 1u;
-        for (var quad = start; quad < end && TERMS && left != 0u; quad += THREADS) {
-            if (left & bit) != 0u {
-                let current = caught_up_by_terms(missed, load_quad(row, quad));
-                store_quad(row, quad, apply(current, gradient_of(run, quad), row_number));
-                left ^= bit;
-            }
-            bit <<= 1u;
-        }
+    let one_rule_does = one_rule_does(lane, row, missed);
+    for (var quad = lane.part; one_rule_does && quad < QUADS; quad += THREADS) {
+        // All loads before the store, so that their cache misses overlap.
+        let old = load_quad(row, quad);
+        let gradient = gradient_of(run, quad);
+        store_quad(row, quad, apply(caught_up_at_once(missed, old), gradient, row_number));
+    }
+    for (var quad = lane.part; !one_rule_does && quad < QUADS; quad += THREADS) {
+        let current = caught_up(missed, load_quad(row, quad));
+        store_quad(row, quad, apply(current, gradient_of(run, quad), row_number));
     }
     store_row_number(lane, row, row_number);
     mark_current(lane, row, step.number);

@@ -10,9 +10,6 @@
 // W / (s + epsilon E), exact to rounding where s is at least least_root; elsewhere the sum is done term by term, from the
 // step sizes of the steps missed. The terms fall so fast that `horizon` of them are all.
 //
-// Kernels take a row's quads by the rule first and come back for those it does not cover, which are few: adapters that
-// run both sides of a branch would otherwise pay for the terms at every quad.
-//
 // Parts: arithmetic, quad, history, adam_root or rowwise_adam_catch_up.
 
 // Whether the rule gives the sum for these elements; where m = 0 there is none to give.
@@ -30,16 +27,15 @@ fn catch_up(missed: Missed, old: Quad) -> Quad {
     // depend on PAIRS.
     var sum = vec4<f32>();
     if PAIRS > 2u {
-        sum = add_pair(sum, history[missed.place], root);
+        sum = add_pair(sum, missed.first_pair, root);
     }
     if PAIRS > 1u {
-        sum = add_pair(sum, history[missed.place + 1u], root);
+        sum = add_pair(sum, missed.second_pair, root);
     }
-    return moved(missed, old, add_pair(sum, history[missed.place + 2u], root));
+    return moved(missed, old, add_pair(sum, missed.last_pair, root));
 }
 
-fn add_pair(sum: vec4<f32>, words: vec4<u32>, root: vec4<f32>) -> vec4<f32> {
-    let pair = bitcast<vec4<f32>>(words);
+fn add_pair(sum: vec4<f32>, pair: vec4<f32>, root: vec4<f32>) -> vec4<f32> {
     let first = add(sum, divide(vec4<f32>(pair.x), add(root, vec4<f32>(pair.z))));
     return add(first, divide(vec4<f32>(pair.y), add(root, vec4<f32>(pair.w))));
 }

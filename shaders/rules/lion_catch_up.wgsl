@@ -12,7 +12,7 @@ fn is_covered(missed: Missed, old: Quad) -> bool {
 }
 
 fn catch_up(missed: Missed, old: Quad) -> Quad {
-    let sum = vec4<f32>(bitcast<f32>(history[missed.place + 2u].y));
+    let sum = vec4<f32>(missed.last_pair.y);
     let w = multiply(vec4<f32>(missed.decay), subtract(old.w, multiply(sign_of(old.first), sum)));
     let m = kept_moment(old.first, multiply(old.first, vec4<f32>(missed.powers.x)));
     return Quad(w, m, old.second, old.third);

@@ -13,7 +13,7 @@ fn is_covered(missed: Missed, old: Quad) -> bool {
 }
 
 fn catch_up(missed: Missed, old: Quad) -> Quad {
-    let sum = vec4<f32>(bitcast<f32>(history[missed.place + 2u].y));
+    let sum = vec4<f32>(missed.last_pair.y);
     // A row that never had a gradient stays where it is, whatever the sum is there.
     let moved = select(multiply(old.first, sum), vec4<f32>(), old.first == vec4<f32>());
     let w = multiply(vec4<f32>(missed.decay), subtract(old.w, moved));

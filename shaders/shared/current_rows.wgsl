@@ -9,11 +9,6 @@ struct Missed {
     row_number: f32,
 }
 
-struct CaughtUp {
-    quad: Quad,
-    covered: bool,
-}
-
 fn step_before() -> u32 {
     return 0u;
 }
@@ -30,14 +25,16 @@ fn caught_up_number(missed: Missed) -> f32 {
     return missed.row_number;
 }
 
-fn caught_up(missed: Missed, old: Quad) -> CaughtUp {
-    return CaughtUp(old, true);
+fn one_rule_does(lane: Lane, row: u32, missed: Missed) -> bool {
+    return true;
 }
 
-fn caught_up_by_terms(missed: Missed, old: Quad) -> Quad {
+fn caught_up_at_once(missed: Missed, old: Quad) -> Quad {
+    return old;
+}
+
+fn caught_up(missed: Missed, old: Quad) -> Quad {
     return old;
 }
 
 fn mark_current(lane: Lane, row: u32, now: u32) {}
-
-const TERMS: bool = false;

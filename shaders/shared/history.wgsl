@@ -13,8 +13,10 @@ override RING: u32;
 
 // Words 0 .. 3: now, and C_now's mantissa and exponent; the horizon. Then 256 quads (beta_1^i, beta_2^i, r^i, 0), then
 // RING / 256 + 1 of the same at i * 256, then RING steps of five quads each, step t in place t % RING: three of two
-// quotients each, (W, W, epsilon E, epsilon E); (least_root, C_t's mantissa, its exponent, 1 / the mantissa), (step size, epsilon, 0, 0).
-// Last the decays from one cut to the next, segment i in place i % (RING / CUT).
+// quotients each, (W, W, epsilon E, epsilon E); (least_root, C_t's mantissa, its exponent, the mantissa's reciprocal),
+// (step size, epsilon, 0, 0). Last the decays from one cut to the next, segment i in place i % (RING / CUT).
+//
+// C is 2^exponent times its mantissa, which is in 1/2 .. 1: a mantissa counts 2^-32ths, and its reciprocal 2^-31ths.
 @group(0) @binding(5) var<storage, read> history: array<vec4<u32>>;
 
 const FIRST_POWER: u32 = 1u;
@@ -28,6 +30,10 @@ struct Missed {
     // The step up to which the row is to be caught up, with all that it has missed.
     until: u32,
     place: u32,
+    // The quotients of the step `since`, in pairs, of which the last always counts (adam_catch_up.wgsl).
+    first_pair: vec4<f32>,
+    second_pair: vec4<f32>,
+    last_pair: vec4<f32>,
     least_root: f32,
     // C_end / C_since
     decay: f32,
@@ -48,24 +54,47 @@ fn powers_of(i: u32) -> vec3<f32> {
     return multiply(low, high).xyz;
 }
 
-// The quotient of two running products of decays, at most that of the horizon: of the later one mantissa and exponent, of the
-// earlier one the words of its step. A division may be off by more than two roundings.
+// The quotient of two running products of decays, at most that of the horizon. The words hold more than an f32 does, and
+// their upper 12 bits have an exact product: so it is rounded once, however a compiler may fuse. A division may be off by
+// more than two roundings, and its operands by one each.
 fn decay_between(earlier: vec4<u32>, later: vec2<u32>) -> f32 {
-    let mantissa = multiply_numbers(bitcast<f32>(later.x), bitcast<f32>(earlier.w));
+    let a = halves(later.x);
+    let r = halves(earlier.w);
+    let least = multiply_numbers(multiply_numbers(a.y, r.y), LOWER_UNIT);
+    let mixed = add_numbers(add_numbers(multiply_numbers(a.x, r.y), multiply_numbers(a.y, r.x)), least);
+    let product = add_numbers(pinned_number(multiply_numbers(a.x, r.x)), multiply_numbers(mixed, LOWER_UNIT));
     let exponent = bitcast<i32>(later.y - earlier.z);
     // Below that it is zero in f32, and ldexp may say anything.
-    return select(ldexp(mantissa, exponent), 0.0, exponent < -120);
+    return select(ldexp(multiply_numbers(product, PRODUCT_UNIT), exponent), 0.0, exponent < -120);
 }
+
+// A word's upper 12 bits and its lower 20.
+fn halves(word: u32) -> vec2<f32> {
+    return vec2(f32(word >> 20u), f32(word & 0xfffffu));
+}
+
+// 2^-20, and 2^-32 * 2^-31 * 2^40.
+const LOWER_UNIT: f32 = 9.5367431640625e-7;
+const PRODUCT_UNIT: f32 = 1.1920928955078125e-7;
 
 // The steps after `since` up to the next cut, or to `until` if that comes first.
 fn missed_between(since: u32, until: u32, row_number: f32) -> Missed {
-    var missed = Missed(0u, since, until, 0u, 0.0, 1.0, vec2<f32>(1.0), row_number);
+    let none = vec4<f32>();
+    var missed = Missed(0u, since, until, 0u, none, none, none, 0.0, 1.0, vec2<f32>(1.0), row_number);
     // A row that this very step has updated is ahead of it by one. Steps are counted modulo 2^32.
     if bitcast<i32>(until - since) <= 0 {
         return missed;
     }
     missed.count = min(until - since, CUT - since % CUT);
     missed.place = history_step(since);
+    // Once a row, not once a quad.
+    if PAIRS > 2u {
+        missed.first_pair = bitcast<vec4<f32>>(history[missed.place]);
+    }
+    if PAIRS > 1u {
+        missed.second_pair = bitcast<vec4<f32>>(history[missed.place + 1u]);
+    }
+    missed.last_pair = bitcast<vec4<f32>>(history[missed.place + 2u]);
     let start = history[missed.place + 3u];
     missed.least_root = bitcast<f32>(start.x);
     if DECAYING {

@@ -1,13 +1,7 @@
 // A quad after all the steps that its row has missed, segment by segment: from one multiple of CUT to the next. Rows that
 // were brought to a cut in between, by the sweep, so have the same bits. Nearly all rows have one segment.
 //
-// Parts: arithmetic, quad, row_state, history, a rule's catch-up.
-
-struct CaughtUp {
-    quad: Quad,
-    // Whether the rules gave the sums; otherwise they are to be done term by term.
-    covered: bool,
-}
+// Parts: arithmetic, row, quad, row_state, history, a rule's catch-up.
 
 // The last step before the one that is being computed.
 fn step_before() -> u32 {
@@ -18,32 +12,37 @@ fn end_of(missed: Missed) -> u32 {
     return missed.since + missed.count;
 }
 
-// `missed` is the first segment.
-fn caught_up(missed: Missed, old: Quad) -> CaughtUp {
-    var segment = missed;
-    var result = CaughtUp(catch_up(segment, old), is_covered(segment, old));
-    while end_of(segment) != segment.until {
-        segment = next_segment(segment);
-        let quad = pinned_quad(result.quad);
-        result = CaughtUp(catch_up(segment, quad), result.covered && is_covered(segment, quad));
+// Whether one rule gives all that this thread's quads of a row have missed: their steps are of one segment, whose rule
+// covers them. Kernels have a loop for each of the two answers, for adapters that run both sides of a branch would otherwise
+// pay at every quad for the segments and the terms that few need.
+fn one_rule_does(lane: Lane, row: u32, missed: Missed) -> bool {
+    var does = missed.count == 0u || end_of(missed) == missed.until;
+    for (var quad = lane.part; TERMS && does && quad < QUADS; quad += THREADS) {
+        does = missed.count == 0u || is_covered(missed, load_quad(row, quad));
     }
-    // Pinned also in the end, for the sweep may have stored it there.
-    result.quad = pinned_quad(result.quad);
-    return result;
+    return does;
 }
 
-// The same, where the rules do not cover all segments.
-fn caught_up_by_terms(missed: Missed, old: Quad) -> Quad {
+// By that rule. Pinned, for the sweep may have stored it there.
+fn caught_up_at_once(missed: Missed, old: Quad) -> Quad {
+    if missed.count == 0u {
+        return old;
+    }
+    return pinned_quad(catch_up(missed, old));
+}
+
+// By all segments, from the first, which `missed` is, and term by term where a rule does not give the sums.
+fn caught_up(missed: Missed, old: Quad) -> Quad {
     var segment = missed;
-    var quad = caught_up_either_way(segment, old);
+    var quad = caught_up_in(segment, old);
     while end_of(segment) != segment.until {
         segment = next_segment(segment);
-        quad = caught_up_either_way(segment, pinned_quad(quad));
+        quad = caught_up_in(segment, pinned_quad(quad));
     }
     return pinned_quad(quad);
 }
 
-fn caught_up_either_way(segment: Missed, old: Quad) -> Quad {
+fn caught_up_in(segment: Missed, old: Quad) -> Quad {
     if is_covered(segment, old) {
         return catch_up(segment, old);
     }

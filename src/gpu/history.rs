@@ -78,14 +78,19 @@ fn of_step(step: &Step, course: &Course) -> [Words; QUADS_PER_STEP as usize] {
         pair(0),
         pair(2),
         pair(4),
-        [bits(least_root), mantissa, exponent, bits(1.0 / step.decay.mantissa)],
+        [bits(least_root), mantissa, exponent, fixed(1.0 / step.decay.mantissa, 31)],
         [bits(step.size), bits(step.epsilon), 0, 0],
     ]
 }
 
 /// Only differences of exponents count, so that they may wrap.
 fn scaled(value: Scaled) -> [u32; 2] {
-    [(value.mantissa as f32).to_bits(), value.halvings.wrapping_neg() as u32]
+    [fixed(value.mantissa, 32), value.halvings.wrapping_neg() as u32]
+}
+
+/// A number counted in 2^-`bits`ths, with more bits than an f32 has. Its largest value saturates, by one.
+fn fixed(value: f64, bits: u32) -> u32 {
+    (value * (1u64 << bits) as f64 + 0.5) as u32
 }
 
 /// What is known of the steps that were recorded: whether they reached the GPU, or were dropped with their encoder.

@@ -17,7 +17,7 @@ pub(crate) fn kernel(width: Width, rule: &dyn Rule) -> Kernel {
             .into_iter()
             .chain([parts::gradient(width)])
             .chain(rows)
-            .chain([parts::row_term(rule)])
+            .chain(parts::row_term(rule).iter().copied())
             .chain(rule.parts().iter().copied())
             .chain([&UPDATE_ALL]),
     )

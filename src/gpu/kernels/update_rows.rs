@@ -21,6 +21,6 @@ pub(crate) fn kernel(runs: Runs, rule: &dyn Rule, deferred: bool) -> Kernel {
         }
         None => vec![&parts::CURRENT_ROWS],
     };
-    let rule = [parts::row_term(rule)].into_iter().chain(rule.parts().iter().copied()).chain(catch_up);
+    let rule = parts::row_term(rule).iter().chain(rule.parts()).copied().chain(catch_up);
     Kernel::new("update_rows", table.into_iter().chain(runs).chain(rows).chain(rule).chain([&UPDATE_ROWS]))
 }
