@@ -1,11 +1,14 @@
-// result[place] = the Euclidean norm of a summed gradient, from its squares (gradient_norm), or, with a limit, what the
-// gradient is to be multiplied by so that its norm does not exceed it:
+// result[place] = the Euclidean norm of a summed gradient, from the squares of its chunks (gradient_norm), or, with a limit,
+// what the gradient is to be multiplied by so that its norm does not exceed it:
 //
 //   limit / (norm + epsilon) where that is less than 1, else 1
 //
-// Keras has no epsilon here, PyTorch has 1e-6. A norm that is not a number scales nothing. One workgroup.
+// Keras has no epsilon here, PyTorch has 1e-6. A norm that is not a number scales nothing.
 //
-// Parts: grid, sum_of_workgroup.
+// The squares are added in chunks of CHUNK, first to last, and the chunks' sums likewise, until one is left. One workgroup;
+// `squares` is used up.
+//
+// Parts: arithmetic, grid, plan_layout.
 
 struct Limit {
     square_count: u32,
@@ -16,21 +19,32 @@ struct Limit {
 }
 
 @group(0) @binding(0) var<uniform> limit: Limit;
-@group(0) @binding(1) var<storage, read> squares: array<f32>;
+@group(0) @binding(1) var<storage, read_write> squares: array<f32>;
 @group(0) @binding(2) var<storage, read_write> result: array<f32>;
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn gradient_scale(@builtin(local_invocation_index) local: u32) {
-    var square = 0.0;
-    for (var number = local; number < limit.square_count; number += WORKGROUP_SIZE) {
-        square += squares[number];
+    for (var count = limit.square_count; count > 1u; count = (count - 1u) / CHUNK + 1u) {
+        // A chunk's sum takes the place of a square that an earlier round has read, or this one, before the barrier.
+        for (var first = 0u; first * CHUNK < count; first += WORKGROUP_SIZE) {
+            let start = (first + local) * CHUNK;
+            var sum = 0.0;
+            for (var place = start; place < min(start + CHUNK, count); place++) {
+                sum = add_numbers(sum, squares[place]);
+            }
+            storageBarrier();
+            if start < count {
+                squares[first + local] = sum;
+            }
+            storageBarrier();
+        }
     }
-    let norm = sqrt(sum_of_workgroup(local, square));
     if local == 0u {
+        let norm = square_root_of_number(squares[0]);
         var value = norm;
         if limit.limit > 0.0 {
-            let divisor = norm + limit.epsilon;
-            value = select(1.0, limit.limit / divisor, divisor > limit.limit);
+            let divisor = add_numbers(norm, limit.epsilon);
+            value = select(1.0, divide_numbers(limit.limit, divisor), divisor > limit.limit);
         }
         result[limit.place] = value;
     }

@@ -7,6 +7,7 @@ use super::device::{Constant, Gpu, Pipeline, constant};
 use super::grid::WORKGROUP_SIZE;
 use super::kernels::Kernel;
 use super::kernels::inputs::Width;
+use super::plan::CHUNK;
 use crate::error::Result;
 
 /// Quads of a row that one thread copies or updates, at most. On a GPU neighbouring threads then read neighbouring
@@ -25,7 +26,7 @@ pub(crate) const MAX_ROUNDS_ON_A_CPU: u32 = 60_000;
 const SUMMED_QUADS_PER_THREAD: u32 = 4;
 
 /// Quads of a row that one thread updates, at most, where an update needs a row term: a float for each is in workgroup memory
-/// then, MOST_QUADS of shaders/shared/row_term.wgsl, which are half of what WebGPU grants.
+/// then, MOST_QUADS of shaders/shared/row_square.wgsl, which are half of what WebGPU grants.
 pub(crate) const TERM_QUADS_PER_THREAD: u32 = 8;
 
 /// A table's rows, and the threads that work on each.
@@ -81,5 +82,10 @@ impl RowMapping {
     /// Workgroups that give each of `rows` rows its threads: those of a row are all of one workgroup.
     pub(crate) fn workgroups(&self, rows: u32) -> u64 {
         u64::from(rows).div_ceil((WORKGROUP_SIZE / self.threads).into())
+    }
+
+    /// Workgroups that take so many chunks of rows, each as many whole ones as it has threads for, at least one.
+    pub(crate) fn workgroups_of_chunks(&self, chunks: u32) -> u64 {
+        u64::from(chunks).div_ceil((WORKGROUP_SIZE / self.threads / CHUNK).max(1).into())
     }
 }

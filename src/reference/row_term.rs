@@ -1,12 +1,19 @@
-//! The twin of shared/row_term.wgsl.
+//! The twins of shared/row_square.wgsl and shared/row_term.wgsl.
 
-/// The mean of the squares of a row's gradient, in the crate's fixed order: four neighbours give
-/// `(x x + y y) + (z z + w w)`, and those sums are added by halving strides from the next power of two of their number. NaN
-/// if an element is infinite.
+/// The mean of the squares of a row's gradient. NaN if an element is infinite.
 pub(super) fn mean_of_squares(gradient: &[f32]) -> f32 {
+    if gradient.iter().any(|g| g.is_infinite()) {
+        return f32::NAN;
+    }
+    sum_of_squares(gradient) * (1.0 / gradient.len() as f64) as f32
+}
+
+/// The sum of the squares of a row's gradient, in the crate's fixed order: four neighbours give
+/// `(x x + y y) + (z z + w w)`, and those sums are added by halving strides from the next power of two of their number.
+pub(super) fn sum_of_squares(gradient: &[f32]) -> f32 {
     let square = |quad: &[f32]| {
         let at = |column: usize| quad.get(column).map_or(0.0, |g| g * g);
-        if quad.iter().any(|g| g.is_infinite()) { f32::NAN } else { (at(0) + at(1)) + (at(2) + at(3)) }
+        (at(0) + at(1)) + (at(2) + at(3))
     };
     let mut sums: Vec<f32> = gradient.chunks(4).map(square).collect();
     let mut stride = sums.len().next_power_of_two() / 2;
@@ -16,7 +23,7 @@ pub(super) fn mean_of_squares(gradient: &[f32]) -> f32 {
         }
         stride /= 2;
     }
-    sums[0] * (1.0 / gradient.len() as f64) as f32
+    sums[0]
 }
 
 #[cfg(test)]

@@ -10,6 +10,6 @@ static GRADIENT_NORM: Part = part!("gradient_norm.wgsl").binds(&[Binding::read_w
 /// Of a gradient of this width.
 pub(crate) fn kernel(width: Width) -> Kernel {
     let table = [&parts::ARITHMETIC, &parts::GRID, &parts::ROW];
-    let own = [&parts::SUM_OF_WORKGROUP, &GRADIENT_NORM];
+    let own = [&parts::ROW_SQUARE, &GRADIENT_NORM];
     Kernel::new("gradient_norm", table.into_iter().chain(any_runs(width)).chain(own))
 }

@@ -7,13 +7,14 @@ use crate::shader::{Binding, Part, part, shader_struct};
 
 static GRADIENT_SCALE: Part = part!("gradient_scale.wgsl").binds(&[
     Binding::uniform::<Limit>(0, 0, "limit"),
-    Binding::read::<f32>(0, 1, "squares"),
+    Binding::read_write::<f32>(0, 1, "squares"),
     Binding::read_write::<f32>(0, 2, "result"),
 ]);
 
 shader_struct! {
     /// `Limit` in gradient_scale.wgsl.
     pub(crate) struct Limit {
+        /// Sums of squares that there are.
         square_count: u32,
         /// Where in the result it goes.
         place: u32,
@@ -24,7 +25,7 @@ shader_struct! {
 }
 
 pub(crate) fn kernel() -> Kernel {
-    Kernel::new("gradient_scale", [&parts::GRID, &parts::SUM_OF_WORKGROUP, &GRADIENT_SCALE])
+    Kernel::new("gradient_scale", [&parts::ARITHMETIC, &parts::GRID, &parts::PLAN_LAYOUT, &GRADIENT_SCALE])
 }
 
 /// One dispatch.

@@ -31,14 +31,16 @@ pub(crate) static TABLE_WRITE: Part = part!("shared/table_write.wgsl").binds(&[
 pub(crate) static QUAD: Part = part!("shared/quad.wgsl").with_constants(&["ARRAYS"]);
 pub(crate) static STORE_QUAD: Part = part!("shared/store_quad.wgsl");
 pub(crate) static ROW_STATE: Part = part!("shared/row_state.wgsl").with_constants(&["ROW_WORDS", "ROW_NUMBERS"]);
-static ROW_TERM: Part = part!("shared/row_term.wgsl")
-    .with_constants(&["MEAN_FACTOR"])
-    .mirrors(&[("MOST_QUADS", WORKGROUP_SIZE * TERM_QUADS_PER_THREAD)]);
+pub(crate) static ROW_SQUARE: Part =
+    part!("shared/row_square.wgsl").mirrors(&[("MOST_QUADS", WORKGROUP_SIZE * TERM_QUADS_PER_THREAD)]);
+static ROW_TERM: Part = part!("shared/row_term.wgsl").with_constants(&["MEAN_FACTOR"]);
 static NO_ROW_TERM: Part = part!("shared/no_row_term.wgsl");
 
 /// How a rule's number of a row is made, if it keeps one.
-pub(crate) fn row_term(rule: &dyn Rule) -> &'static Part {
-    if rule.has_row_term() { &ROW_TERM } else { &NO_ROW_TERM }
+pub(crate) fn row_term(rule: &dyn Rule) -> &'static [&'static Part] {
+    static SOME: [&Part; 2] = [&ROW_SQUARE, &ROW_TERM];
+    static NONE: [&Part; 1] = [&NO_ROW_TERM];
+    if rule.has_row_term() { &SOME } else { &NONE }
 }
 
 pub(crate) static HISTORY: Part = part!("shared/history.wgsl")
@@ -91,7 +93,6 @@ pub(crate) static SUM_PARTIALS: Part =
 pub(crate) static ANY_RUN: Part = part!("shared/any_run.wgsl");
 pub(crate) static SHORT_RUNS: Part = part!("shared/short_runs.wgsl");
 pub(crate) static LONG_RUNS: Part = part!("shared/long_runs.wgsl");
-pub(crate) static SUM_OF_WORKGROUP: Part = part!("shared/sum_of_workgroup.wgsl");
 
 // The sort.
 
