@@ -84,7 +84,7 @@ impl Scaled {
     }
 
     /// `self / later`, which is at least 1.
-    fn over(self, later: Self) -> f64 {
+    pub(crate) fn over(self, later: Self) -> f64 {
         let halvings = i32::try_from(later.halvings - self.halvings).unwrap_or(i32::MAX);
         self.mantissa / later.mantissa * 2f64.powi(halvings)
     }

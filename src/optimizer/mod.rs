@@ -171,6 +171,13 @@ impl Optimizer {
         self
     }
 
+    /// Sets what is done to the summed gradient first.
+    pub fn with_clipping(mut self, clipping: Clipping) -> Self {
+        let common = Common { clipping: Some(clipping), ..self.rule().common() };
+        self.rule_mut().set_common(common);
+        self
+    }
+
     /// Whether a table that it trains keeps a step number a row, to catch rows up.
     pub(crate) fn catches_up(&self) -> bool {
         self.update() == Update::Deferred && self.rule().course().is_some()

@@ -11,8 +11,8 @@ pub enum Update {
     ///
     /// The result is the dense optimizer's up to rounding, and its rounding is less: many small steps are rounded once. A
     /// lookup sees the rows as the dense optimizer would have them; reading or setting weights first brings all rows up to
-    /// date, and [`flush`](crate::GpuEmbedding::flush) does so on demand. Learning rates may change at every step. On the CPU
-    /// reference, which is there to be checked against, it is computed as `Dense`.
+    /// date, and [`flush`](crate::GpuEmbedding::flush) does so on demand. Learning rates may change at every step. The CPU
+    /// reference does the same, at the same cost.
     ///
     /// What a row has missed must converge: Adam needs beta_1 well below `sqrt(beta_2)`, SGD a momentum well below 1. A
     /// learning rate times weight decay must leave something of the weights.

@@ -1,5 +1,7 @@
 use super::RowSums;
+use super::missed::Missed;
 use super::twin::{Twin, decayed};
+use crate::optimizer::power;
 use crate::{Adam, EpsilonForm};
 
 /// A table that Adam trains: weights and moments, each `[input_dim, output_dim]`.
@@ -46,13 +48,13 @@ pub(super) struct Step {
 
 impl Step {
     pub(super) fn new(adam: &Adam, step: u64) -> Self {
-        let root = (1.0 - adam.beta_2.powf(step as f64)).sqrt();
+        let root = (1.0 - power(adam.beta_2, step)).sqrt();
         let epsilon = match adam.epsilon_form {
             EpsilonForm::Keras => adam.epsilon,
             EpsilonForm::PyTorch => adam.epsilon * root,
         };
         Self {
-            alpha: (adam.learning_rate * root / (1.0 - adam.beta_1.powf(step as f64))) as f32,
+            alpha: (adam.learning_rate * root / (1.0 - power(adam.beta_1, step))) as f32,
             epsilon: epsilon as f32,
             decay_rate: (adam.learning_rate * adam.weight_decay) as f32,
             one_minus_beta_1: (1.0 - adam.beta_1) as f32,
@@ -62,7 +64,7 @@ impl Step {
     }
 }
 
-pub(super) fn update_row(state: &mut AdamState, row: usize, gradient: &[f32], step: &Step) {
+fn update_row(state: &mut AdamState, row: usize, gradient: &[f32], step: &Step) {
     let width = gradient.len();
     let AdamState { weights, first_moment, second_moment, largest_moment } = state;
     let [weights, first, second] = [weights, first_moment, second_moment].map(|all| &mut all[row * width..][..width]);
@@ -87,6 +89,15 @@ impl Twin for Step {
             }
             *w = decayed(*w, self.decay_rate) - self.alpha * m / (s.sqrt() + self.epsilon);
         }
+    }
+
+    fn catch_up_row(&self, weights: &mut [f32], state: &mut [&mut [f32]], missed: &Missed<'_>) {
+        // v, or v_hat with amsgrad: the last array.
+        let squares = state.last().expect("two or three");
+        let roots: Vec<f32> = squares.iter().map(|s| s.sqrt()).collect();
+        missed.move_by_moment(weights, state[0], &roots);
+        let power = missed.powers()[1];
+        state[1].iter_mut().for_each(|v| *v *= power);
     }
 }
 

@@ -1,3 +1,4 @@
+use super::missed::Missed;
 use super::twin::{Twin, decayed};
 use crate::Lion;
 
@@ -35,6 +36,15 @@ impl Twin for Step {
             *w = decayed(*w, self.decay_rate) - self.rate * sign(u);
             let new = sum(self.moment, *m, g);
             *m = if g == 0.0 { kept(*m, new) } else { kept(new, new) };
+        }
+    }
+
+    fn catch_up_row(&self, weights: &mut [f32], state: &mut [&mut [f32]], missed: &Missed<'_>) {
+        let (sum, [power, _]) = (missed.common_sum(), missed.powers());
+        for (w, m) in weights.iter_mut().zip(&mut *state[0]) {
+            *w = missed.moved(*w, sign(*m), sum);
+            // An infinite one stays so, also where the power is zero in f32.
+            *m = if m.is_infinite() { *m } else { kept(*m, *m * power) };
         }
     }
 }

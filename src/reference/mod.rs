@@ -2,21 +2,22 @@
 //!
 //! Each function has the name of the kernel that it is the twin of, but that [`sort`] is the twin of the kernels that sort
 //! together, [`top_k`] that of those that leave rows out and find the best of groups, too, and [`scatter_add`], of which
-//! [`dense_gradient`] is another form, that of the partial sums. The rules of `shaders/rules/` have a twin each, which the
-//! contexts without a GPU train by.
+//! [`dense_gradient`] is another form, that of the partial sums. The kernels that know a table, its optimizer and the steps that
+//! rows miss have their twins in a table on the host, which contexts without a GPU train: a
+//! [`GpuEmbedding`](crate::GpuEmbedding) on [`GpuContext::reference`](crate::GpuContext::reference) shows them.
 //!
 //! They share no code and no constants with the kernels: a twin that did would be no check on them. Rows are dense here,
 //! `output_dim` floats each.
 
 mod adagrad;
 mod adam;
-mod adam_deferred;
 mod dense_gradient;
 mod gather;
 mod gradient_norm;
 mod gradient_scale;
 mod index_check;
 mod lion;
+mod missed;
 mod row_term;
 mod rowwise_adagrad;
 mod rowwise_adam;
@@ -30,7 +31,6 @@ mod twin;
 pub(crate) mod table;
 
 pub use adam::{AdamState, adam_dense, adam_lazy};
-pub use adam_deferred::{DeferredState, adam_deferred, flush, gather_deferred};
 pub use dense_gradient::dense_gradient;
 pub use gather::gather;
 pub use gradient_norm::gradient_norm;

@@ -1,5 +1,7 @@
+use super::missed::Missed;
 use super::row_term::mean_of_squares;
 use super::twin::{Twin, decayed};
+use crate::optimizer::power;
 use crate::{EpsilonForm, RowWiseAdam};
 
 /// The twin of rules/rowwise_adam.wgsl.
@@ -13,13 +15,13 @@ pub(super) struct Step {
 
 impl Step {
     pub(super) fn new(adam: &RowWiseAdam, step: u64) -> Self {
-        let root = (1.0 - adam.beta_2.powf(step as f64)).sqrt();
+        let root = (1.0 - power(adam.beta_2, step)).sqrt();
         let epsilon = match adam.epsilon_form {
             EpsilonForm::Keras => adam.epsilon,
             EpsilonForm::PyTorch => adam.epsilon * root,
         };
         Self {
-            alpha: (adam.learning_rate * root / (1.0 - adam.beta_1.powf(step as f64))) as f32,
+            alpha: (adam.learning_rate * root / (1.0 - power(adam.beta_1, step))) as f32,
             epsilon: epsilon as f32,
             decay_rate: (adam.learning_rate * adam.weight_decay) as f32,
             one_minus_beta_1: (1.0 - adam.beta_1) as f32,
@@ -41,5 +43,11 @@ impl Twin for Step {
             *m += (g - *m) * self.one_minus_beta_1;
             *w = decayed(*w, self.decay_rate) - self.alpha * *m / root;
         }
+    }
+
+    fn catch_up_row(&self, weights: &mut [f32], state: &mut [&mut [f32]], missed: &Missed<'_>) {
+        let roots = vec![state[1][0].sqrt(); weights.len()];
+        missed.move_by_moment(weights, state[0], &roots);
+        state[1][0] *= missed.powers()[1];
     }
 }

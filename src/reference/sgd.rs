@@ -1,3 +1,4 @@
+use super::missed::Missed;
 use super::twin::{Twin, decayed};
 use crate::{MomentumForm, Sgd};
 
@@ -40,6 +41,15 @@ impl Twin for Step {
                     *w += if nesterov { momentum * *buffer - rate * g } else { *buffer };
                 }
             }
+        }
+    }
+
+    fn catch_up_row(&self, weights: &mut [f32], state: &mut [&mut [f32]], missed: &Missed<'_>) {
+        let (sum, [power, _], mut none) = (missed.common_sum(), missed.powers(), vec![0.0; weights.len()]);
+        let buffer = state.first_mut().map_or(&mut none[..], |buffer| buffer);
+        for (w, b) in weights.iter_mut().zip(buffer) {
+            *w = missed.moved(*w, *b, sum);
+            *b *= power;
         }
     }
 }
