@@ -59,7 +59,49 @@ pub struct EmbeddingConfig {
     pub max_shard_bytes: Option<u64>,
 }
 
+/// What a table is, but for its size and its first values: batches, tables and checkpoints go by it.
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "files", derive(serde::Serialize, serde::Deserialize))]
+pub(crate) struct TableSpec {
+    pub trainable: bool,
+    pub mask_zero: bool,
+    // Every field must be there in a checkpoint: serde would take a missing `Option` for `None`.
+    #[cfg_attr(feature = "files", serde(deserialize_with = "crate::json::whole_or_null"))]
+    pub padding_idx: Option<u32>,
+    #[cfg_attr(feature = "files", serde(deserialize_with = "crate::json::whole_or_null"))]
+    pub input_length: Option<usize>,
+    #[cfg_attr(feature = "files", serde(deserialize_with = "crate::json::whole_or_null"))]
+    pub max_shard_bytes: Option<u64>,
+    #[cfg_attr(feature = "files", serde(deserialize_with = "crate::json::whole"))]
+    pub seed: u64,
+    /// The name of the initializer, for whoever reads a checkpoint.
+    pub initializer: String,
+}
+
+#[cfg(all(feature = "files", not(target_arch = "wasm32")))]
+impl TableSpec {
+    /// The configuration of a table of this size, without an initializer.
+    pub(crate) fn config(&self, input_dim: usize, output_dim: usize) -> Result<EmbeddingConfig> {
+        let &Self { trainable, mask_zero, padding_idx, input_length, max_shard_bytes, seed, .. } = self;
+        let fit = |(what, given): (&str, usize)| {
+            let problem = |_| Error::InvalidConfig(format!("{what} must be at most {}, and is {given}", u32::MAX));
+            u32::try_from(given).map_err(problem)
+        };
+        let sizes = EmbeddingConfig::new(fit(("input_dim", input_dim))?, fit(("output_dim", output_dim))?);
+        let config =
+            EmbeddingConfig { trainable, mask_zero, padding_idx, input_length, max_shard_bytes, seed, ..sizes };
+        config.validate()?;
+        Ok(config)
+    }
+}
+
 impl EmbeddingConfig {
+    pub(crate) fn spec(&self) -> TableSpec {
+        let &Self { trainable, mask_zero, padding_idx, input_length, max_shard_bytes, seed, .. } = self;
+        let initializer = self.initializer.name().to_owned();
+        TableSpec { trainable, mask_zero, padding_idx, input_length, max_shard_bytes, seed, initializer }
+    }
+
     /// A table of `input_dim` rows by `output_dim` floats with Keras's defaults.
     pub fn new(input_dim: u32, output_dim: u32) -> Self {
         Self {

@@ -185,14 +185,8 @@ impl GpuContext {
 
     async fn read_buffer_with<T: bytemuck::Pod>(&self, region: BufferRegion<'_>, waiting: Waiting) -> Result<Vec<T>> {
         let gpu = self.gpu.as_ref().ok_or(Error::NeedsGpu { call: "read_buffer" })?;
-        let (what, required, given) = ("reading back", wgpu::BufferUsages::COPY_SRC, region.buffer.usage());
-        if !given.contains(required) {
-            return Err(Error::BufferUsage { what, required, given });
-        }
-        let (offset, alignment) = (region.offset, wgpu::COPY_BUFFER_ALIGNMENT as u32);
-        if !offset.is_multiple_of(alignment.into()) {
-            return Err(Error::BufferAlignment { what, offset, alignment });
-        }
+        region.check_copy("reading back", 0)?;
+        let (offset, alignment) = (region.offset, wgpu::COPY_BUFFER_ALIGNMENT);
         if size_of::<T>() == 0 {
             return Ok(Vec::new());
         }
@@ -200,7 +194,7 @@ impl GpuContext {
         let size = count * size_of::<T>() as u64;
         let mut bytes = Vec::with_capacity(size as usize);
         // Copies are of whole words; wgpu's buffers may end between two.
-        let end = (offset + size.next_multiple_of(alignment.into())).min(region.buffer.size() / 4 * 4);
+        let end = (offset + size.next_multiple_of(alignment)).min(region.buffer.size() / 4 * 4);
         gpu.read(region.buffer, offset..end, PIECE_BYTES, waiting, |piece| bytes.extend_from_slice(piece)).await?;
         bytes.truncate(size as usize);
         Ok(bytemuck::pod_collect_to_vec(&bytes[..bytes.len() / size_of::<T>() * size_of::<T>()]))

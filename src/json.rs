@@ -90,6 +90,10 @@ impl WholeNumber for u64 {
     const MOST: u64 = u64::MAX;
 }
 
+impl WholeNumber for usize {
+    const MOST: u64 = usize::MAX as u64;
+}
+
 fn expecting<T: WholeNumber>(f: &mut fmt::Formatter<'_>) -> fmt::Result {
     write!(f, "a whole number from 0 to {}", T::MOST)
 }

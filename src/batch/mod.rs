@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 pub use indices::{HostIndices, Index};
 
+use crate::config::TableSpec;
 use crate::context::GpuContext;
 use crate::error::{Error, Result};
 use crate::gpu::TableLayout;
@@ -117,7 +118,7 @@ impl IndexBatch {
                     return Ok(runs);
                 }
                 let gpu = self.maker.context.inner().expect("resident on a GPU");
-                let sorted = SortedRuns::on_the_gpu(gpu, lookups, &self.maker.layout, self.maker.padding_idx)?;
+                let sorted = SortedRuns::on_the_gpu(gpu, lookups, &self.maker.layout, self.maker.spec.padding_idx)?;
                 Ok(runs.get_or_init(|| Box::new(sorted)))
             }
             BatchData::Reference { .. } => Err(Error::NeedsGpu { call: "sorting on the GPU" }),
@@ -147,8 +148,7 @@ impl IndexBatch {
 pub struct BatchMaker {
     pub(crate) context: GpuContext,
     pub(crate) layout: TableLayout,
-    pub(crate) padding_idx: Option<u32>,
-    pub(crate) input_length: Option<usize>,
+    pub(crate) spec: Arc<TableSpec>,
     pub(crate) pool: Arc<BatchPool>,
 }
 
@@ -159,7 +159,7 @@ impl BatchMaker {
     ///
     /// As [`GpuEmbedding::batch`](crate::GpuEmbedding::batch).
     pub fn batch<T: HostIndices + ?Sized>(&self, indices: &T) -> Result<IndexBatch> {
-        let (indices, shape) = indices::validate(indices, self.layout.input_dim, self.input_length)?;
+        let (indices, shape) = indices::validate(indices, self.layout.input_dim, self.spec.input_length)?;
         let plan = self.sort(&indices)?;
         let data = match self.context.inner() {
             None => BatchData::Reference { indices, rows: plan.rows },
@@ -200,7 +200,7 @@ impl BatchMaker {
     fn count_resident(&self, shape: &[usize]) -> Result<u32> {
         let count = shape.iter().try_fold(1usize, |product, &extent| product.checked_mul(extent));
         let count = count.unwrap_or(usize::MAX);
-        indices::validate_shape(shape, count, self.input_length)?;
+        indices::validate_shape(shape, count, self.spec.input_length)?;
         Ok(count as u32)
     }
 
@@ -216,18 +216,18 @@ impl BatchMaker {
 
     /// Whether lookups of this row get a gradient.
     pub(crate) fn trains(&self, row: u32) -> bool {
-        row < self.layout.input_dim && Some(row) != self.padding_idx
+        row < self.layout.input_dim && Some(row) != self.spec.padding_idx
     }
 
     /// Whether a table of another maker's has the same rows, in the same shards; how wide they are is nothing to a batch.
     fn serves(&self, table: &Self) -> bool {
-        let rows = |maker: &Self| (maker.layout.input_dim, maker.layout.rows_per_shard, maker.padding_idx);
+        let rows = |maker: &Self| (maker.layout.input_dim, maker.layout.rows_per_shard, maker.spec.padding_idx);
         self.context == table.context && rows(self) == rows(table)
     }
 
     fn describe(&self) -> String {
         let TableLayout { input_dim, rows_per_shard, .. } = self.layout;
-        let padding = self.padding_idx.map_or(String::new(), |row| format!(", padding_idx {row}"));
+        let padding = self.spec.padding_idx.map_or(String::new(), |row| format!(", padding_idx {row}"));
         format!("{input_dim} rows in shards of {rows_per_shard}{padding}, on {}", self.context)
     }
 }

@@ -8,7 +8,7 @@ use std::io::{BufReader, Read, Seek};
 use std::ops::Range;
 use std::path::Path;
 
-pub(crate) use settings::{Settings, TableSettings};
+pub(crate) use settings::Settings;
 
 use crate::config::{EmbeddingConfig, WEIGHT};
 use crate::error::Result;

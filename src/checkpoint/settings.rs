@@ -5,7 +5,7 @@ use std::io::{Read, Seek};
 use serde::{Deserialize, Serialize};
 
 use super::optimizer::{self, Fields, Written};
-use crate::config::EmbeddingConfig;
+use crate::config::TableSpec;
 use crate::error::{Error, Result, quoted};
 use crate::json;
 use crate::optimizer::Optimizer;
@@ -30,7 +30,7 @@ const MAX_STEP: u64 = 1 << 53;
 #[derive(Debug)]
 pub(crate) struct Settings {
     pub step: u64,
-    pub table: TableSettings,
+    pub table: TableSpec,
     pub optimizer: Optimizer,
 }
 
@@ -40,7 +40,7 @@ struct Text<'a> {
     version: u64,
     requires: [&'static str; 0],
     step: u64,
-    table: &'a TableSettings,
+    table: &'a TableSpec,
     optimizer: Written,
 }
 
@@ -60,7 +60,7 @@ struct Head {
 struct Format1 {
     #[serde(deserialize_with = "json::whole")]
     step: u64,
-    table: TableSettings,
+    table: TableSpec,
     adam: Fields,
 }
 
@@ -68,26 +68,8 @@ struct Format1 {
 struct Format2 {
     #[serde(deserialize_with = "json::whole")]
     step: u64,
-    table: TableSettings,
+    table: TableSpec,
     optimizer: Fields,
-}
-
-/// [`EmbeddingConfig`] without the table's size, which the weights' shape is. Every field must be there: serde would take a
-/// missing `Option` for `None`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct TableSettings {
-    pub trainable: bool,
-    pub mask_zero: bool,
-    #[serde(deserialize_with = "json::whole_or_null")]
-    pub padding_idx: Option<u32>,
-    #[serde(deserialize_with = "json::whole_or_null")]
-    pub input_length: Option<u64>,
-    #[serde(deserialize_with = "json::whole_or_null")]
-    pub max_shard_bytes: Option<u64>,
-    #[serde(deserialize_with = "json::whole")]
-    pub seed: u64,
-    /// The name of the initializer, for the reader's information.
-    pub initializer: String,
 }
 
 impl Settings {
@@ -154,32 +136,6 @@ impl Settings {
     }
 }
 
-impl TableSettings {
-    /// The configuration of a table of this size, without an initializer.
-    pub(crate) fn config(&self, input_dim: usize, output_dim: usize) -> Result<EmbeddingConfig> {
-        let fit = |what: &str, given: u64, most: u64| {
-            Error::InvalidConfig(format!("{what} must be at most {most}, and is {given}"))
-        };
-        let [input_dim, output_dim] = [("input_dim", input_dim), ("output_dim", output_dim)]
-            .map(|(what, given)| u32::try_from(given).map_err(|_| fit(what, given as u64, u32::MAX.into())));
-        let input_length = self
-            .input_length
-            .map(|given| usize::try_from(given).map_err(|_| fit("input_length", given, usize::MAX as u64)))
-            .transpose()?;
-        let config = EmbeddingConfig {
-            seed: self.seed,
-            mask_zero: self.mask_zero,
-            padding_idx: self.padding_idx,
-            input_length,
-            trainable: self.trainable,
-            max_shard_bytes: self.max_shard_bytes,
-            ..EmbeddingConfig::new(input_dim?, output_dim?)
-        };
-        config.validate()?;
-        Ok(config)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -192,11 +148,11 @@ mod tests {
         fn every_float_comes_back_with_its_bits(bits in any::<[u64; 8]>()) {
             let floats = bits.map(f64::from_bits);
             prop_assume!(floats.iter().all(|float| float.is_finite()));
-            let table = TableSettings {
+            let table = TableSpec {
                 trainable: true,
                 mask_zero: false,
                 padding_idx: Some(u32::MAX),
-                input_length: Some(u64::MAX),
+                input_length: Some(usize::MAX),
                 max_shard_bytes: None,
                 seed: bits[0],
                 initializer: "uniform".to_owned(),

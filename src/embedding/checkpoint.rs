@@ -2,10 +2,11 @@
 
 use std::io::{Read, Seek};
 use std::path::Path;
+use std::sync::Arc;
 
-use super::{GpuEmbedding, Origin, Table};
-use crate::checkpoint::{Checkpoint, Settings, TableSettings, arrays_of, shape_of};
-use crate::config::WEIGHT;
+use super::{GpuEmbedding, Table, read, write};
+use crate::checkpoint::{Checkpoint, Settings, arrays_of, shape_of};
+use crate::config::{TableSpec, WEIGHT};
 use crate::context::GpuContext;
 use crate::error::{Error, Result};
 use crate::file::WholeFile;
@@ -72,17 +73,24 @@ impl GpuEmbedding {
 
     async fn save_with(&mut self, path: &Path, waiting: Waiting) -> Result<()> {
         self.check_with(waiting).await?;
-        let arrays = arrays_of(self.trainable, &self.optimizer);
+        let arrays = arrays_of(self.trainable(), &self.optimizer);
         let shapes: Vec<_> =
             arrays.iter().map(|array| shape_of(array, self.input_dim(), self.output_dim())).collect();
         let tensors: Vec<_> = arrays.iter().zip(&shapes).map(|(array, shape)| (array.name, &shape[..])).collect();
-        let settings = Settings { step: self.step_count, table: self.settings(), optimizer: self.optimizer };
+        let settings = Settings { step: self.step_count, table: self.spec().clone(), optimizer: self.optimizer };
         let header = header(&tensors, Some(settings.to_metadata()?))?;
         let mut file = WholeFile::create(path)?;
-        if let Table::Gpu(gpu, table) = &mut self.table {
-            let restart = table.prepare_restart(gpu, &self.optimizer, self.step_count)?;
-            table.flush(gpu)?;
-            table.restart(gpu, restart)?;
+        match &mut self.table {
+            Table::Gpu(gpu, table) => {
+                let restart = table.prepare_restart(gpu, &self.optimizer, self.step_count)?;
+                table.flush(gpu)?;
+                table.restart(gpu, restart)?;
+            }
+            Table::Reference(table) => {
+                let mut table = write(table);
+                table.flush(&self.optimizer);
+                table.restart(&self.optimizer, self.step_count)?;
+            }
         }
         file.write(&header.bytes)?;
         self.write_array(WEIGHT, &mut file, waiting).await?;
@@ -120,20 +128,7 @@ impl GpuEmbedding {
     pub(super) async fn write_array(&self, name: &str, file: &mut WholeFile, waiting: Waiting) -> Result<()> {
         match &self.table {
             Table::Gpu(gpu, table) => table.read_bytes(gpu, name, waiting, |bytes| file.write(bytes)).await,
-            Table::Reference(table) => file.write_floats(table.array(name).expect("one of its arrays")),
-        }
-    }
-
-    fn settings(&self) -> TableSettings {
-        let Origin { seed, initializer, max_shard_bytes } = self.origin.clone();
-        TableSettings {
-            trainable: self.trainable,
-            mask_zero: self.mask_zero,
-            padding_idx: self.padding_idx(),
-            input_length: self.input_length().map(|length| length as u64),
-            max_shard_bytes,
-            seed,
-            initializer,
+            Table::Reference(table) => file.write_floats(read(table).array(name).expect("one of its arrays")),
         }
     }
 
@@ -154,7 +149,11 @@ impl GpuEmbedding {
         let mut weights = checkpoint.rows(WEIGHT)?;
         let mut embedding = Self::with_rows(context, &config, optimizer, |row| weights.fill_row(row))?;
         match &mut embedding.table {
-            Table::Reference(table) => read_state(&mut checkpoint, table, config.input_dim)?,
+            Table::Reference(table) => {
+                let mut table = write(table);
+                read_state(&mut checkpoint, &mut table, config.input_dim)?;
+                table.restart(&optimizer, step)?;
+            }
             Table::Gpu(gpu, table) => {
                 table.write_state(gpu, step as u32, |name, rows, values| checkpoint.read_rows(name, rows, values))?;
                 let restart = table.prepare_restart(gpu, &optimizer, step)?;
@@ -162,7 +161,7 @@ impl GpuEmbedding {
             }
         }
         embedding.step_count = step;
-        embedding.origin.initializer = checkpoint.settings.table.initializer;
+        embedding.maker.spec = Arc::new(checkpoint.settings.table);
         Ok(embedding)
     }
 
@@ -189,15 +188,14 @@ impl GpuEmbedding {
     fn restore_from<R: Read + Seek>(&mut self, mut checkpoint: Checkpoint<R>) -> Result<()> {
         self.check_same(&checkpoint)?;
         let Settings { step, optimizer, .. } = checkpoint.settings;
-        let kept = self.trainable.then_some(&optimizer);
+        let kept = self.trainable().then_some(&optimizer);
         let (input_dim, output_dim) = (self.input_dim() as usize, self.output_dim() as usize);
         match &mut self.table {
             Table::Reference(table) => {
-                let mut read = ReferenceTable::new(input_dim, output_dim, kept)?;
-                let weights = read.array_mut(WEIGHT).expect("every table has weights");
-                checkpoint.read_rows(WEIGHT, 0..input_dim as u32, weights)?;
+                let mut read = ReferenceTable::new(input_dim, output_dim, kept, step)?;
+                checkpoint.read_rows(WEIGHT, 0..input_dim as u32, read.weights_mut())?;
                 read_state(&mut checkpoint, &mut read, input_dim as u32)?;
-                *table = read;
+                *write(table) = read;
             }
             Table::Gpu(gpu, table) => {
                 let read = GpuTable::new(gpu, table.layout, kept)?;
@@ -209,8 +207,8 @@ impl GpuEmbedding {
                 table.restart(gpu, restart)?;
             }
         }
-        let TableSettings { seed, initializer, .. } = checkpoint.settings.table;
-        self.origin = Origin { seed, initializer, ..self.origin };
+        let TableSpec { seed, initializer, .. } = checkpoint.settings.table;
+        self.maker.spec = Arc::new(TableSpec { seed, initializer, ..self.spec().clone() });
         self.optimizer = optimizer;
         self.step_count = step;
         Ok(())
@@ -218,7 +216,7 @@ impl GpuEmbedding {
 
     /// Checks that a checkpoint is of this table's configuration.
     fn check_same<R: Read + Seek>(&self, checkpoint: &Checkpoint<R>) -> Result<()> {
-        let (mine, theirs) = (self.settings(), &checkpoint.settings.table);
+        let (mine, theirs) = (self.spec(), &checkpoint.settings.table);
         let (optimizer, in_file) = (&self.optimizer, &checkpoint.settings.optimizer);
         let mut differences = Vec::new();
         let mut compare = |what: &str, in_the_file: String, here: String| {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{GpuEmbedding, Table};
+use super::{GpuEmbedding, Table, read, write};
 use crate::batch::{BatchData, IndexBatch};
 use crate::error::{Error, Result};
 use crate::gpu::device::Gpu;
@@ -40,8 +40,7 @@ impl GpuEmbedding {
         shape.push(self.output_dim() as usize);
         match (&self.table, &batch.data) {
             (Table::Reference(table), BatchData::Reference { indices, .. }) => {
-                let output = reference::gather(&table.weights, table.output_dim, indices);
-                Ok(Tensor::on_host(shape, output))
+                Ok(Tensor::on_host(shape, read(table).gather(&self.optimizer, indices)))
             }
             (Table::Gpu(gpu, table), data) => {
                 let report = matches!(data, BatchData::Resident { .. }).then(|| table.report.clone());
@@ -86,7 +85,7 @@ impl GpuEmbedding {
     }
 
     fn update_with(&mut self, batch: &IndexBatch, gradient: Gradient<'_>, scale: Option<f32>) -> Result<()> {
-        if !self.trainable {
+        if !self.trainable() {
             return Err(Error::Frozen);
         }
         if let Table::Reference(_) = self.table {
@@ -97,8 +96,8 @@ impl GpuEmbedding {
                 return Err(scaled_twice());
             }
             self.step_count += 1;
-            if let Table::Reference(table) = &mut self.table {
-                table.update(sums, scale, &self.optimizer, self.step_count);
+            if let Table::Reference(table) = &self.table {
+                write(table).update(sums, scale, &self.optimizer, self.step_count);
             }
             return Ok(());
         }
@@ -200,9 +199,9 @@ impl GpuEmbedding {
     /// As [`row_gradient`](Self::row_gradient), and [`Error::TooLarge`] if it exceeds one buffer.
     pub fn dense_gradient<'a>(&self, batch: &IndexBatch, gradient: impl Into<Gradient<'a>>) -> Result<Tensor> {
         let shape = vec![self.input_dim() as usize, self.output_dim() as usize];
-        if let Table::Reference(table) = &self.table {
+        if let Table::Reference(_) = &self.table {
             let sums = self.reference_sums(batch, gradient.into())?;
-            let dense = reference::dense_gradient(&sums, shape[0], table.output_dim);
+            let dense = reference::dense_gradient(&sums, shape[0], shape[1]);
             return Ok(Tensor::on_host(shape, dense));
         }
         self.with_gradient(batch, gradient.into(), |gpu, table, encoder, gradient| {

@@ -12,7 +12,7 @@ mod segments_tests;
 mod similarity;
 mod state;
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 pub use host::RowGradient;
 #[cfg(feature = "vectors")]
@@ -21,7 +21,7 @@ pub use similarity::{Neighbour, Search, Similarity};
 pub use state::WeightShard;
 
 use crate::batch::{BatchMaker, HostIndices, IndexBatch};
-use crate::config::{EmbeddingConfig, WEIGHT};
+use crate::config::{EmbeddingConfig, TableSpec, WEIGHT};
 use crate::context::GpuContext;
 use crate::error::{Error, Result};
 use crate::gpu::TableLayout;
@@ -77,25 +77,23 @@ pub struct GpuEmbedding {
     table: Table,
     optimizer: Optimizer,
     step_count: u64,
-    mask_zero: bool,
-    trainable: bool,
-    origin: Origin,
-}
-
-/// What a table was made with that no later call asks for; a checkpoint keeps it.
-#[derive(Debug, Clone)]
-#[cfg_attr(any(not(feature = "files"), target_arch = "wasm32"), expect(dead_code, reason = "there are no files"))]
-struct Origin {
-    seed: u64,
-    /// Its name.
-    initializer: String,
-    max_shard_bytes: Option<u64>,
 }
 
 #[derive(Debug)]
 enum Table {
     Gpu(Arc<Gpu>, Box<GpuTable>),
-    Reference(ReferenceTable),
+    /// Locked, for what only reads it may have to bring its rows up to date, as on a GPU.
+    Reference(Box<RwLock<ReferenceTable>>),
+}
+
+/// Locks a table on the host, also after a panic elsewhere.
+fn read(table: &RwLock<ReferenceTable>) -> RwLockReadGuard<'_, ReferenceTable> {
+    table.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// As [`read`], to change it.
+fn write(table: &RwLock<ReferenceTable>) -> RwLockWriteGuard<'_, ReferenceTable> {
+    table.write().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl GpuEmbedding {
@@ -134,22 +132,18 @@ impl GpuEmbedding {
             None => {
                 let (input_dim, output_dim) = (config.input_dim, config.output_dim);
                 let layout = TableLayout { input_dim, output_dim, rows_per_shard: input_dim };
-                let mut table = ReferenceTable::new(input_dim as usize, output_dim as usize, trained_by)?;
-                table.weights.chunks_exact_mut(output_dim as usize).try_for_each(&mut fill_row)?;
-                (layout, Table::Reference(table))
+                let mut table = ReferenceTable::new(input_dim as usize, output_dim as usize, trained_by, 0)?;
+                table.weights_mut().chunks_exact_mut(output_dim as usize).try_for_each(&mut fill_row)?;
+                (layout, Table::Reference(Box::new(RwLock::new(table))))
             }
         };
-        let maker = BatchMaker {
-            context: context.clone(),
-            layout,
-            padding_idx: config.padding_idx,
-            input_length: config.input_length,
-            pool: Arc::default(),
-        };
-        let &EmbeddingConfig { mask_zero, trainable, seed, max_shard_bytes, .. } = config;
-        let initializer = config.initializer.name().to_owned();
-        let origin = Origin { seed, initializer, max_shard_bytes };
-        Ok(Self { maker, table, optimizer, step_count: 0, mask_zero, trainable, origin })
+        let maker =
+            BatchMaker { context: context.clone(), layout, spec: Arc::new(config.spec()), pool: Arc::default() };
+        Ok(Self { maker, table, optimizer, step_count: 0 })
+    }
+
+    fn spec(&self) -> &TableSpec {
+        &self.maker.spec
     }
 
     /// The context it lives on.
@@ -176,27 +170,27 @@ impl GpuEmbedding {
 
     /// Whether it can be updated.
     pub fn trainable(&self) -> bool {
-        self.trainable
+        self.spec().trainable
     }
 
     /// Whether [`mask`](Self::mask) gives a mask.
     pub fn mask_zero(&self) -> bool {
-        self.mask_zero
+        self.spec().mask_zero
     }
 
     /// The row that gets no gradient, if there is one.
     pub fn padding_idx(&self) -> Option<u32> {
-        self.maker.padding_idx
+        self.spec().padding_idx
     }
 
     /// The last dimension that batches must have, if it is set.
     pub fn input_length(&self) -> Option<usize> {
-        self.maker.input_length
+        self.spec().input_length
     }
 
     /// The seed that the table was made with.
     pub fn seed(&self) -> u64 {
-        self.origin.seed
+        self.spec().seed
     }
 
     /// The optimizer's settings, with the learning rate as it is now.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{GpuEmbedding, Table};
+use super::{GpuEmbedding, Table, write};
 use crate::config::WEIGHT;
 use crate::error::Result;
 use crate::file::WholeFile;
@@ -75,10 +75,13 @@ impl GpuEmbedding {
         let mut rows = TensorFile::open(path.as_ref(), Some(name))?.into_table(name, input_dim, output_dim)?;
         match &mut self.table {
             Table::Reference(table) => {
-                let mut read = ReferenceTable::new(input_dim as usize, output_dim as usize, None)?;
-                let weights = &mut read.weights;
+                let mut read = ReferenceTable::new(input_dim as usize, output_dim as usize, None, 0)?;
+                let weights = read.weights_mut();
                 weights.chunks_exact_mut(output_dim as usize).try_for_each(|row| rows.fill_row(row))?;
-                table.weights = read.weights;
+                let mut table = write(table);
+                // Flush first: pending steps belong to the old weights.
+                table.flush(&self.optimizer);
+                *table.weights_mut() = std::mem::take(weights);
             }
             Table::Gpu(gpu, table) => {
                 let read = GpuTable::new(gpu, table.layout, None)?;

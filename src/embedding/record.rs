@@ -203,7 +203,7 @@ impl GpuEmbedding {
         scale: GradientScale<'_>,
     ) -> Result<Recorded> {
         let (gpu, table) = self.gpu_table(call)?;
-        if !self.trainable {
+        if !self.trainable() {
             return Err(Error::Frozen);
         }
         batch.check_made_by(&self.maker)?;

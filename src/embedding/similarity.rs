@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{GpuEmbedding, Table};
+use super::{GpuEmbedding, Table, write};
 use crate::error::{Error, Result};
 use crate::gpu::readback::Waiting;
 use crate::gpu::similarity::{Found, Request};
@@ -139,7 +139,11 @@ impl GpuEmbedding {
             left_out_of_each: &search.left_out_of_each,
         };
         let found = match &self.table {
-            Table::Reference(table) => nearest_on_the_host(&table.weights, self.output_dim() as usize, &request),
+            Table::Reference(table) => {
+                let mut table = write(table);
+                table.flush(&self.optimizer);
+                nearest_on_the_host(table.weights_mut(), self.output_dim() as usize, &request)
+            }
             Table::Gpu(gpu, table) => {
                 table.flush(gpu)?;
                 table.nearest(gpu, &request, waiting).await?

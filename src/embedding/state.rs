@@ -1,8 +1,10 @@
 //! Weights and the optimizer's state in and out, masks and the index report: async first, with blocking twins.
 
-use super::{GpuEmbedding, Table};
+use std::sync::Arc;
+
+use super::{GpuEmbedding, Table, write};
 use crate::batch::{BatchData, BatchMaker, Index, IndexBatch};
-use crate::config::WEIGHT;
+use crate::config::{TableSpec, WEIGHT};
 use crate::error::{Error, Result};
 use crate::gpu::readback::{PIECE_BYTES, Waiting};
 use crate::gpu::region::BufferRegion;
@@ -41,7 +43,7 @@ impl GpuEmbedding {
     async fn weights_with(&self, waiting: Waiting) -> Result<Vec<f32>> {
         self.check_with(waiting).await?;
         match &self.table {
-            Table::Reference(table) => Ok(table.weights.clone()),
+            Table::Reference(_) => Ok(self.reference_array(WEIGHT)),
             Table::Gpu(gpu, table) => {
                 table.flush(gpu)?;
                 Ok(table.read(gpu, WEIGHT, waiting).await?.expect("every table has weights"))
@@ -68,7 +70,11 @@ impl GpuEmbedding {
             });
         }
         match &mut self.table {
-            Table::Reference(table) => table.weights.copy_from_slice(weights),
+            Table::Reference(table) => {
+                let mut table = write(table);
+                table.flush(&self.optimizer);
+                table.weights_mut().copy_from_slice(weights);
+            }
             Table::Gpu(gpu, table) => {
                 // Flush first: pending steps belong to the old weights.
                 table.flush(gpu)?;
@@ -93,7 +99,10 @@ impl GpuEmbedding {
     pub fn flush(&self) -> Result<()> {
         match &self.table {
             Table::Gpu(gpu, table) => table.flush(gpu),
-            Table::Reference(_) => Ok(()),
+            Table::Reference(table) => {
+                write(table).flush(&self.optimizer);
+                Ok(())
+            }
         }
     }
 
@@ -135,8 +144,13 @@ impl GpuEmbedding {
                 )));
             }
         }
-        if let Table::Gpu(gpu, table) = &mut self.table {
-            table.set_optimizer(gpu, &optimizer, self.step_count)?;
+        match &mut self.table {
+            Table::Gpu(gpu, table) => table.set_optimizer(gpu, &optimizer, self.step_count)?,
+            Table::Reference(table) => {
+                let mut table = write(table);
+                table.flush(&self.optimizer);
+                table.restart(&optimizer, self.step_count)?;
+            }
         }
         self.optimizer = optimizer;
         Ok(())
@@ -161,7 +175,8 @@ impl GpuEmbedding {
     pub(crate) async fn rows_with<I: Index>(&self, rows: &[I], waiting: Waiting) -> Result<Vec<f32>> {
         self.check_with(waiting).await?;
         // Rows are not a batch of the model's, so its input_length does not apply.
-        let batch = BatchMaker { input_length: None, ..self.maker.clone() }.batch(rows)?;
+        let spec = Arc::new(TableSpec { input_length: None, ..self.spec().clone() });
+        let batch = BatchMaker { spec, ..self.maker.clone() }.batch(rows)?;
         self.lookup(&batch)?.read_with(waiting).await
     }
 
@@ -199,7 +214,7 @@ impl GpuEmbedding {
         self.state_extent(name)?;
         self.check_with(waiting).await?;
         match &self.table {
-            Table::Reference(table) => Ok(table.array(name).expect("one of its arrays").clone()),
+            Table::Reference(_) => Ok(self.reference_array(name)),
             Table::Gpu(gpu, table) => {
                 table.flush(gpu)?;
                 Ok(table.read(gpu, name, waiting).await?.expect("one of its arrays"))
@@ -229,7 +244,11 @@ impl GpuEmbedding {
             });
         }
         match &mut self.table {
-            Table::Reference(table) => table.array_mut(name).expect("one of its arrays").copy_from_slice(values),
+            Table::Reference(table) => {
+                let mut table = write(table);
+                table.flush(&self.optimizer);
+                table.array_mut(name).expect("one of its arrays").copy_from_slice(values);
+            }
             Table::Gpu(gpu, table) => {
                 // Flush first: pending steps belong to the old state.
                 table.flush(gpu)?;
@@ -243,8 +262,16 @@ impl GpuEmbedding {
         Ok(())
     }
 
+    /// An array of a table on the host, rows brought up to date; there must be one of this name.
+    fn reference_array(&self, name: &str) -> Vec<f32> {
+        let Table::Reference(table) = &self.table else { unreachable!("a table on the host") };
+        let mut table = write(table);
+        table.flush(&self.optimizer);
+        table.array(name).expect("one of its arrays").clone()
+    }
+
     fn state_extent(&self, name: &str) -> Result<Extent> {
-        let arrays = if self.trainable { self.optimizer.state() } else { Vec::new() };
+        let arrays = if self.spec().trainable { self.optimizer.state() } else { Vec::new() };
         arrays.iter().find(|array| array.name == name).map(|array| array.extent).ok_or_else(|| Error::UnknownState {
             name: name.to_owned(),
             known: arrays.iter().map(|array| array.name).collect(),
@@ -273,7 +300,7 @@ impl GpuEmbedding {
 
     async fn mask_with(&self, batch: &IndexBatch, waiting: Waiting) -> Result<Option<Vec<bool>>> {
         batch.check_made_by(&self.maker)?;
-        if !self.mask_zero {
+        if !self.spec().mask_zero {
             return Ok(None);
         }
         let mask = |indices: &[u32]| Some(indices.iter().map(|&index| index != 0).collect());
@@ -314,12 +341,9 @@ impl GpuEmbedding {
     pub(super) async fn read_indices(&self, batch: &IndexBatch, waiting: Waiting) -> Result<Vec<u32>> {
         let (gpu, _) = self.gpu_table("reading indices")?;
         let lookups = batch.lookups().expect("a batch of a GPU context has lookups");
-        let BufferRegion { buffer, offset, .. } = lookups.indices.region();
-        let given = buffer.usage();
-        if !given.contains(wgpu::BufferUsages::COPY_SRC) {
-            let required = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC;
-            return Err(Error::BufferUsage { what: "reading the batch's indices", required, given });
-        }
+        let region = lookups.indices.region();
+        region.check_copy("reading the batch's indices", 0)?;
+        let BufferRegion { buffer, offset, .. } = region;
         let mut indices = Vec::with_capacity(batch.len());
         let bytes = offset..offset + u64::from(lookups.count) * 4;
         gpu.read(buffer, bytes, PIECE_BYTES, waiting, |bytes| {

@@ -11,7 +11,7 @@ use super::plan::{PlanLayout, SortPlan, by_shard, partial_levels};
 use super::readback::{PIECE_BYTES, Waiting};
 use super::region::{BufferRegion, check_binding_size};
 use super::sort::GpuSort;
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// Sections of a batch's buffer start at multiples of this: the strictest alignment that WebGPU knows.
 const ALIGNMENT: u64 = 256;
@@ -355,17 +355,9 @@ pub(crate) fn copied(
     let size = u64::from(count) * 4;
     check_binding_size(what, size, &gpu.limits)?;
     for part in parts {
-        let (required, given) = (wgpu::BufferUsages::COPY_SRC, part.buffer.usage());
-        if !given.contains(required) {
-            return Err(Error::BufferUsage { what, required, given });
-        }
-        let alignment = wgpu::COPY_BUFFER_ALIGNMENT as u32;
-        // Where the part begins, and where it ends.
-        for offset in [part.offset, part.offset + part.size] {
-            if !offset.is_multiple_of(alignment.into()) {
-                return Err(Error::BufferAlignment { what, offset, alignment });
-            }
-        }
+        part.check_copy(what, 0)?;
+        // Where it ends, too.
+        BufferRegion { offset: part.offset + part.size, size: 0, ..*part }.check_copy(what, 0)?;
     }
     let buffer = pool.take(gpu, size.max(16))?;
     let lookups = unchecked(gpu, Section { buffer: buffer.clone(), offset: 0, size }, count)?;

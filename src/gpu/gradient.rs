@@ -6,11 +6,11 @@ use super::kernels::gradient_scale::Limit;
 use super::kernels::{gradient_norm, gradient_scale, partial_sums, parts, scatter_add};
 use super::layout::QUAD_BYTES;
 use super::mapping::RowMapping;
-use super::plan::partial_slots;
+use super::plan::{CHUNK, partial_slots};
 use super::record::check_other_buffer;
 use super::region::{BufferRegion, check_binding_size};
 use super::table::{GpuTable, Shard};
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// A batch's gradient, for the calls that sum it.
 #[derive(Debug, Clone, Copy)]
@@ -73,14 +73,9 @@ impl GpuTable {
     ) -> Result<()> {
         let what = "the dense gradient";
         let bytes = u64::from(self.layout.input_dim) * self.layout.dense_row_bytes();
-        if output.size < bytes {
-            return Err(Error::BufferTooSmall { what, required: bytes, given: output.size });
-        }
-        let usage = output.buffer.usage();
-        if !usage.contains(wgpu::BufferUsages::COPY_DST) {
-            let required = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST;
-            return Err(Error::BufferUsage { what, required, given: usage });
-        }
+        // Each shard's part is bound, after all is cleared.
+        let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST;
+        output.check(what, usage, gpu.limits.min_storage_buffer_offset_alignment, bytes)?;
         self.check_output(what, output.buffer, gradient)?;
         let sums = self.sums(gpu, gradient)?;
         let mut dispatches = sums.dispatches(gpu)?;
@@ -166,17 +161,17 @@ impl Sums<'_> {
     pub(super) fn norm(&self, gpu: &Gpu, limit: Limit, result: wgpu::BufferBinding<'_>) -> Result<[Dispatch; 2]> {
         let mapping = &self.table.summing;
         // One at least, so that a batch without runs has the norm 0.
-        let workgroups = mapping.workgroups(self.runs.run_count).max(1);
-        let squares = self.table.squares.at_least(gpu, workgroups * 4)?;
-        let squares =
-            wgpu::BufferBinding { buffer: &squares, offset: 0, size: wgpu::BufferSize::new(workgroups * 4) };
+        let chunks = self.runs.run_count.div_ceil(CHUNK).max(1);
+        let bytes = u64::from(chunks) * 4;
+        let squares = self.table.squares.at_least(gpu, bytes)?;
+        let squares = wgpu::BufferBinding { buffer: &squares, offset: 0, size: wgpu::BufferSize::new(bytes) };
         let pipeline = mapping.pipeline(gpu, &gradient_norm::kernel(mapping.width()), &[])?;
         let own = gpu.bind(&pipeline, 0, &[("squares", squares.clone())])?;
         let call = [("gradient", self.gradient()), ("partial_sums", self.partial())];
         let groups = [Some(&own), Some(self.runs.group(gpu)?), Some(&gpu.bind(&pipeline, 2, &call)?)];
         Ok([
-            gpu.dispatch(&pipeline, groups, workgroups)?,
-            gradient_scale::dispatch(gpu, Limit { square_count: workgroups as u32, ..limit }, squares, result)?,
+            gpu.dispatch(&pipeline, groups, mapping.workgroups_of_chunks(chunks))?,
+            gradient_scale::dispatch(gpu, Limit { square_count: chunks, ..limit }, squares, result)?,
         ])
     }
 

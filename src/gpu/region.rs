@@ -55,19 +55,35 @@ impl<'a> BufferRegion<'a> {
         required: u64,
         limits: &wgpu::Limits,
     ) -> Result<wgpu::BufferBinding<'a>> {
-        let usage = self.buffer.usage();
-        if !usage.contains(wgpu::BufferUsages::STORAGE) {
-            return Err(Error::BufferUsage { what, required: wgpu::BufferUsages::STORAGE, given: usage });
+        self.check(what, wgpu::BufferUsages::STORAGE, limits.min_storage_buffer_offset_alignment, required)?;
+        check_binding_size(what, required, limits)?;
+        Ok(wgpu::BufferBinding { buffer: self.buffer, offset: self.offset, size: wgpu::BufferSize::new(required) })
+    }
+
+    /// Checks that the first `required` bytes can be copied from.
+    pub(crate) fn check_copy(&self, what: &'static str, required: u64) -> Result<()> {
+        self.check(what, wgpu::BufferUsages::COPY_SRC, wgpu::COPY_BUFFER_ALIGNMENT as u32, required)
+    }
+
+    /// Checks the buffer's usage, where the region begins, and its size.
+    pub(crate) fn check(
+        &self,
+        what: &'static str,
+        usage: wgpu::BufferUsages,
+        alignment: u32,
+        required: u64,
+    ) -> Result<()> {
+        let given = self.buffer.usage();
+        if !given.contains(usage) {
+            return Err(Error::BufferUsage { what, required: usage, given });
         }
-        let alignment = limits.min_storage_buffer_offset_alignment;
-        if !self.offset.is_multiple_of(u64::from(alignment)) {
+        if !self.offset.is_multiple_of(alignment.into()) {
             return Err(Error::BufferAlignment { what, offset: self.offset, alignment });
         }
         if self.size < required {
             return Err(Error::BufferTooSmall { what, required, given: self.size });
         }
-        check_binding_size(what, required, limits)?;
-        Ok(wgpu::BufferBinding { buffer: self.buffer, offset: self.offset, size: wgpu::BufferSize::new(required) })
+        Ok(())
     }
 }
 

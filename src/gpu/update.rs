@@ -230,17 +230,7 @@ impl Update<'_> {
 /// Checks the buffer of a caller's factor, which is copied.
 fn check_scale<'a>(gpu: &Gpu, region: BufferRegion<'a>, target: &wgpu::Buffer) -> Result<BufferRegion<'a>> {
     let what = "the gradient's scale";
-    let (required, given) = (wgpu::BufferUsages::COPY_SRC, region.buffer.usage());
-    if !given.contains(required) {
-        return Err(Error::BufferUsage { what, required, given });
-    }
-    let alignment = wgpu::COPY_BUFFER_ALIGNMENT as u32;
-    if !region.offset.is_multiple_of(alignment.into()) {
-        return Err(Error::BufferAlignment { what, offset: region.offset, alignment });
-    }
-    if region.size < 4 {
-        return Err(Error::BufferTooSmall { what, required: 4, given: region.size });
-    }
+    region.check_copy(what, 4)?;
     // wgpu tells of a buffer of another device, or a destroyed one, when an encoder is finished: this one is never used.
     let ((), error) = gpu.scoped(|| {
         let mut encoder = gpu.encoder("embedding scale");
