@@ -143,6 +143,7 @@ fn main() {
             deferred_gives_the_same_bits_everywhere,
             deferred_with_all_extras_gives_the_same_bits_everywhere,
             lazy_gives_the_same_bits_everywhere,
+            every_optimizer_gives_the_same_bits_everywhere,
             a_million_rows_train_like_a_few,
             dense_gives_the_same_bits_everywhere,
             hot_rows_sum_to_the_references_bits,

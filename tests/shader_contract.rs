@@ -1,7 +1,9 @@
 //! The shaders against the Rust that drives them, without a GPU: what is registered, bound, mirrored and allowed.
 
 use std::collections::BTreeSet;
+use std::io::Write;
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 use naga::{AddressSpace, Module, StorageAccess, TypeInner};
@@ -200,6 +202,42 @@ fn naga_writes_every_kernel_for_every_backend() {
             .write(&module, &info, None)
             .unwrap_or_else(|error| panic!("{} as HLSL: {error}", kernel.name()));
     });
+}
+
+/// What Dawn's compiler, which Chromium has, complains of in a shader: a browser refuses it then.
+fn complaint_of_tint(source: &str) -> Option<String> {
+    let mut tint = Command::new("tint")
+        .args(["--input-format", "wgsl", "--format", "wgsl", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|error| {
+            panic!("Dawn's tint must be on PATH, or WGPU_EMBEDDING_NO_TINT=1 leave this test out: {error}")
+        });
+    tint.stdin.take().unwrap().write_all(source.as_bytes()).unwrap();
+    let output = tint.wait_with_output().unwrap();
+    (!output.status.success()).then(|| String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+/// Tint refuses barriers that naga takes: after an early return, and under control flow that may not be uniform.
+#[test]
+#[ignore = "needs Dawn's tint"]
+fn tint_takes_every_kernel() {
+    if std::env::var_os("WGPU_EMBEDDING_NO_TINT").is_some_and(|value| value == "1") {
+        eprintln!("WGPU_EMBEDDING_NO_TINT=1: Dawn's compiler has seen no kernel");
+        return;
+    }
+    for kernel in all() {
+        let complaint = complaint_of_tint(&kernel.source());
+        assert_eq!(complaint, None, "{}: {:?}", kernel.name(), kernel.parts().last());
+    }
+    let barrier = "@compute @workgroup_size(64) fn k(@builtin(local_invocation_index) i: u32) {
+        if i > 3u { return; }
+        workgroupBarrier();
+    }";
+    validate(barrier).unwrap();
+    assert!(complaint_of_tint(barrier).unwrap().contains("uniform"));
 }
 
 /// `WGPU_EMBEDDING_REPORT=1 cargo test --test shader_contract -- --nocapture table` prints it.
