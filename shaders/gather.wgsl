@@ -4,7 +4,7 @@
 // shard's dispatch also writes zeros where an index is outside the table. THREADS threads a lookup. One composition goes
 // through all lookups, one through those of the shard (shaders/shared/all_lookups.wgsl, shard_lookups.wgsl).
 //
-// Parts: grid, row, shard, those of the lookups, output_*, weights_read.
+// Parts: grid, row, shard, sentinels, lookups, those of the work, output_*, weights_read.
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn gather(
@@ -17,13 +17,13 @@ fn gather(
     if !lane.exists || !lookup.exists {
         return;
     }
-    // Wraps to a large number for rows of earlier shards.
-    let row = lookup.row - shard.first_row;
-    if row < shard.row_count {
+    // Wraps to a large number for places of earlier shards.
+    let place = lookup.place - shard.first_place;
+    if place < shard.place_count {
         for (var quad = lane.part; quad < QUADS; quad += THREADS) {
-            store_output(lookup.position, quad, weights[row * QUADS + quad]);
+            store_output(lookup.position, quad, weights[place * QUADS + quad]);
         }
-    } else if lookup.row >= shard.input_dim && shard.first_row == 0u {
+    } else if !is_row(lookup.row) && shard.first_place == 0u {
         for (var quad = lane.part; quad < QUADS; quad += THREADS) {
             store_output(lookup.position, quad, vec4<f32>());
         }

@@ -3,7 +3,7 @@
 // A row that has missed steps is brought up to date on the way; the table itself is left as it is, so that lookups of
 // one row need not wait for each other. One dispatch a shard; THREADS threads a lookup.
 //
-// Parts: arithmetic, grid, row, shard, those of the lookups (as for gather), output_*, weights_read, table_read, quad,
+// Parts: arithmetic, grid, row, shard, sentinels, lookups, those of the work (as for gather), output_*, weights_read, table_read, quad,
 // row_state, history, segments, a rule's catch-up.
 
 @compute @workgroup_size(WORKGROUP_SIZE)
@@ -17,23 +17,23 @@ fn gather_deferred(
     if !lane.exists || !lookup.exists {
         return;
     }
-    // Wraps to a large number for rows of earlier shards.
-    let row = lookup.row - shard.first_row;
-    if row < shard.row_count {
-        let missed = missed_between(row_state[row * ROW_WORDS], history[0].x, load_row_number(row));
-        let one_rule_does = one_rule_does(lane, row, missed);
+    // Wraps to a large number for places of earlier shards.
+    let place = lookup.place - shard.first_place;
+    if place < shard.place_count {
+        let missed = missed_between(row_state[place * ROW_WORDS], history[0].x, load_row_number(place));
+        let one_rule_does = one_rule_does(lane, place, missed);
         for (var quad = lane.part; one_rule_does && quad < QUADS; quad += THREADS) {
             // Of a row that is current nothing but the weights is read.
-            var value = weights[row * QUADS + quad];
+            var value = weights[place * QUADS + quad];
             if missed.count > 0u {
-                value = caught_up_at_once(missed, load_quad(row, quad)).w;
+                value = caught_up_at_once(missed, load_quad(place, quad)).w;
             }
             store_output(lookup.position, quad, value);
         }
         for (var quad = lane.part; !one_rule_does && quad < QUADS; quad += THREADS) {
-            store_output(lookup.position, quad, caught_up(missed, load_quad(row, quad)).w);
+            store_output(lookup.position, quad, caught_up(missed, load_quad(place, quad)).w);
         }
-    } else if lookup.row >= shard.input_dim && shard.first_row == 0u {
+    } else if !is_row(lookup.row) && shard.first_place == 0u {
         for (var quad = lane.part; quad < QUADS; quad += THREADS) {
             store_output(lookup.position, quad, vec4<f32>());
         }

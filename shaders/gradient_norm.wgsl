@@ -28,16 +28,16 @@ fn gradient_norm(
     let chunks = select(at_once / CHUNK, 1u, at_once < CHUNK);
     let first_chunk = (workgroup.y * grid.x + workgroup.x) * chunks;
     for (var first = 0u; first < chunks * CHUNK; first += at_once) {
-        let place = first + lane.slot;
-        let number = first_chunk * CHUNK + place;
-        let live = lane.exists && place < chunks * CHUNK && number < run_count();
-        var run = Run(0u, 0u, 0u);
+        let entry = first + lane.slot;
+        let number = first_chunk * CHUNK + entry;
+        let live = lane.exists && entry < chunks * CHUNK && number < run_count();
+        var run = no_run();
         if live {
             run = run_number(number);
         }
         let square = square_of_row(lane, run, live);
         if live && lane.part == 0u {
-            squares_of_runs[place] = square;
+            squares_of_runs[entry] = square;
         }
         workgroupBarrier();
     }
@@ -46,8 +46,8 @@ fn gradient_norm(
     if local < chunks && chunk < arrayLength(&squares) {
         var sum = 0.0;
         let end = min(CHUNK, run_count() - min(run_count(), chunk * CHUNK));
-        for (var place = 0u; place < end; place++) {
-            sum = add_numbers(sum, squares_of_runs[local * CHUNK + place]);
+        for (var entry = 0u; entry < end; entry++) {
+            sum = add_numbers(sum, squares_of_runs[local * CHUNK + entry]);
         }
         squares[chunk] = sum;
     }

@@ -1,4 +1,4 @@
-// result[place] = the Euclidean norm of a summed gradient, from the squares of its chunks (gradient_norm), or, with a limit,
+// result[entry] = the Euclidean norm of a summed gradient, from the squares of its chunks (gradient_norm), or, with a limit,
 // what the gradient is to be multiplied by so that its norm does not exceed it:
 //
 //   limit / (norm + epsilon) where that is less than 1, else 1
@@ -12,7 +12,7 @@
 
 struct Limit {
     square_count: u32,
-    place: u32,
+    entry: u32,
     // 0 asks for the norm itself.
     limit: f32,
     epsilon: f32,
@@ -29,8 +29,8 @@ fn gradient_scale(@builtin(local_invocation_index) local: u32) {
         for (var first = 0u; first * CHUNK < count; first += WORKGROUP_SIZE) {
             let start = (first + local) * CHUNK;
             var sum = 0.0;
-            for (var place = start; place < min(start + CHUNK, count); place++) {
-                sum = add_numbers(sum, squares[place]);
+            for (var entry = start; entry < min(start + CHUNK, count); entry++) {
+                sum = add_numbers(sum, squares[entry]);
             }
             storageBarrier();
             if start < count {
@@ -46,6 +46,6 @@ fn gradient_scale(@builtin(local_invocation_index) local: u32) {
             let divisor = add_numbers(norm, limit.epsilon);
             value = select(1.0, divide_numbers(limit.limit, divisor), divisor > limit.limit);
         }
-        result[limit.place] = value;
+        result[limit.entry] = value;
     }
 }

@@ -3,9 +3,9 @@
 // One thread an index. All zeros is the report of nothing found, so that a cleared buffer is a cleared report: the
 // position is kept as its complement, which is never zero, and the largest complement is the lowest position.
 //
-// Parts: grid, lookups.
+// Parts: grid, sentinels, lookups.
 
-struct Table {
+struct TableSize {
     input_dim: u32,
 }
 
@@ -16,7 +16,7 @@ struct Report {
     first_complement: atomic<u32>,
 }
 
-@group(0) @binding(0) var<uniform> table: Table;
+@group(0) @binding(0) var<uniform> table: TableSize;
 @group(0) @binding(1) var<storage, read_write> report: Report;
 
 @compute @workgroup_size(WORKGROUP_SIZE)
@@ -26,10 +26,10 @@ fn index_check(
     @builtin(local_invocation_index) local: u32,
 ) {
     let position = thread_number(workgroup, grid, local);
-    if position >= lookups.count {
+    if position >= batch.count {
         return;
     }
-    if indices[position] >= table.input_dim {
+    if row_of(lookups[batch.rows + position], table.input_dim) == INVALID {
         if atomicAdd(&report.count_low, 1u) == 0xffffffffu {
             atomicAdd(&report.count_high, 1u);
         }

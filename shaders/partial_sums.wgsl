@@ -32,17 +32,17 @@ fn partial_sums(
     if !lane.exists || slot >= level_slots(length) {
         return;
     }
-    let place = slot / 2u * length;
+    let entry = slot / 2u * length;
     var run: Run;
     var chunk = 0u;
     if slot % 2u == 0u {
-        run = long_run_from(place, length);
-    } else if place < kept_count() {
-        run = run_at(place);
-        if run.start >= place || run.end - run.start <= length {
+        run = long_run_from(entry, length);
+    } else if entry < valid_count() {
+        run = run_at(entry);
+        if run.start >= entry || run.end - run.start <= length {
             return;
         }
-        chunk = chunks_of(place - run.start, length);
+        chunk = chunks_of(entry - run.start, length);
         if chunks_of(run.end - run.start, length) <= chunk {
             return;
         }
@@ -52,16 +52,16 @@ fn partial_sums(
     }
     let start = run.start + chunk * length;
     // Not start + length, which may wrap.
-    let places = min(length, run.end - start);
+    let entries = min(length, run.end - start);
     for (var quad = lane.part; quad < QUADS; quad += THREADS) {
         var sum: vec4<f32>;
         if LEVEL == 0u {
-            sum = sum_lookups(start, start + places, quad);
+            sum = sum_lookups(start, start + entries, quad);
         } else {
             let below = length / CHUNK;
             let first_chunk = chunk * CHUNK;
             sum = sums[(first_below + partial_slot(run.start, below, first_chunk)) * QUADS + quad];
-            for (var item = 1u; item < chunks_of(places, below); item++) {
+            for (var item = 1u; item < chunks_of(entries, below); item++) {
                 sum = add(sum, sums[(first_below + partial_slot(run.start, below, first_chunk + item)) * QUADS + quad]);
             }
         }

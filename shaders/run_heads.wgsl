@@ -1,4 +1,4 @@
-// counts[block] = how many runs start in a block of the sorted lookups, and how many of its lookups are kept
+// counts[block] = how many runs start in a block of the sorted lookups, and how many of its lookups are valid
 //
 // One workgroup a block.
 //
@@ -13,11 +13,11 @@ fn run_heads(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocat
     if block < sort.block_count {
         let start = block * sort.block_items;
         let end = min(start + sort.block_items, sort.count);
-        for (var place = start + local; place < end; place += WORKGROUP_SIZE) {
-            let key = source_key(place);
+        for (var entry = start + local; entry < end; entry += WORKGROUP_SIZE) {
+            let key = source_key(entry);
             if key < sort.input_dim {
-                count.kept += 1u;
-                if place == 0u || source_key(place - 1u) != key {
+                count.valid += 1u;
+                if entry == 0u || source_key(entry - 1u) != key {
                     count.heads += 1u;
                 }
             }
@@ -25,8 +25,8 @@ fn run_heads(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocat
     }
     let heads = workgroup_scan(local, count.heads).total;
     workgroupBarrier();
-    let kept = workgroup_scan(local, count.kept).total;
+    let valid = workgroup_scan(local, count.valid).total;
     if local == 0u && block < sort.block_count {
-        counts[block] = RunCount(heads, kept);
+        counts[block] = RunCount(heads, valid);
     }
 }

@@ -1,7 +1,7 @@
 // Hands the caller the summed gradient of each run, either compact or as a dense table (the host clears that first):
 //
 //   compact   output[run, :]                    = the sum of the gradients of the run's lookups
-//   dense     output[row of run - first_row, :] = the same
+//   dense     output[place of run - first_place, :] = the same
 //
 // One dispatch over all runs, or for the dense table over those of one shard; THREADS threads a run. Runs of more than
 // a chunk are summed from their partial sums.
@@ -29,7 +29,7 @@ fn scatter_add(
     let run = run_number(number);
     var target_row = number;
     if DENSE {
-        target_row = run.row - shard.first_row;
+        target_row = run.place - shard.first_place;
     }
     for (var quad = lane.part; quad < QUADS; quad += THREADS) {
         store_output(target_row, quad, sum_of(run, quad));

@@ -32,7 +32,7 @@ fn similarity(
     }
     let rows = thread % quarter + quarter * vec4(0u, 1u, 2u, 3u);
     // The last quarter may overhang: it reads another row then, and does not write.
-    let places = (piece.first_of_shard + min(rows, vec4(piece.row_count - 1u))) * QUADS;
+    let entries = (piece.first_of_shard + min(rows, vec4(piece.row_count - 1u))) * QUADS;
     let query_quads = query * QUADS;
     // Of each query, the scores of the 4 rows.
     var first = vec4<f32>();
@@ -41,10 +41,10 @@ fn similarity(
     var fourth = vec4<f32>();
     var squares = vec4<f32>();
     for (var quad = 0u; quad < QUADS; quad++) {
-        let x = weights[places.x + quad];
-        let y = weights[places.y + quad];
-        let z = weights[places.z + quad];
-        let w = weights[places.w + quad];
+        let x = weights[entries.x + quad];
+        let y = weights[entries.y + quad];
+        let z = weights[entries.z + quad];
+        let w = weights[entries.w + quad];
         squares += vec4(dot(x, x), dot(y, y), dot(z, z), dot(w, w));
         // A vector times a matrix is the vector's products with the columns.
         let columns = mat4x4(x, y, z, w);

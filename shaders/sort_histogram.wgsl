@@ -18,8 +18,8 @@ fn sort_histogram(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_in
         let start = block * sort.block_items;
         let end = min(start + sort.block_items, sort.count);
         let mask = (1u << sort.digit_bits) - 1u;
-        for (var place = start + local; place < end; place += WORKGROUP_SIZE) {
-            atomicAdd(&digit_counts[(source_key(place) >> sort.shift) & mask], 1u);
+        for (var entry = start + local; entry < end; entry += WORKGROUP_SIZE) {
+            atomicAdd(&digit_counts[(source_key(entry) >> sort.shift) & mask], 1u);
         }
     }
     workgroupBarrier();

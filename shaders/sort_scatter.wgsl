@@ -25,13 +25,13 @@ fn scatter_tile(local: u32, tile: u32, end: u32, next: u32) -> u32 {
     let tile_count = min(end - min(tile, end), TILE);
     let mask = (1u << sort.digit_bits) - 1u;
     for (var i = 0u; i < ITEMS; i++) {
-        let place = local * ITEMS + i;
+        let entry = local * ITEMS + i;
         // What fills up the last tile stays behind all lookups.
         var digit = mask;
-        if place < tile_count {
-            digit = (source_key(tile + place) >> sort.shift) & mask;
+        if entry < tile_count {
+            digit = (source_key(tile + entry) >> sort.shift) & mask;
         }
-        exchange[spread(place)] = (digit << PLACE_BITS) | place;
+        exchange[spread(entry)] = (digit << ENTRY_BITS) | entry;
     }
     digit_starts[local] = 0u;
     digit_ends[local] = 0u;
@@ -41,33 +41,33 @@ fn scatter_tile(local: u32, tile: u32, end: u32, next: u32) -> u32 {
     let first = local * ITEMS;
     var last_digit = 0u;
     if first > 0u {
-        last_digit = exchange[spread(first - 1u)] >> PLACE_BITS;
+        last_digit = exchange[spread(first - 1u)] >> ENTRY_BITS;
     }
-    for (var place = first; place < min(first + ITEMS, tile_count); place++) {
-        let digit = exchange[spread(place)] >> PLACE_BITS;
+    for (var entry = first; entry < min(first + ITEMS, tile_count); entry++) {
+        let digit = exchange[spread(entry)] >> ENTRY_BITS;
         if digit != last_digit {
-            digit_ends[last_digit] = place;
-            digit_starts[digit] = place;
+            digit_ends[last_digit] = entry;
+            digit_starts[digit] = entry;
         }
-        if place + 1u == tile_count {
+        if entry + 1u == tile_count {
             digit_ends[digit] = tile_count;
         }
         last_digit = digit;
     }
     workgroupBarrier();
-    // What to add to a place in the tile; never negative, for lower digits of the tile lie before.
+    // What to add to an entry in the tile; never negative, for lower digits of the tile lie before.
     let tile_start = digit_starts[local];
     digit_starts[local] = next - tile_start;
     let count = digit_ends[local] - tile_start;
     workgroupBarrier();
 
     for (var i = 0u; i < ITEMS; i++) {
-        // Neighbouring threads write neighbouring places.
-        let place = i * WORKGROUP_SIZE + local;
-        if place < tile_count {
-            let item = exchange[spread(place)];
-            let origin = tile + (item & PLACE_MASK);
-            let goal = digit_starts[item >> PLACE_BITS] + place;
+        // Neighbouring threads write neighbouring entries.
+        let entry = i * WORKGROUP_SIZE + local;
+        if entry < tile_count {
+            let item = exchange[spread(entry)];
+            let origin = tile + (item & ENTRY_MASK);
+            let goal = digit_starts[item >> ENTRY_BITS] + entry;
             let lookup = source_lookup(origin);
             if DESTINATION == PACKED {
                 destination[goal] = (lookup.key << sort.position_bits) | lookup.position;

@@ -3,19 +3,19 @@
 // Parts: grid, sort_source, workgroup_scan, sort_tile, plan_layout, write_plan.
 
 // What fills up the tile has the sentinel for a key, and stays behind all lookups.
-fn tile_key(place: u32) -> u32 {
-    if place < sort.count {
-        return source_key(place);
+fn tile_key(entry: u32) -> u32 {
+    if entry < sort.count {
+        return source_key(entry);
     }
     return sort.input_dim;
 }
 
-fn sorted_position(place: u32) -> u32 {
-    return exchange[spread(place)] & PLACE_MASK;
+fn sorted_position(entry: u32) -> u32 {
+    return exchange[spread(entry)] & ENTRY_MASK;
 }
 
-fn sorted_key(place: u32) -> u32 {
-    return tile_key(sorted_position(place));
+fn sorted_key(entry: u32) -> u32 {
+    return tile_key(sorted_position(entry));
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)
@@ -26,24 +26,24 @@ fn sort_small(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invoca
     for (var shift = 0u; shift < sort.key_bits; shift += 8u) {
         for (var i = 0u; i < ITEMS; i++) {
             let own = spread(local * ITEMS + i);
-            let place = exchange[own] & PLACE_MASK;
-            exchange[own] = (((tile_key(place) >> shift) & 0xffu) << PLACE_BITS) | place;
+            let entry = exchange[own] & ENTRY_MASK;
+            exchange[own] = (((tile_key(entry) >> shift) & 0xffu) << ENTRY_BITS) | entry;
         }
         sort_tile(local, min(sort.key_bits - shift, 8u));
     }
 
     let first = local * ITEMS;
-    var kept = 0u;
+    var valid = 0u;
     for (var i = 0u; i < ITEMS; i++) {
-        kept += select(0u, 1u, sorted_key(first + i) < sort.input_dim);
+        valid += select(0u, 1u, sorted_key(first + i) < sort.input_dim);
     }
     // Both counts are at most TILE: one scan for the two.
     workgroupBarrier();
-    let scan = workgroup_scan(local, (count_heads(first) << 16u) | kept);
+    let scan = workgroup_scan(local, (count_heads(first) << 16u) | valid);
     let run_count = scan.total >> 16u;
-    let kept_count = scan.total & 0xffffu;
+    let valid_count = scan.total & 0xffffu;
     if workgroup.x == 0u && workgroup.y == 0u {
-        write_lookups(first, scan.before >> 16u, run_count, kept_count);
-        write_ends(local, run_count, kept_count);
+        write_lookups(first, scan.before >> 16u, run_count, valid_count);
+        write_ends(local, run_count, valid_count);
     }
 }

@@ -5,7 +5,7 @@
 // one note a row in workgroup memory. So no gradient of the table's size is ever built or cleared: the bytes moved are the
 // weights and the state once each way, and the batch's sums.
 //
-// Parts: arithmetic, grid, row, shard, plan_layout, plan, gradient_*, table_write, quad, store_quad, row_state, step,
+// Parts: arithmetic, grid, row, shard, sentinels, plan_layout, plan, gradient_*, table_write, quad, store_quad, row_state, step,
 // row_term or no_row_term, a rule.
 
 const NO_RUN: u32 = 0xffffffffu;
@@ -13,13 +13,13 @@ const NO_RUN: u32 = 0xffffffffu;
 // The run of each of the workgroup's rows, or NO_RUN.
 var<workgroup> run_of_row: array<u32, WORKGROUP_SIZE>;
 
-// The first run in first..end whose row is at least `row`.
-fn lower_bound(first: u32, end: u32, row: u32) -> u32 {
+// The first run in first..end whose place is at least `place`; all of the table is here, so places rise as rows do.
+fn lower_bound(first: u32, end: u32, place: u32) -> u32 {
     var low = first;
     var high = end;
     while low < high {
         let middle = low + (high - low) / 2u;
-        if plan[batch.rows + middle] < row {
+        if plan[batch.places + middle] < place {
             low = middle + 1u;
         } else {
             high = middle;
@@ -46,24 +46,24 @@ fn update_all(
 ) {
     let lane = lane(workgroup, grid, local);
     // A folded grid may overhang: such a workgroup finds no rows, but goes through the barriers with the others.
-    let first_row = min(lane.work - lane.slot, shard.row_count);
-    let end_row = min(first_row + WORKGROUP_SIZE / THREADS, shard.row_count);
+    let first_place = min(lane.work - lane.slot, shard.place_count);
+    let end_place = min(first_place + WORKGROUP_SIZE / THREADS, shard.place_count);
 
     run_of_row[local] = NO_RUN;
     workgroupBarrier();
     let end_run = plan[batch.shards + shard.number + 1u];
-    let first_run = lower_bound(plan[batch.shards + shard.number], end_run, shard.first_row + first_row);
+    let first_run = lower_bound(plan[batch.shards + shard.number], end_run, shard.first_place + first_place);
     for (var run = first_run + local; run < end_run; run += WORKGROUP_SIZE) {
-        let row = plan[batch.rows + run] - shard.first_row;
-        if row >= end_row {
+        let place = plan[batch.places + run] - shard.first_place;
+        if place >= end_place {
             break;
         }
-        run_of_row[row - first_row] = run;
+        run_of_row[place - first_place] = run;
     }
     workgroupBarrier();
 
     let run = run_of_row[lane.slot];
-    let live = lane.exists && lane.work < shard.row_count;
+    let live = lane.exists && lane.work < shard.place_count;
     var old_number = 0.0;
     if live && lane.part == 0u {
         old_number = load_row_number(lane.work);

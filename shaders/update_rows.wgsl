@@ -4,7 +4,7 @@
 // One composition takes the short runs and one the long (shaders/shared/short_runs.wgsl, long_runs.wgsl). THREADS threads a
 // run; bytes moved: each gradient once, and each of the weights and the state read and written once.
 //
-// Parts: arithmetic, grid, row, shard, plan_layout, plan, those of the runs, table_write, quad, store_quad, row_state, step,
+// Parts: arithmetic, grid, row, shard, sentinels, plan_layout, plan, those of the runs, table_write, quad, store_quad, row_state, step,
 // row_term or no_row_term, a rule; current_rows, or behind_rows with history, segments and the rule's catch-up.
 
 alias Summed = Run;
@@ -20,28 +20,28 @@ fn update_rows(
     @builtin(local_invocation_index) local: u32,
 ) {
     let lane = lane(workgroup, grid, local);
-    var run = Run(0u, 0u, 0u);
+    var run = no_run();
     if lane.exists {
         run = find_run(lane.work);
     }
     let live = run.end != 0u;
-    let row = run.row - shard.first_row;
-    let missed = missed_by(lane, row, live, step_before());
+    let place = run.place - shard.first_place;
+    let missed = missed_by(lane, place, live, step_before());
     let row_number = updated_row_number(lane, caught_up_number(missed), run, live);
     if !live {
         return;
     }
-    let one_rule_does = one_rule_does(lane, row, missed);
+    let one_rule_does = one_rule_does(lane, place, missed);
     for (var quad = lane.part; one_rule_does && quad < QUADS; quad += THREADS) {
         // All loads before the store, so that their cache misses overlap.
-        let old = load_quad(row, quad);
+        let old = load_quad(place, quad);
         let gradient = gradient_of(run, quad);
-        store_quad(row, quad, apply(caught_up_at_once(missed, old), gradient, row_number));
+        store_quad(place, quad, apply(caught_up_at_once(missed, old), gradient, row_number));
     }
     for (var quad = lane.part; !one_rule_does && quad < QUADS; quad += THREADS) {
-        let current = caught_up(missed, load_quad(row, quad));
-        store_quad(row, quad, apply(current, gradient_of(run, quad), row_number));
+        let current = caught_up(missed, load_quad(place, quad));
+        store_quad(place, quad, apply(current, gradient_of(run, quad), row_number));
     }
-    store_row_number(lane, row, row_number);
-    mark_current(lane, row, step.number);
+    store_row_number(lane, place, row_number);
+    mark_current(lane, place, step.number);
 }

@@ -3,8 +3,19 @@
 use crate::error::{Error, Result};
 use crate::initializer::Initializer;
 
-/// The largest `input_dim`: the last u32 stays free for the kernels.
-pub const MAX_INPUT_DIM: u32 = u32::MAX - 1;
+/// The largest `input_dim`: [`INVALID`] and [`PADDING`] are no rows.
+pub const MAX_INPUT_DIM: u32 = PADDING;
+
+/// A GPU-resident index that is a row of no table: -1 as an i32.
+///
+/// It gives zeros and no gradient, and is counted, as every index outside the table but [`PADDING`] is.
+pub const INVALID: u32 = u32::MAX;
+
+/// A GPU-resident index that stands for no lookup: -2 as an i32.
+///
+/// It gives zeros and no gradient, and no [`check`](crate::GpuEmbedding::check) counts it. A kernel that writes fewer indices
+/// than the batch has room for fills the rest up with it.
+pub const PADDING: u32 = u32::MAX - 1;
 
 /// The name of a table's own array, beside those of the optimizer's state.
 pub(crate) const WEIGHT: &str = "weight";

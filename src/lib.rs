@@ -34,7 +34,7 @@ pub mod text;
 pub mod vectors;
 
 pub use batch::{BatchMaker, HostIndices, Index, IndexBatch};
-pub use config::{EmbeddingConfig, MAX_INPUT_DIM};
+pub use config::{EmbeddingConfig, INVALID, MAX_INPUT_DIM, PADDING};
 pub use context::{Backend, GpuContext};
 pub use embedding::{GpuEmbedding, Neighbour, RowGradient, Search, Similarity, WeightShard};
 pub use error::{Error, Result};

@@ -183,6 +183,7 @@ fn main() {
         index_check {
             bad_indices_give_zeros_and_are_counted_once,
             bad_indices_give_no_gradient_and_touch_no_row,
+            padding_is_no_lookup_and_is_not_counted,
             any_readback_reports_and_clears,
             bad_indices_overwrite_what_was_there,
             gradients_are_right_beside_a_stream,
@@ -246,7 +247,7 @@ fn main() {
             any_split_gives_the_same_bits,
             more_rows_than_a_piece,
             more_queries_than_fit_at_once,
-            rows_left_out_are_made_up_for,
+            rows_excluded_are_made_up_for,
             odd_numbers_have_their_places,
             it_sees_what_dense_adam_would_have,
             bad_searches_are_named,

@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn words_are_numbered_by_falling_count_and_rare_ones_left_out() {
+    fn words_are_numbered_by_falling_count_and_rare_ones_excluded() {
         let corpus = corpus(b"\xef\xbb\xbfb a rare\tb\r\n\n a  c B\nc x a\xc2\xa0b", false, 2).unwrap();
         assert_eq!(corpus.words, ["b", "a", "c"]);
         assert_eq!(corpus.counts, [3, 3, 2]);

@@ -117,7 +117,7 @@ pub fn nearest_words(corpus: &Corpus, table: &GpuEmbedding, shown: &[usize], out
     let rows: Vec<u32> = shown.iter().map(|&word| word as u32).collect();
     let search = Search::new(SHOWN_NEAREST)
         .with_rows(0..known as u32)
-        .with_left_out_of_each(rows.iter().map(|&row| vec![row]).collect());
+        .with_excluded_of_each(rows.iter().map(|&row| vec![row]).collect());
     let found = table.nearest(&table.rows(&rows)?, &search)?;
     for (&word, found) in shown.iter().zip(found) {
         let named = |found: &Neighbour| {

@@ -17,7 +17,7 @@ fn share_of_own_kind(corpus: &Corpus, model: &dyn Model) -> f64 {
     for (_, words) in built_in::KINDS {
         for word in words {
             let row = corpus.number(word).unwrap() as u32;
-            let search = Search::new(words.len() - 1).with_left_out(&[row]);
+            let search = Search::new(words.len() - 1).with_excluded(&[row]);
             let found = table.nearest(&table.rows(&[row]).unwrap(), &search).unwrap().remove(0);
             let own = found.iter().filter(|found| words.contains(&corpus.words[found.row as usize].as_str()));
             shares.push(own.count() as f64 / found.len() as f64);

@@ -46,12 +46,12 @@ fn catch_up_by_terms(missed: Missed, old: Quad) -> Quad {
     var sum = vec4<f32>();
     // The smallest first, which rounds less.
     for (var j = min(missed.count, history[0].w); j >= 1u; j--) {
-        let place = history_step(missed.since + j);
-        let term = bitcast<vec4<f32>>(history[place + 4u]);
+        let entry = history_step(missed.since + j);
+        let term = bitcast<vec4<f32>>(history[entry + 4u]);
         let powers = powers_of(j);
         var size = multiply_numbers(term.x, powers.x);
         if DECAYING {
-            size = divide_numbers(size, decay_between(history[missed.place + 3u], decay_at(missed.since + j)));
+            size = divide_numbers(size, decay_between(history[missed.entry + 3u], decay_at(missed.since + j)));
         }
         sum = add(sum, divide(vec4<f32>(size), add(multiply(root, vec4<f32>(powers.z)), vec4<f32>(term.y))));
     }

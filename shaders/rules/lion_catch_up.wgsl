@@ -3,7 +3,7 @@
 //   w  = C_now / C_t0 * (w - sign(m) * sum over j = 1 .. k of p_j),    m *= beta_2^k
 //
 // with p_j = learning rate * C_t0 / C_tau: u = beta_1 * m has m's sign, and m keeps it, for |m| stays at 2^-125 or above.
-// The sum is the same for all rows of one step t0: the history has it in the place of the last quotient's weight.
+// The sum is the same for all rows of one step t0: the history has it in place of the last quotient's weight.
 //
 // Parts: arithmetic, quad, history, lion_sign.
 

@@ -3,7 +3,7 @@
 //   w  = C_now / C_t0 * (w - b * sum over j = 1 .. k of p_j),    b *= mu^k
 //
 // with p_j = learning rate * mu^j * C_t0 / C_tau in PyTorch's form and -mu^j * C_t0 / C_tau in Keras's; with nesterov one
-// factor mu more (src/optimizer/sgd.rs). The sum is the same for all rows of one step t0: the history has it in the place of
+// factor mu more (src/optimizer/sgd.rs). The sum is the same for all rows of one step t0: the history has it in place of
 // the last quotient's weight.
 //
 // Parts: arithmetic, quad, history.

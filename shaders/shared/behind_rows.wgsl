@@ -9,12 +9,12 @@ var<workgroup> last_steps: array<u32, WORKGROUP_SIZE>;
 var<workgroup> row_numbers: array<f32, WORKGROUP_SIZE>;
 
 // Up to step `until`.
-fn missed_by(lane: Lane, row: u32, live: bool, until: u32) -> Missed {
+fn missed_by(lane: Lane, place: u32, live: bool, until: u32) -> Missed {
     var last_step = until;
     var row_number = 0.0;
     if live && lane.part == 0u {
-        last_step = row_state[row * ROW_WORDS];
-        row_number = load_row_number(row);
+        last_step = row_state[place * ROW_WORDS];
+        row_number = load_row_number(place);
     }
     if THREADS > 1u {
         if lane.part == 0u {
@@ -32,8 +32,8 @@ fn missed_by(lane: Lane, row: u32, live: bool, until: u32) -> Missed {
     return missed_between(last_step, until, row_number);
 }
 
-fn mark_current(lane: Lane, row: u32, now: u32) {
+fn mark_current(lane: Lane, place: u32, now: u32) {
     if lane.part == 0u {
-        row_state[row * ROW_WORDS] = now;
+        row_state[place * ROW_WORDS] = now;
     }
 }

@@ -13,10 +13,10 @@ fn step_before() -> u32 {
     return 0u;
 }
 
-fn missed_by(lane: Lane, row: u32, live: bool, until: u32) -> Missed {
+fn missed_by(lane: Lane, place: u32, live: bool, until: u32) -> Missed {
     var row_number = 0.0;
     if live && lane.part == 0u {
-        row_number = load_row_number(row);
+        row_number = load_row_number(place);
     }
     return Missed(0u, row_number);
 }
@@ -25,7 +25,7 @@ fn caught_up_number(missed: Missed) -> f32 {
     return missed.row_number;
 }
 
-fn one_rule_does(lane: Lane, row: u32, missed: Missed) -> bool {
+fn one_rule_does(lane: Lane, place: u32, missed: Missed) -> bool {
     return true;
 }
 
@@ -37,4 +37,4 @@ fn caught_up(missed: Missed, old: Quad) -> Quad {
     return old;
 }
 
-fn mark_current(lane: Lane, row: u32, now: u32) {}
+fn mark_current(lane: Lane, place: u32, now: u32) {}

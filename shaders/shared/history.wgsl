@@ -12,9 +12,9 @@ override CUT: u32;
 override RING: u32;
 
 // Words 0 .. 3: now, and C_now's mantissa and exponent; the horizon. Then 256 quads (beta_1^i, beta_2^i, r^i, 0), then
-// RING / 256 + 1 of the same at i * 256, then RING steps of five quads each, step t in place t % RING: three of two
+// RING / 256 + 1 of the same at i * 256, then RING steps of five quads each, step t in entry t % RING: three of two
 // quotients each, (W, W, epsilon E, epsilon E); (least_root, C_t's mantissa, its exponent, the mantissa's reciprocal),
-// (step size, epsilon, 0, 0). Last the decays from one cut to the next, segment i in place i % (RING / CUT).
+// (step size, epsilon, 0, 0). Last the decays from one cut to the next, segment i in entry i % (RING / CUT).
 //
 // C is 2^exponent times its mantissa, which is in 1/2 .. 1: a mantissa counts 2^-32ths, and its reciprocal 2^-31ths.
 @group(0) @binding(5) var<storage, read> history: array<vec4<u32>>;
@@ -29,7 +29,7 @@ struct Missed {
     since: u32,
     // The step up to which the row is to be caught up, with all that it has missed.
     until: u32,
-    place: u32,
+    entry: u32,
     // The quotients of the step `since`, in pairs, of which the last always counts (adam_catch_up.wgsl).
     first_pair: vec4<f32>,
     second_pair: vec4<f32>,
@@ -86,16 +86,16 @@ fn missed_between(since: u32, until: u32, row_number: f32) -> Missed {
         return missed;
     }
     missed.count = min(until - since, CUT - since % CUT);
-    missed.place = history_step(since);
+    missed.entry = history_step(since);
     // Once a row, not once a quad.
     if PAIRS > 2u {
-        missed.first_pair = bitcast<vec4<f32>>(history[missed.place]);
+        missed.first_pair = bitcast<vec4<f32>>(history[missed.entry]);
     }
     if PAIRS > 1u {
-        missed.second_pair = bitcast<vec4<f32>>(history[missed.place + 1u]);
+        missed.second_pair = bitcast<vec4<f32>>(history[missed.entry + 1u]);
     }
-    missed.last_pair = bitcast<vec4<f32>>(history[missed.place + 2u]);
-    let start = history[missed.place + 3u];
+    missed.last_pair = bitcast<vec4<f32>>(history[missed.entry + 2u]);
+    let start = history[missed.entry + 3u];
     missed.least_root = bitcast<f32>(start.x);
     if DECAYING {
         if missed.count == CUT {
@@ -109,7 +109,7 @@ fn missed_between(since: u32, until: u32, row_number: f32) -> Missed {
     return missed;
 }
 
-// C_step, mantissa and exponent; `step` is at most now, whose own place is only written after it.
+// C_step, mantissa and exponent; `step` is at most now, whose own entry is only written after it.
 fn decay_at(step: u32) -> vec2<u32> {
     if step == history[0].x {
         return history[0].yz;

@@ -1,9 +1,9 @@
-// Where partial sums are kept. Level 0 sums chunks of 64 places of the order, level 1 chunks of 64 of these, that is
-// of 4,096 places, and so on; a chunk begins at a multiple of its length from its run's own start. Only runs longer
+// Where partial sums are kept. Level 0 sums chunks of 64 entries of the order, level 1 chunks of 64 of these, that is
+// of 4,096 entries, and so on; a chunk begins at a multiple of its length from its run's own start. Only runs longer
 // than a level's chunk have chunks in it.
 //
-// A level has two slots for each `length` places of the order: one for a run's first chunk that begins there, one for
-// a later chunk. More cannot begin in `length` places, for a run with chunks is longer than that. So slots follow from
+// A level has two slots for each `length` entries of the order: one for a run's first chunk that begins there, one for
+// a later chunk. More cannot begin in `length` entries, for a run with chunks is longer than that. So slots follow from
 // a run's start alone, and no two chunks share one.
 //
 // Parts: row, plan.

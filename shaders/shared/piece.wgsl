@@ -11,8 +11,8 @@ struct Piece {
     query_count: u32,
     // Rows are dealt out in this many groups, one after the other: row i to group i % group_count.
     group_count: u32,
-    // Pairs in `left_out`.
-    left_out_count: u32,
+    // Pairs in `excluded`.
+    excluded_count: u32,
 }
 
 @group(0) @binding(0) var<uniform> piece: Piece;

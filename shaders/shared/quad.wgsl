@@ -14,18 +14,18 @@ struct Quad {
     third: vec4<f32>,
 }
 
-// `row` counts from the shard's first.
-fn load_quad(row: u32, quad: u32) -> Quad {
-    let place = row * QUADS * ARRAYS + quad;
-    var loaded = Quad(weights[row * QUADS + quad], vec4<f32>(), vec4<f32>(), vec4<f32>());
+// `place` counts from the shard's first.
+fn load_quad(place: u32, quad: u32) -> Quad {
+    let first = place * QUADS * ARRAYS + quad;
+    var loaded = Quad(weights[place * QUADS + quad], vec4<f32>(), vec4<f32>(), vec4<f32>());
     if ARRAYS > 0u {
-        loaded.first = state[place];
+        loaded.first = state[first];
     }
     if ARRAYS > 1u {
-        loaded.second = state[place + QUADS];
+        loaded.second = state[first + QUADS];
     }
     if ARRAYS > 2u {
-        loaded.third = state[place + 2u * QUADS];
+        loaded.third = state[first + 2u * QUADS];
     }
     return loaded;
 }

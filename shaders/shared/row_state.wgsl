@@ -7,9 +7,9 @@ override ROW_WORDS: u32;
 // 1: there is a number a row.
 override ROW_NUMBERS: u32;
 
-fn load_row_number(row: u32) -> f32 {
+fn load_row_number(place: u32) -> f32 {
     if ROW_NUMBERS == 0u {
         return 0.0;
     }
-    return bitcast<f32>(row_state[row * ROW_WORDS + ROW_WORDS - 1u]);
+    return bitcast<f32>(row_state[place * ROW_WORDS + ROW_WORDS - 1u]);
 }

@@ -22,16 +22,16 @@ fn square_of_quad(summed: Summed, quad: u32) -> f32 {
 fn updated_row_number(lane: Lane, old: f32, summed: Summed, live: bool) -> f32 {
     let square = square_of_row(lane, summed, live);
     // Of the row alone, so that one row's threads need wait for no other's.
-    let place = lane.slot * min(QUADS, MOST_QUADS);
+    let entry = lane.slot * min(QUADS, MOST_QUADS);
     var number = 0.0;
     if live && lane.part == 0u {
         number = new_row_number(old, multiply_numbers(square, MEAN_FACTOR));
-        squares_of_places[place] = number;
+        squares_of_entries[entry] = number;
     }
     if THREADS > 1u {
         workgroupBarrier();
         if live {
-            number = squares_of_places[place];
+            number = squares_of_entries[entry];
         }
     }
     return number;

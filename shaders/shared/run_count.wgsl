@@ -3,6 +3,6 @@
 struct RunCount {
     // Runs that start there.
     heads: u32,
-    // Lookups that are kept.
-    kept: u32,
+    // Lookups that are valid.
+    valid: u32,
 }

@@ -15,10 +15,10 @@ fn end_of(missed: Missed) -> u32 {
 // Whether one rule gives all that this thread's quads of a row have missed: their steps are of one segment, whose rule
 // covers them. Kernels have a loop for each of the two answers, for adapters that run both sides of a branch would otherwise
 // pay at every quad for the segments and the terms that few need.
-fn one_rule_does(lane: Lane, row: u32, missed: Missed) -> bool {
+fn one_rule_does(lane: Lane, place: u32, missed: Missed) -> bool {
     var does = missed.count == 0u || end_of(missed) == missed.until;
     for (var quad = lane.part; TERMS && does && quad < QUADS; quad += THREADS) {
-        does = missed.count == 0u || is_covered(missed, load_quad(row, quad));
+        does = missed.count == 0u || is_covered(missed, load_quad(place, quad));
     }
     return does;
 }

@@ -1,12 +1,13 @@
-// A shard holds the table's rows first_row .. first_row + row_count.
+// A shard holds the rows that lie in places first_place .. first_place + place_count. A row's place is its number in the table,
+// where all of the table is on the GPU.
 
-struct Shard {
-    first_row: u32,
-    row_count: u32,
+struct ShardPlaces {
+    first_place: u32,
+    place_count: u32,
     // Rows of the whole table.
     input_dim: u32,
     // Its number among the shards.
     number: u32,
 }
 
-@group(0) @binding(0) var<uniform> shard: Shard;
+@group(0) @binding(0) var<uniform> shard: ShardPlaces;

@@ -5,11 +5,11 @@
 fn find_run(work: u32) -> Run {
     let run = plan[batch.shards + shard.number] + work;
     if run >= plan[batch.shards + shard.number + 1u] {
-        return Run(0u, 0u, 0u);
+        return no_run();
     }
     let found = run_number(run);
     if found.end - found.start > CHUNK {
-        return Run(0u, 0u, 0u);
+        return no_run();
     }
     return found;
 }

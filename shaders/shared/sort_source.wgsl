@@ -1,6 +1,6 @@
 // What a pass of the sort reads: lookups, each a key and its position in the batch.
 //
-// The key is the lookup's row, or the sentinel `input_dim`, which sorts after every row, if the lookup is not kept. The
+// The key is the lookup's row, or the sentinel `input_dim`, which sorts after every row, if the lookup is not valid. The
 // first pass reads the caller's indices as they are. After that, key and position share a word where they fit; where
 // they do not, the keys stand first and the positions behind them.
 //
@@ -37,26 +37,26 @@ struct SortPass {
 @group(0) @binding(0) var<uniform> sort: SortPass;
 @group(0) @binding(1) var<storage, read> source: array<u32>;
 
-struct Lookup {
+struct SortItem {
     key: u32,
     position: u32,
 }
 
-fn source_lookup(place: u32) -> Lookup {
-    let word = source[place];
+fn source_lookup(entry: u32) -> SortItem {
+    let word = source[entry];
     if SOURCE == INDICES {
-        let kept = word < sort.input_dim && word != sort.padding_idx;
-        return Lookup(select(sort.input_dim, word, kept), place);
+        let valid = word < sort.input_dim && word != sort.padding_idx;
+        return SortItem(select(sort.input_dim, word, valid), entry);
     }
     if SOURCE == PACKED {
-        return Lookup(word >> sort.position_bits, word & ((1u << sort.position_bits) - 1u));
+        return SortItem(word >> sort.position_bits, word & ((1u << sort.position_bits) - 1u));
     }
-    return Lookup(word, source[sort.count + place]);
+    return SortItem(word, source[sort.count + entry]);
 }
 
 // Its key alone.
-fn source_key(place: u32) -> u32 {
-    let word = source[place];
+fn source_key(entry: u32) -> u32 {
+    let word = source[entry];
     if SOURCE == INDICES {
         return select(sort.input_dim, word, word < sort.input_dim && word != sort.padding_idx);
     }

@@ -2,7 +2,7 @@
 //
 // A thread has ITEMS neighbouring items of the tile. It counts its own digits in a column of its own, so that nobody
 // counts across threads and equal digits keep their order; a scan over the columns, digit after digit, gives each
-// item its place.
+// item its entry.
 //
 // A thread's items are two vectors, not an array: where a compiler leaves an array in memory, the sort takes twice the
 // time and more.
@@ -17,17 +17,17 @@ const STEP_BITS: u32 = 4u;
 const STEP_MASK: u32 = 15u;
 const COUNTERS: u32 = 8u;
 
-// An item: its digit in the upper half, its place in the unsorted tile in the lower one.
-const PLACE_BITS: u32 = 16u;
-const PLACE_MASK: u32 = 0xffffu;
+// An item: its digit in the upper half, its entry in the unsorted tile in the lower one.
+const ENTRY_BITS: u32 = 16u;
+const ENTRY_MASK: u32 = 0xffffu;
 
-// The tile's items by place, and while they are sorted the threads' counters. TILE words of each, one more for each 32
+// The tile's items by entry, and while they are sorted the threads' counters. TILE words of each, one more for each 32
 // so that neither a thread's own words nor one word of each thread meet in one bank.
 var<workgroup> exchange: array<u32, 2112>;
 
 // Where a word is in `exchange`: 8 neighbours from a multiple of 8 stay neighbours.
-fn spread(place: u32) -> u32 {
-    return place + (place >> 5u);
+fn spread(entry: u32) -> u32 {
+    return entry + (entry >> 5u);
 }
 
 // Where a thread's counter for a digit is: that for the digit 8 higher is in the upper half of the word.
@@ -44,7 +44,7 @@ fn count_digit(local: u32, digit: u32) -> u32 {
 }
 
 // Where a thread's first item of a digit goes, once the counters are added up.
-fn first_place(local: u32, digit: u32) -> u32 {
+fn first_entry(local: u32, digit: u32) -> u32 {
     return (exchange[counter(local, digit)] >> ((digit / COUNTERS) * 16u)) & 0xffffu;
 }
 
@@ -60,16 +60,16 @@ fn sort_step(local: u32, shift: u32) {
     for (var i = 0u; i < COUNTERS; i++) {
         exchange[spread(i * WORKGROUP_SIZE + local)] = 0u;
     }
-    var low_places: vec4<u32>;
-    var high_places: vec4<u32>;
-    low_places.x = count_digit(local, low_digits.x);
-    low_places.y = count_digit(local, low_digits.y);
-    low_places.z = count_digit(local, low_digits.z);
-    low_places.w = count_digit(local, low_digits.w);
-    high_places.x = count_digit(local, high_digits.x);
-    high_places.y = count_digit(local, high_digits.y);
-    high_places.z = count_digit(local, high_digits.z);
-    high_places.w = count_digit(local, high_digits.w);
+    var low_entries: vec4<u32>;
+    var high_entries: vec4<u32>;
+    low_entries.x = count_digit(local, low_digits.x);
+    low_entries.y = count_digit(local, low_digits.y);
+    low_entries.z = count_digit(local, low_digits.z);
+    low_entries.w = count_digit(local, low_digits.w);
+    high_entries.x = count_digit(local, high_digits.x);
+    high_entries.y = count_digit(local, high_digits.y);
+    high_entries.z = count_digit(local, high_digits.z);
+    high_entries.w = count_digit(local, high_digits.w);
     workgroupBarrier();
 
     // Of the counters in a row, a thread adds up 8 neighbours.
@@ -87,24 +87,24 @@ fn sort_step(local: u32, shift: u32) {
     }
     workgroupBarrier();
 
-    low_places.x += first_place(local, low_digits.x);
-    low_places.y += first_place(local, low_digits.y);
-    low_places.z += first_place(local, low_digits.z);
-    low_places.w += first_place(local, low_digits.w);
-    high_places.x += first_place(local, high_digits.x);
-    high_places.y += first_place(local, high_digits.y);
-    high_places.z += first_place(local, high_digits.z);
-    high_places.w += first_place(local, high_digits.w);
+    low_entries.x += first_entry(local, low_digits.x);
+    low_entries.y += first_entry(local, low_digits.y);
+    low_entries.z += first_entry(local, low_digits.z);
+    low_entries.w += first_entry(local, low_digits.w);
+    high_entries.x += first_entry(local, high_digits.x);
+    high_entries.y += first_entry(local, high_digits.y);
+    high_entries.z += first_entry(local, high_digits.z);
+    high_entries.w += first_entry(local, high_digits.w);
     workgroupBarrier();
 
-    exchange[spread(low_places.x)] = low.x;
-    exchange[spread(low_places.y)] = low.y;
-    exchange[spread(low_places.z)] = low.z;
-    exchange[spread(low_places.w)] = low.w;
-    exchange[spread(high_places.x)] = high.x;
-    exchange[spread(high_places.y)] = high.y;
-    exchange[spread(high_places.z)] = high.z;
-    exchange[spread(high_places.w)] = high.w;
+    exchange[spread(low_entries.x)] = low.x;
+    exchange[spread(low_entries.y)] = low.y;
+    exchange[spread(low_entries.z)] = low.z;
+    exchange[spread(low_entries.w)] = low.w;
+    exchange[spread(high_entries.x)] = high.x;
+    exchange[spread(high_entries.y)] = high.y;
+    exchange[spread(high_entries.z)] = high.z;
+    exchange[spread(high_entries.w)] = high.w;
     workgroupBarrier();
 }
 
@@ -112,8 +112,8 @@ fn sort_step(local: u32, shift: u32) {
 // each thread having written its own ITEMS items. No loop, for barriers in one cost the software adapter half as
 // much time again.
 fn sort_tile(local: u32, bits: u32) {
-    sort_step(local, PLACE_BITS);
+    sort_step(local, ENTRY_BITS);
     if bits > STEP_BITS {
-        sort_step(local, PLACE_BITS + STEP_BITS);
+        sort_step(local, ENTRY_BITS + STEP_BITS);
     }
 }

@@ -2,23 +2,23 @@
 //
 // Parts: row, quad, row_state, table_write.
 
-fn store_quad(row: u32, quad: u32, value: Quad) {
-    let place = row * QUADS * ARRAYS + quad;
-    weights[row * QUADS + quad] = value.w;
+fn store_quad(place: u32, quad: u32, value: Quad) {
+    let first = place * QUADS * ARRAYS + quad;
+    weights[place * QUADS + quad] = value.w;
     if ARRAYS > 0u {
-        state[place] = value.first;
+        state[first] = value.first;
     }
     if ARRAYS > 1u {
-        state[place + QUADS] = value.second;
+        state[first + QUADS] = value.second;
     }
     if ARRAYS > 2u {
-        state[place + 2u * QUADS] = value.third;
+        state[first + 2u * QUADS] = value.third;
     }
 }
 
 // Of a row's threads the first alone writes it.
-fn store_row_number(lane: Lane, row: u32, number: f32) {
+fn store_row_number(lane: Lane, place: u32, number: f32) {
     if ROW_NUMBERS > 0u && lane.part == 0u {
-        row_state[row * ROW_WORDS + ROW_WORDS - 1u] = bitcast<u32>(number);
+        row_state[place * ROW_WORDS + ROW_WORDS - 1u] = bitcast<u32>(number);
     }
 }

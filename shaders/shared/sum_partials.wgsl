@@ -5,15 +5,15 @@
 @group(2) @binding(2) var<storage, read> partial_sums: array<vec4<f32>>;
 
 fn sum_partials(run: Run, quad: u32) -> vec4<f32> {
-    let places = run.end - run.start;
+    let entries = run.end - run.start;
     var first_slot = 0u;
     var length = CHUNK;
-    while chunks_of(places, length) > CHUNK {
+    while chunks_of(entries, length) > CHUNK {
         first_slot += level_slots(length);
         length *= CHUNK;
     }
     var sum = partial_sums[(first_slot + partial_slot(run.start, length, 0u)) * QUADS + quad];
-    for (var chunk = 1u; chunk < chunks_of(places, length); chunk++) {
+    for (var chunk = 1u; chunk < chunks_of(entries, length); chunk++) {
         sum = add(sum, partial_sums[(first_slot + partial_slot(run.start, length, chunk)) * QUADS + quad]);
     }
     return sum;

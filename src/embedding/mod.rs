@@ -252,8 +252,8 @@ impl GpuEmbedding {
     /// Takes indices that another kernel writes: u32, row-major, `shape`'s product of them from the region's start.
     ///
     /// Nothing is read here: each lookup and update uses what the buffer holds when its commands run. An index outside
-    /// the table gives zeros and no gradient, and is counted: see [`check`](Self::check). Each update sorts them anew, on the
-    /// GPU. The buffer needs the usage `STORAGE`, and `COPY_SRC` too if [`mask`](Self::mask) is to read it.
+    /// the table gives zeros and no gradient, and is counted: see [`check`](Self::check). [`PADDING`](crate::PADDING), for
+    /// a place in the batch that no lookup takes, does the same uncounted. Each update sorts them anew, on the GPU. The buffer needs the usage `STORAGE`, and `COPY_SRC` too if [`mask`](Self::mask) is to read it.
     ///
     /// # Errors
     ///

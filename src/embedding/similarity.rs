@@ -34,22 +34,22 @@ pub struct Neighbour {
 /// use wgpu_embedding::{Search, Similarity};
 ///
 /// // The 10 largest dot products among the first 30,000 rows, without the padding row.
-/// let search = Search::new(10).with_similarity(Similarity::Dot).with_rows(0..30_000).with_left_out(&[0]);
+/// let search = Search::new(10).with_similarity(Similarity::Dot).with_rows(0..30_000).with_excluded(&[0]);
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Search {
     k: usize,
     similarity: Similarity,
     rows: Option<Range<u32>>,
-    left_out: Vec<u32>,
-    left_out_of_each: Vec<Vec<u32>>,
+    excluded: Vec<u32>,
+    excluded_of_each: Vec<Vec<u32>>,
 }
 
 impl Search {
     /// The `k` nearest rows of the whole table, by the cosine.
     pub fn new(k: usize) -> Self {
         let similarity = Similarity::default();
-        Self { k, similarity, rows: None, left_out: Vec::new(), left_out_of_each: Vec::new() }
+        Self { k, similarity, rows: None, excluded: Vec::new(), excluded_of_each: Vec::new() }
     }
 
     /// By another measure.
@@ -64,13 +64,13 @@ impl Search {
     }
 
     /// Without these rows, whatever the query.
-    pub fn with_left_out(self, rows: &[u32]) -> Self {
-        Self { left_out: rows.to_vec(), ..self }
+    pub fn with_excluded(self, rows: &[u32]) -> Self {
+        Self { excluded: rows.to_vec(), ..self }
     }
 
     /// And for each query without rows of its own: one list a query, in their order.
-    pub fn with_left_out_of_each(self, rows: Vec<Vec<u32>>) -> Self {
-        Self { left_out_of_each: rows, ..self }
+    pub fn with_excluded_of_each(self, rows: Vec<Vec<u32>>) -> Self {
+        Self { excluded_of_each: rows, ..self }
     }
 }
 
@@ -101,7 +101,7 @@ impl GpuEmbedding {
     /// let table = vec![0.0, 0.0, 1.0, 0.0, 3.0, 3.0, 0.0, -2.0];
     /// let config = EmbeddingConfig::new(4, 2).with_initializer(Initializer::Matrix(table)).with_trainable(false);
     /// let embedding = GpuEmbedding::new(&context, config, Adam::default())?;
-    /// let found = embedding.nearest(&[1.0, 0.5], &Search::new(2).with_left_out(&[0]))?;
+    /// let found = embedding.nearest(&[1.0, 0.5], &Search::new(2).with_excluded(&[0]))?;
     /// assert_eq!(found[0].iter().map(|neighbour| neighbour.row).collect::<Vec<_>>(), [2, 1]);
     /// # Ok::<(), wgpu_embedding::Error>(())
     /// ```
@@ -135,8 +135,8 @@ impl GpuEmbedding {
             cosine,
             k: search.k.min(self.input_dim() as usize),
             rows: search.rows.clone().unwrap_or(0..self.input_dim()),
-            left_out: &search.left_out,
-            left_out_of_each: &search.left_out_of_each,
+            excluded: &search.excluded,
+            excluded_of_each: &search.excluded_of_each,
         };
         let found = match &self.table {
             Table::Reference(table) => {
@@ -162,7 +162,7 @@ impl GpuEmbedding {
                 given: format!("{} floats", queries.len()),
             });
         }
-        let (lists, count) = (search.left_out_of_each.len(), queries.len() / output_dim);
+        let (lists, count) = (search.excluded_of_each.len(), queries.len() / output_dim);
         if lists != 0 && lists != count {
             return Err(Error::Shape {
                 what: "the rows to leave out",
@@ -173,7 +173,7 @@ impl GpuEmbedding {
         if let Some(position) = queries.iter().position(|value| !value.is_finite()) {
             return Err(Error::NotFinite { what: "the queries", position, value: queries[position].to_string() });
         }
-        for list in search.left_out_of_each.iter().chain([&search.left_out]) {
+        for list in search.excluded_of_each.iter().chain([&search.excluded]) {
             if let Some(position) = list.iter().position(|&row| row >= input_dim) {
                 return Err(Error::IndexOutOfRange { position, value: list[position].into(), input_dim });
             }
@@ -201,14 +201,14 @@ pub(crate) fn directions(rows: &[f32], width: usize) -> Vec<f64> {
 fn nearest_on_the_host(weights: &[f32], output_dim: usize, request: &Request<'_>) -> Vec<Found> {
     let rows = request.rows.start as usize * output_dim..request.rows.end as usize * output_dim;
     let first = request.rows.start;
-    let own = |query: usize| request.left_out_of_each.get(query).into_iter().flatten();
+    let own = |query: usize| request.excluded_of_each.get(query).into_iter().flatten();
     let queries = request.queries.chunks_exact(output_dim).enumerate();
     queries
         .map(|(number, query)| {
-            let left_out: Vec<u32> =
-                request.left_out.iter().chain(own(number)).filter_map(|row| row.checked_sub(first)).collect();
+            let excluded: Vec<u32> =
+                request.excluded.iter().chain(own(number)).filter_map(|row| row.checked_sub(first)).collect();
             let scores = reference::similarity(&weights[rows.clone()], output_dim, query, request.cosine);
-            let mut found = reference::top_k(&scores, request.k, &left_out);
+            let mut found = reference::top_k(&scores, request.k, &excluded);
             found.iter_mut().for_each(|best| best.0 += first);
             found
         })

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{GpuEmbedding, Table, write};
 use crate::batch::{BatchData, BatchMaker, Index, IndexBatch};
-use crate::config::{TableSpec, WEIGHT};
+use crate::config::{PADDING, TableSpec, WEIGHT};
 use crate::error::{Error, Result};
 use crate::gpu::readback::{PIECE_BYTES, Waiting};
 use crate::gpu::region::BufferRegion;
@@ -278,10 +278,10 @@ impl GpuEmbedding {
         })
     }
 
-    /// The batch's mask, row-major: true where the index is not 0. `None` unless the table was made with `mask_zero`.
+    /// The batch's mask, row-major: true where the index is not 0, nor [`PADDING`]. `None` unless the table was made with `mask_zero`.
     ///
     /// Blocks for a GPU-resident batch, whose indices are read back; for another it computes on the host alone.
-    /// On the GPU, compare [`IndexBatch::index_buffer`] with 0.
+    /// On the GPU, compare [`IndexBatch::index_buffer`] with 0, and with `PADDING` if there is any.
     ///
     /// # Errors
     ///
@@ -303,7 +303,7 @@ impl GpuEmbedding {
         if !self.spec().mask_zero {
             return Ok(None);
         }
-        let mask = |indices: &[u32]| Some(indices.iter().map(|&index| index != 0).collect());
+        let mask = |indices: &[u32]| Some(indices.iter().map(|&index| index != 0 && index != PADDING).collect());
         match &batch.data {
             BatchData::Reference { indices, .. } | BatchData::Sorted { indices, .. } => Ok(mask(indices)),
             BatchData::Resident { .. } => Ok(mask(&self.read_indices(batch, waiting).await?)),

@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use super::TableLayout;
 use super::device::{Dispatch, Gpu, lock};
-use super::kernels::inputs::Lookups;
 use super::kernels::parts;
-use super::plan::{PlanLayout, SortPlan, by_shard, partial_levels};
+use super::lookups::{LookupLayout, ShardLookups};
+use super::plan::{PlanLayout, SortPlan, partial_levels};
 use super::readback::{PIECE_BYTES, Waiting};
 use super::region::{BufferRegion, check_binding_size};
 use super::sort::GpuSort;
@@ -19,37 +19,28 @@ const ALIGNMENT: u64 = 256;
 /// Idle buffers that a pool keeps.
 const MAX_IDLE: usize = 8;
 
-/// The lookups of a batch in batch order, for the gather and the index check.
+/// The lookups of a batch, for the gather and the index check.
 #[derive(Debug, Clone)]
 pub(crate) struct GpuLookups {
     pub count: u32,
+    /// In batch order.
     pub indices: Section,
-    /// A [`Lookups`] uniform.
-    uniform: Section,
-    /// With several shards, where the host knows the indices: how many are of each, and their positions, shard after shard
-    /// (shaders/shared/shard_lookups.wgsl).
-    by_shard: Option<(Vec<u32>, Section)>,
+    /// A [`LookupLayout`] uniform, and what it is of: the indices themselves, or [`ShardLookups`].
+    layout: Section,
+    lookups: Section,
+    /// How many there are of each shard, where there are several and the host knows.
+    pub of_shards: Option<Vec<u32>>,
     group: OnceLock<wgpu::BindGroup>,
 }
 
 impl GpuLookups {
-    /// Group 1 of all kernels that take them: of [`parts::LOOKUPS`], or with several shards of [`parts::SHARD_LOOKUPS`].
+    /// Group 1 of all kernels that take them, of [`parts::LOOKUPS`].
     pub(crate) fn group(&self, gpu: &Gpu) -> Result<&wgpu::BindGroup> {
         once(&self.group, || {
-            let (part, resources) = match &self.by_shard {
-                None => {
-                    let resources = vec![("lookups", self.uniform.binding()), ("indices", self.indices.binding())];
-                    (&parts::LOOKUPS, resources)
-                }
-                Some((_, by_shard)) => (&parts::SHARD_LOOKUPS, vec![("by_shard", by_shard.binding())]),
-            };
-            gpu.bind_group("lookups", &part.bindings.iter().collect::<Vec<_>>(), &resources)
+            let bindings: Vec<_> = parts::LOOKUPS.bindings.iter().collect();
+            let resources = [("batch", self.layout.binding()), ("lookups", self.lookups.binding())];
+            gpu.bind_group("lookups", &bindings, &resources)
         })
-    }
-
-    /// How many there are of each shard, where there are several and the host knows.
-    pub(crate) fn of_shards(&self) -> Option<&[u32]> {
-        self.by_shard.as_ref().map(|(counts, _)| &counts[..])
     }
 }
 
@@ -256,19 +247,19 @@ struct Image {
 
 /// Where a section will be.
 #[derive(Clone, Copy)]
-struct Place {
+struct Span {
     offset: u64,
     size: u64,
 }
 
 impl Image {
-    fn push<T: bytemuck::Pod>(&mut self, values: &[T]) -> Place {
+    fn push<T: bytemuck::Pod>(&mut self, values: &[T]) -> Span {
         self.bytes.resize(self.bytes.len().next_multiple_of(ALIGNMENT as usize), 0);
         let offset = self.bytes.len() as u64;
         self.bytes.extend_from_slice(bytemuck::cast_slice(values));
         // An empty section must still be bindable.
         self.bytes.resize(self.bytes.len().max(offset as usize + 16), 0);
-        Place { offset, size: (size_of_val(values) as u64).max(16) }
+        Span { offset, size: (size_of_val(values) as u64).max(16) }
     }
 
     fn upload(&self, gpu: &Gpu, pool: &Arc<BatchPool>) -> Result<Arc<BatchBuffer>> {
@@ -278,7 +269,7 @@ impl Image {
     }
 }
 
-impl Place {
+impl Span {
     fn of(self, buffer: &Arc<BatchBuffer>) -> Section {
         Section { buffer: buffer.clone(), offset: self.offset, size: self.size }
     }
@@ -292,21 +283,20 @@ pub(crate) fn upload(
     indices: &[u32],
     plan: &SortPlan,
 ) -> Result<(GpuLookups, SortedRuns)> {
-    let bytes = match table.shard_count() {
-        1 => size_of_val(indices) as u64,
-        shards => size_of_val(indices) as u64 * 2 + u64::from(shards + 2) * 4,
-    };
-    check_binding_size("the batch's indices", bytes, &gpu.limits)?;
-    check_binding_size("the sorted batch", size_of_val(&plan.words[..]) as u64, &gpu.limits)?;
     let count = indices.len() as u32;
+    let words = match table.shard_count() {
+        1 => u64::from(count),
+        shards => LookupLayout::by_shard(count, shards).1,
+    };
+    check_binding_size("the batch's indices", words * 4, &gpu.limits)?;
+    check_binding_size("the sorted batch", size_of_val(&plan.words[..]) as u64, &gpu.limits)?;
+    let by_shard = (table.shard_count() > 1).then(|| ShardLookups::new(indices, table));
+    let lookup_layout = by_shard.as_ref().map_or(LookupLayout::in_batch_order(count), |by_shard| by_shard.layout);
     let mut image = Image::default();
-    let uniform = image.push(&[Lookups { count }]);
+    let lookup_layout = image.push(&[lookup_layout]);
     let layout = image.push(&[plan.layout]);
-    let by_shard = (table.shard_count() > 1).then(|| {
-        let (counts, words) = by_shard(indices, table);
-        (counts, image.push(&words))
-    });
     let indices = image.push(indices);
+    let lookups = by_shard.as_ref().map_or(indices, |by_shard| image.push(&by_shard.words));
     let words = image.push(&plan.words);
     let buffer = image.upload(gpu, pool)?;
     let shards = plan.runs.iter().zip(&plan.longest);
@@ -314,8 +304,9 @@ pub(crate) fn upload(
         GpuLookups {
             count,
             indices: indices.of(&buffer),
-            uniform: uniform.of(&buffer),
-            by_shard: by_shard.map(|(counts, place)| (counts, place.of(&buffer))),
+            layout: lookup_layout.of(&buffer),
+            lookups: lookups.of(&buffer),
+            of_shards: by_shard.map(|by_shard| by_shard.counts),
             group: OnceLock::new(),
         },
         SortedRuns {
@@ -374,7 +365,9 @@ pub(crate) fn copied(
 
 /// Indices on the GPU that nobody has checked.
 fn unchecked(gpu: &Gpu, indices: Section, count: u32) -> Result<GpuLookups> {
-    let contents = Lookups { count };
-    let uniform = gpu.allocate_with("lookups", bytemuck::bytes_of(&contents), wgpu::BufferUsages::UNIFORM)?;
-    Ok(GpuLookups { count, indices, uniform: Section::of_buffer(uniform), by_shard: None, group: OnceLock::new() })
+    let layout = LookupLayout::in_batch_order(count);
+    let layout = gpu.allocate_with("lookup layout", bytemuck::bytes_of(&layout), wgpu::BufferUsages::UNIFORM)?;
+    let lookups = indices.clone();
+    let layout = Section::of_buffer(layout);
+    Ok(GpuLookups { count, indices, layout, lookups, of_shards: None, group: OnceLock::new() })
 }

@@ -36,7 +36,7 @@ impl GpuTable {
         self.check_output(what, output.buffer, gradient)?;
         let sums = self.sums(gpu, gradient)?;
         let mut dispatches = sums.dispatches(gpu)?;
-        dispatches.extend(sums.norm(gpu, Limit { square_count: 0, place: 0, limit: 0.0, epsilon: 0.0 }, output)?);
+        dispatches.extend(sums.norm(gpu, Limit { square_count: 0, entry: 0, limit: 0.0, epsilon: 0.0 }, output)?);
         dispatches.extend(self.unchecked_dispatch(gpu, gradient.unchecked)?);
         gpu.record(encoder, "embedding gradient norm", &dispatches, |_| (), |_| ())
     }

@@ -7,7 +7,7 @@ use super::device::{Gpu, lock};
 use super::kernels::inputs;
 use super::table::{Deferred, RULE_OFFSET};
 use crate::error::Result;
-use crate::optimizer::{Course, History, Optimizer, Scaled, Step, power};
+use crate::optimizer::{Course, History, Optimizer, PastStep, Scaled, power};
 use crate::shader::Words;
 
 /// Powers in a table; `POWERS` in history.wgsl.
@@ -62,7 +62,7 @@ fn clock(history: &History) -> Words {
 }
 
 /// The quotients are pairs of weights and of nodes times epsilon, in the order in which they are added.
-fn of_step(step: &Step, course: &Course) -> [Words; QUADS_PER_STEP as usize] {
+fn of_step(step: &PastStep, course: &Course) -> [Words; QUADS_PER_STEP as usize] {
     let &Course { epsilon, sign, .. } = course;
     let bits = |value: f64| (value as f32).to_bits();
     let [mantissa, exponent] = scaled(step.decay);

@@ -8,6 +8,7 @@ mod grid;
 pub(crate) mod history;
 pub mod kernels;
 mod layout;
+mod lookups;
 mod mapping;
 pub(crate) mod plan;
 pub(crate) mod readback;

@@ -1,18 +1,21 @@
 //! How a batch's lookups are sorted: what the sort on the host, or that on the GPU, leaves for the kernels to follow
 //! (shaders/shared/plan.wgsl).
 //!
-//! A plan is one array of u32 with five parts behind a short header. `PlanLayout` says where each begins:
+//! A plan is one array of u32 of sections behind a short header. `PlanLayout` says where each begins:
 //!
 //! ```text
-//! header  [HEADER_WORDS]          run_count, kept_count, 0, 0
-//! order   [lookup_count]          positions of the kept lookups, by row, then by position     kept_count of them used
+//! header  [HEADER_WORDS]          run_count, valid_count, 0, 0
+//! order   [lookup_count]          positions of the valid lookups, by row, then by position    valid_count of them used
 //! rows    [lookup_count]          the distinct rows, rising: a run is one of them             run_count used
-//! starts  [lookup_count + 1]      where in `order` each run starts; then kept_count           run_count + 1 used
-//! blocks  [ceil(n / CHUNK) + 1]   the run that holds place CHUNK * b of `order`, or run_count past the end
+//! places  [lookup_count]          where each of these rows lies                               run_count used
+//! starts  [lookup_count + 1]      where in `order` each run starts; then valid_count          run_count + 1 used
+//! blocks  [ceil(n / CHUNK) + 1]   the run that holds entry CHUNK * b of `order`, or run_count past the end
 //! shards  [shard_count + 1]       the first run whose row is in shard s or a later one; at the end run_count
 //! ```
 //!
-//! A lookup is kept if its index is a row of the table and not `padding_idx`. From the runs alone each kernel finds the
+//! Where all of the table is on the GPU a row lies where its number says, and `places` is the very section of `rows`.
+//!
+//! A lookup is valid if its index is a row of the table and not `padding_idx`. From the runs alone each kernel finds the
 //! fixed tree in which a row's gradients are added: chunks of CHUNK lookups from the run's own start, then chunks of
 //! CHUNK of their sums, until one is left.
 
@@ -28,24 +31,24 @@ pub const CHUNK: u32 = 64;
 pub(crate) const HEADER_WORDS: u32 = 4;
 
 impl PlanLayout {
-    /// For a batch of `lookup_count` lookups, of which `kept` at most are kept, in `runs` runs at most.
+    /// For a batch of `lookup_count` lookups, of which `valid` at most are valid, in `runs` runs at most.
     ///
     /// Gives the layout and the words that the plan takes.
     ///
     /// # Errors
     ///
     /// [`Error::BeyondKernels`](crate::Error::BeyondKernels) where u32 cannot number the words.
-    pub(crate) fn new(lookup_count: u32, kept: u32, runs: u32, shard_count: u32) -> Result<(Self, u64)> {
+    pub(crate) fn new(lookup_count: u32, valid: u32, runs: u32, shard_count: u32) -> Result<(Self, u64)> {
         let order = u64::from(HEADER_WORDS);
-        let rows = order + u64::from(kept);
+        let rows = order + u64::from(valid);
         let starts = rows + u64::from(runs);
         let blocks = starts + u64::from(runs) + 1;
         let shards = blocks + u64::from(lookup_count.div_ceil(CHUNK)) + 1;
         let words = shards + u64::from(shard_count) + 1;
         check_numbers("the sorted batch", words * 4)?;
         // All are less than their end, which is at most 2^32.
-        let [order, rows, starts, blocks, shards] = [order, rows, starts, blocks, shards].map(|place| place as u32);
-        Ok((Self { lookup_count, order, rows, starts, blocks, shards }, words))
+        let [order, rows, starts, blocks, shards] = [order, rows, starts, blocks, shards].map(|entry| entry as u32);
+        Ok((Self { lookup_count, order, rows, places: rows, starts, blocks, shards }, words))
     }
 }
 
@@ -63,33 +66,33 @@ pub(crate) struct SortPlan {
 }
 
 impl SortPlan {
-    /// Sorts the lookups that train: those `keep` accepts, called with each index.
+    /// Sorts the lookups that train: those `is_valid` accepts, called with each index.
     ///
     /// # Errors
     ///
     /// As [`PlanLayout::new`].
-    pub(crate) fn new(indices: &[u32], table: &TableLayout, keep: impl Fn(u32) -> bool) -> Result<Self> {
+    pub(crate) fn new(indices: &[u32], table: &TableLayout, is_valid: impl Fn(u32) -> bool) -> Result<Self> {
         let lookup_count = u32::try_from(indices.len()).expect("a batch has fewer than u32::MAX indices");
         let mut lookups: Vec<(u32, u32)> =
-            indices.iter().copied().zip(0..lookup_count).filter(|&(row, _)| keep(row)).collect();
+            indices.iter().copied().zip(0..lookup_count).filter(|&(row, _)| is_valid(row)).collect();
         // Stable, so positions of one row stay in their order.
         radsort::sort_by_key(&mut lookups, |&(row, _)| row);
-        let kept = lookups.len() as u32;
+        let valid = lookups.len() as u32;
 
         let mut rows = Vec::new();
         let mut starts = Vec::new();
-        for (start, &(row, _)) in (0..kept).zip(&lookups) {
+        for (start, &(row, _)) in (0..valid).zip(&lookups) {
             if rows.last() != Some(&row) {
                 rows.push(row);
                 starts.push(start);
             }
         }
-        starts.push(kept);
+        starts.push(valid);
 
         let run_count = rows.len() as u32;
-        let (layout, word_count) = PlanLayout::new(lookup_count, kept, run_count, table.shard_count())?;
+        let (layout, word_count) = PlanLayout::new(lookup_count, valid, run_count, table.shard_count())?;
         let mut words = Vec::with_capacity(word_count as usize);
-        words.extend([run_count, kept, 0, 0]);
+        words.extend([run_count, valid, 0, 0]);
         words.extend(lookups.iter().map(|&(_, position)| position));
         words.extend(&rows);
         words.extend(&starts);
@@ -114,30 +117,6 @@ impl SortPlan {
     }
 }
 
-/// Which lookups are of which shard, for the gather from a table of several: how many are of each, and the words of
-/// `by_shard` in shaders/shared/shard_lookups.wgsl. All indices must be rows of the table.
-pub(crate) fn by_shard(indices: &[u32], table: &TableLayout) -> (Vec<u32>, Vec<u32>) {
-    let shard_of = |row: u32| (row / table.rows_per_shard) as usize;
-    let shard_count = table.shard_count() as usize;
-    let mut counts = vec![0u32; shard_count];
-    indices.iter().for_each(|&row| counts[shard_of(row)] += 1);
-    let pairs = shard_count + 2;
-    let mut words = Vec::with_capacity(pairs + 2 * indices.len());
-    words.extend([pairs as u32, 0]);
-    for count in &counts {
-        words.push(words.last().expect("the first") + count);
-    }
-    let mut next: Vec<u32> = words[1..=shard_count].to_vec();
-    words.resize(pairs + 2 * indices.len(), 0);
-    for (position, &row) in (0u32..).zip(indices) {
-        let next = &mut next[shard_of(row)];
-        let place = pairs + 2 * *next as usize;
-        words[place..place + 2].copy_from_slice(&[position, row]);
-        *next += 1;
-    }
-    (counts, words)
-}
-
 /// Levels of partial sums that a run of `length` lookups needs: none if one chunk holds it.
 pub(crate) fn partial_levels(length: u32) -> u32 {
     let mut items = length;
@@ -150,7 +129,7 @@ pub(crate) fn partial_levels(length: u32) -> u32 {
 }
 
 /// Partial sums that a batch of `lookup_count` lookups has room for in `levels` levels: level after level, two for each
-/// chunk's length of places.
+/// chunk's length of entries.
 pub(crate) fn partial_slots(lookup_count: u32, levels: u32) -> u64 {
     let mut chunks = lookup_count;
     (0..levels)
@@ -190,7 +169,7 @@ mod tests {
         let blocks = [0, 2];
         let shards = [0, 1, 2, 2];
         assert_eq!(plan.words, [&header[..], &order, &rows, &starts, &blocks, &shards].concat());
-        let layout = PlanLayout { lookup_count: 7, order: 4, rows: 9, starts: 11, blocks: 14, shards: 16 };
+        let layout = PlanLayout { lookup_count: 7, order: 4, rows: 9, places: 9, starts: 11, blocks: 14, shards: 16 };
         assert_eq!(plan.layout, layout);
         assert_eq!(plan.rows, rows);
         assert_eq!((plan.runs, plan.longest), (vec![1, 1, 0], vec![2, 3, 0]));
@@ -202,16 +181,7 @@ mod tests {
         assert_eq!(nothing.longest, [0, 0, 0]);
     }
 
-    #[test]
-    fn lookups_by_shard_are_each_shards_positions_rising() {
-        let table = TableLayout { input_dim: 10, output_dim: 4, rows_per_shard: 4 };
-        let (counts, words) = by_shard(&[9, 0, 8, 3, 9, 1], &table);
-        assert_eq!(counts, [3, 0, 3]);
-        assert_eq!(words, [5, 0, 3, 3, 6, 1, 0, 3, 3, 5, 1, 0, 9, 2, 8, 4, 9]);
-        assert_eq!(by_shard(&[], &table), (vec![0; 3], vec![5, 0, 0, 0, 0]));
-    }
-
-    /// Row, first place and the place after the last.
+    /// Row, first entry and the entry after the last.
     type Run = (u32, u32, u32);
 
     const NONE: Run = (0, 0, 0);
@@ -228,7 +198,7 @@ mod tests {
             self.0.words[0]
         }
 
-        fn kept_count(&self) -> u32 {
+        fn valid_count(&self) -> u32 {
             self.0.words[1]
         }
 
@@ -237,17 +207,17 @@ mod tests {
             (self.word(rows, run), self.word(starts, run), self.word(starts, run + 1))
         }
 
-        fn run_at(&self, place: u32) -> Run {
-            let run = self.word(self.0.layout.blocks, place / CHUNK);
+        fn run_at(&self, entry: u32) -> Run {
+            let run = self.word(self.0.layout.blocks, entry / CHUNK);
             if run >= self.run_count() { NONE } else { self.run_number(run) }
         }
 
-        fn long_run_from(&self, place: u32, length: u32) -> Run {
-            if place >= self.kept_count() || length >= self.kept_count() - place {
+        fn long_run_from(&self, entry: u32, length: u32) -> Run {
+            if entry >= self.valid_count() || length >= self.valid_count() - entry {
                 return NONE;
             }
-            let (row, start, end) = self.run_at(place + length);
-            let found = start >= place && start < place + length && end - start > length;
+            let (row, start, end) = self.run_at(entry + length);
+            let found = start >= entry && start < entry + length && end - start > length;
             if found { (row, start, end) } else { NONE }
         }
 
@@ -259,7 +229,7 @@ mod tests {
             2 * (start / length + chunk) + chunk.min(1)
         }
 
-        /// partial_sums.wgsl for all levels: what each slot holds, as the places that it sums, or nothing. A sum of
+        /// partial_sums.wgsl for all levels: what each slot holds, as the entries that it sums, or nothing. A sum of
         /// sums must take them in order and without a gap, or it panics.
         fn partial_sums(&self) -> Vec<Option<(u32, u32)>> {
             let longest = self.0.longest.iter().copied().max().unwrap();
@@ -268,17 +238,17 @@ mod tests {
             let (mut first_slot, mut first_below, mut length) = (0, 0, CHUNK);
             for level in 0..levels {
                 for slot in 0..self.level_slots(length) {
-                    let place = slot / 2 * length;
+                    let entry = slot / 2 * length;
                     let mut run = NONE;
                     let mut chunk = 0;
                     if slot % 2 == 0 {
-                        run = self.long_run_from(place, length);
-                    } else if place < self.kept_count() {
-                        run = self.run_at(place);
-                        if run.1 >= place || run.2 - run.1 <= length {
+                        run = self.long_run_from(entry, length);
+                    } else if entry < self.valid_count() {
+                        run = self.run_at(entry);
+                        if run.1 >= entry || run.2 - run.1 <= length {
                             continue;
                         }
-                        chunk = (place - run.1).div_ceil(length);
+                        chunk = (entry - run.1).div_ceil(length);
                         if (run.2 - run.1).div_ceil(length) <= chunk {
                             continue;
                         }
@@ -288,12 +258,12 @@ mod tests {
                         continue;
                     }
                     let start = run_start + chunk * length;
-                    let places = length.min(run_end - start);
+                    let entries = length.min(run_end - start);
                     let sum = if level == 0 {
-                        (start, start + places)
+                        (start, start + entries)
                     } else {
                         let below = length / CHUNK;
-                        let slots = (0..places.div_ceil(below))
+                        let slots = (0..entries.div_ceil(below))
                             .map(|item| first_below + Self::partial_slot(run_start, below, chunk * CHUNK + item));
                         joined(&sums, slots)
                     };
@@ -307,15 +277,15 @@ mod tests {
             sums
         }
 
-        /// sum_partials.wgsl: the places that a long run's sum takes, in order, and how many sums it adds.
+        /// sum_partials.wgsl: the entries that a long run's sum takes, in order, and how many sums it adds.
         fn sum_partials(&self, sums: &[Option<(u32, u32)>], run: Run) -> ((u32, u32), u32) {
-            let places = run.2 - run.1;
+            let entries = run.2 - run.1;
             let (mut first_slot, mut length) = (0, CHUNK);
-            while places.div_ceil(length) > CHUNK {
+            while entries.div_ceil(length) > CHUNK {
                 first_slot += self.level_slots(length);
                 length *= CHUNK;
             }
-            let count = places.div_ceil(length);
+            let count = entries.div_ceil(length);
             let slots = (0..count).map(|chunk| first_slot + Self::partial_slot(run.1, length, chunk));
             (joined(sums, slots), count)
         }
@@ -348,7 +318,7 @@ mod tests {
             let found = walk.run_number(run);
             assert_eq!(found, (run, start, start + length), "{lengths:?}");
             starts.push(found);
-            // In level k, chunk c holds the places from c * 64^(k + 1) on, from the run's own start.
+            // In level k, chunk c holds the entries from c * 64^(k + 1) on, from the run's own start.
             let (mut first_slot, mut chunk_length) = (0, CHUNK);
             while chunk_length < length {
                 for chunk in 0..length.div_ceil(chunk_length) {
@@ -361,8 +331,8 @@ mod tests {
                 chunk_length *= CHUNK;
             }
             if length > CHUNK {
-                let (places, count) = walk.sum_partials(&sums, found);
-                assert_eq!(places, (start, start + length), "{lengths:?}");
+                let (entries, count) = walk.sum_partials(&sums, found);
+                assert_eq!(entries, (start, start + length), "{lengths:?}");
                 assert!((2..=CHUNK).contains(&count));
             }
             start += length;
@@ -374,11 +344,11 @@ mod tests {
         };
         let written = sums.iter().flatten().count();
         assert_eq!(written, lengths.iter().map(|&length| chunks(length)).sum::<usize>(), "{lengths:?}");
-        // Each block knows the run of its first place, and the last one that there is none.
-        for place in (0..=indices.len() as u32).step_by(CHUNK as usize) {
-            let holds = |&&(_, start, end): &&Run| (start..end).contains(&place);
+        // Each block knows the run of its first entry, and the last one that there is none.
+        for entry in (0..=indices.len() as u32).step_by(CHUNK as usize) {
+            let holds = |&&(_, start, end): &&Run| (start..end).contains(&entry);
             let run = starts.iter().find(holds).copied().unwrap_or(NONE);
-            assert_eq!(walk.run_at(place), run, "{lengths:?}, place {place}");
+            assert_eq!(walk.run_at(entry), run, "{lengths:?}, entry {entry}");
         }
         // The update of long runs (shared/long_runs.wgsl) meets each of them once.
         let works = 0..(indices.len() as u32).div_ceil(CHUNK);

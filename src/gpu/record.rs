@@ -9,7 +9,7 @@ use super::batch::GpuLookups;
 use super::device::{Dispatch, Gpu};
 use super::grid::WORKGROUP_SIZE;
 use super::history::Missing;
-use super::kernels::inputs::{Lookup, Rows};
+use super::kernels::inputs::{FlushedRows, Lookup};
 use super::kernels::{flush, gather, gather_deferred, index_check};
 use super::region::BufferRegion;
 use super::table::{Deferred, GpuTable};
@@ -58,7 +58,7 @@ impl GpuTable {
         output: wgpu::BufferBinding<'_>,
     ) -> Result<Vec<Dispatch>> {
         let mapping = &self.mapping;
-        let lookup = if lookups.of_shards().is_some() { Lookup::OfShard } else { Lookup::All };
+        let lookup = if lookups.of_shards.is_some() { Lookup::OfShard } else { Lookup::All };
         let training = self.training.as_ref().filter(|training| training.deferred().is_some());
         let deferred = training.and_then(|training| {
             let kernel = gather_deferred::kernel(lookup, mapping.width(), training.optimizer.rule())?;
@@ -69,7 +69,7 @@ impl GpuTable {
         let output = gpu.bind(&pipeline, 2, &[("output", output)])?;
         let mut dispatches = Vec::new();
         for (number, shard) in self.shards.iter().enumerate() {
-            let count = lookups.of_shards().map_or(lookups.count, |counts| counts[number]);
+            let count = lookups.of_shards.as_ref().map_or(lookups.count, |counts| counts[number]);
             if count > 0 {
                 let group = self.group(gpu, shard, &pipeline)?;
                 let groups = [Some(&group), Some(lookups.group(gpu)?), Some(&output)];
@@ -102,13 +102,13 @@ impl GpuTable {
         for shard in &self.shards {
             let of_shard = rows.start.max(shard.rows.start)..rows.end.min(shard.rows.end);
             for first in of_shard.clone().step_by(rows_per_dispatch) {
-                let row_count = (of_shard.end - first).min(rows_per_dispatch as u32);
-                let uniform = Rows { first_row: first - shard.rows.start, row_count, until };
+                let place_count = (of_shard.end - first).min(rows_per_dispatch as u32);
+                let uniform = FlushedRows { first_place: first - shard.rows.start, place_count, until };
                 let uniform =
                     gpu.allocate_with("rows to flush", bytemuck::bytes_of(&uniform), wgpu::BufferUsages::UNIFORM)?;
                 let rows = gpu.bind(&pipeline, 1, &[("rows", uniform.as_entire_buffer_binding())])?;
                 let group = self.group(gpu, shard, &pipeline)?;
-                let workgroups = self.mapping.workgroups(row_count);
+                let workgroups = self.mapping.workgroups(place_count);
                 dispatches.push(gpu.dispatch(&pipeline, [Some(&group), Some(&rows), None], workgroups)?);
             }
         }

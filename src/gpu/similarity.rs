@@ -1,6 +1,6 @@
 //! Finds the rows nearest to queries, without the table leaving the GPU.
 //!
-//! The table is compared piece by piece: `similarity` scores all rows of a piece with all queries, `leave_out` strikes
+//! The table is compared piece by piece: `similarity` scores all rows of a piece with all queries, `exclude` strikes
 //! rows out, `group_best` finds the best of each group of rows, `top_k` the best groups, and again the best of these groups'
 //! rows. What comes to the host is the best of each piece, and the host merges these short lists. Nothing depends on how
 //! the work is cut: rows are ordered by falling score, equal ones by rising row.
@@ -8,8 +8,8 @@
 use std::ops::Range;
 
 use super::device::{Dispatch, Gpu, Resource};
+use super::kernels::exclude::{self, EVERY_QUERY, Excluded};
 use super::kernels::inputs::Piece;
-use super::kernels::leave_out::{self, EVERY_QUERY, LeftOut};
 use super::kernels::similarity::{QUERIES, padded};
 use super::kernels::top_k::{self, GROUP, NO_CANDIDATE, NOT_A_NUMBER, Selection, Source, TILE};
 use super::kernels::{group_best, similarity};
@@ -39,8 +39,8 @@ pub(crate) struct Request<'a> {
     /// The rows that are looked at.
     pub rows: Range<u32>,
     /// Rows to leave out of all queries' answers, and of each one's.
-    pub left_out: &'a [u32],
-    pub left_out_of_each: &'a [Vec<u32>],
+    pub excluded: &'a [u32],
+    pub excluded_of_each: &'a [Vec<u32>],
 }
 
 /// A row and its score, best first.
@@ -73,9 +73,9 @@ impl GpuTable {
             let mut kept = kept;
             // What one round found, the next one leaves out.
             while kept > 0 {
-                let left_out = left_out_pairs(request, queries.clone(), &found);
+                let excluded = excluded_pairs(request, queries.clone(), &found);
                 let search = Round { gpu, queries: &uploaded, kept, cosine: request.cosine };
-                let lists = search.run(self, &pieces, &left_out, queries.len(), waiting).await?;
+                let lists = search.run(self, &pieces, &excluded, queries.len(), waiting).await?;
                 let mut missing = 0;
                 for (query, list) in queries.clone().zip(lists) {
                     let is_full = list.len() == kept as usize;
@@ -130,17 +130,17 @@ fn queries_at_once(gpu: &Gpu, pieces: &[(&Shard, Range<u32>)], kept: u32) -> usi
 }
 
 /// The pairs of query and row to leave out, each row once; queries are numbered from the first one in `queries`.
-fn left_out_pairs(request: &Request<'_>, queries: Range<usize>, found: &[Found]) -> Vec<LeftOut> {
-    let mut pairs: Vec<_> = request.left_out.iter().map(|&row| LeftOut { query: EVERY_QUERY, row }).collect();
+fn excluded_pairs(request: &Request<'_>, queries: Range<usize>, found: &[Found]) -> Vec<Excluded> {
+    let mut pairs: Vec<_> = request.excluded.iter().map(|&row| Excluded { query: EVERY_QUERY, row }).collect();
     pairs.sort_unstable();
     pairs.dedup();
     let of_every = pairs.len();
     for (number, query) in (0..).zip(queries) {
-        let own = request.left_out_of_each.get(query).into_iter().flatten().copied();
+        let own = request.excluded_of_each.get(query).into_iter().flatten().copied();
         let rows = own.chain(found[query].iter().map(|&(row, _)| row));
         let (every, _) = pairs.split_at(of_every);
-        let is_new = |row: &u32| every.binary_search(&LeftOut { query: EVERY_QUERY, row: *row }).is_err();
-        let mut own: Vec<_> = rows.filter(is_new).map(|row| LeftOut { query: number, row }).collect();
+        let is_new = |row: &u32| every.binary_search(&Excluded { query: EVERY_QUERY, row: *row }).is_err();
+        let mut own: Vec<_> = rows.filter(is_new).map(|row| Excluded { query: number, row }).collect();
         own.sort_unstable();
         own.dedup();
         pairs.append(&mut own);
@@ -149,7 +149,7 @@ fn left_out_pairs(request: &Request<'_>, queries: Range<usize>, found: &[Found])
 }
 
 /// Checks that the pairs fit a binding.
-fn check_left_out(gpu: &Gpu, pairs: &[LeftOut]) -> Result<()> {
+fn check_excluded(gpu: &Gpu, pairs: &[Excluded]) -> Result<()> {
     let (required, available) = (size_of_val(pairs) as u64, gpu.limits.max_storage_buffer_binding_size);
     if required <= available {
         return Ok(());
@@ -172,7 +172,7 @@ impl Round<'_> {
         &self,
         table: &GpuTable,
         pieces: &[(&Shard, Range<u32>)],
-        left_out: &[LeftOut],
+        excluded: &[Excluded],
         query_count: usize,
         waiting: Waiting,
     ) -> Result<Vec<Found>> {
@@ -180,11 +180,11 @@ impl Round<'_> {
         let padded = padded(query_count as u32);
         let most_rows = pieces.iter().map(|(_, rows)| rows.len() as u64).max().unwrap_or(1);
         let keys = gpu.allocate("similarity keys", most_rows * u64::from(padded) * 4, STORAGE)?;
-        let pairs = if left_out.is_empty() {
+        let pairs = if excluded.is_empty() {
             None
         } else {
-            check_left_out(gpu, left_out)?;
-            Some(gpu.allocate_with("rows to leave out", bytemuck::cast_slice(left_out), STORAGE)?)
+            check_excluded(gpu, excluded)?;
+            Some(gpu.allocate_with("rows to leave out", bytemuck::cast_slice(excluded), STORAGE)?)
         };
         let list_pairs = pieces.len() as u32 * self.kept;
         let result_bytes = u64::from(padded) * u64::from(list_pairs) * size_of::<Pair>() as u64;
@@ -197,7 +197,7 @@ impl Round<'_> {
                 row_count: rows.len() as u32,
                 query_count: padded,
                 group_count: (rows.len() as u32).div_ceil(GROUP),
-                left_out_count: left_out.len() as u32,
+                excluded_count: excluded.len() as u32,
             };
             let target = Target { buffer: &results, stride: list_pairs, start: number * self.kept };
             let dispatches = self.dispatches(table, shard, piece, pairs.as_ref(), &keys, target)?;
@@ -235,7 +235,7 @@ impl Round<'_> {
         table: &GpuTable,
         shard: &Shard,
         piece: Piece,
-        left_out: Option<&wgpu::Buffer>,
+        excluded: Option<&wgpu::Buffer>,
         keys: &wgpu::Buffer,
         target: Target<'_>,
     ) -> Result<Vec<Dispatch>> {
@@ -248,9 +248,9 @@ impl Round<'_> {
         let weights = resource("weights", &shard.weights);
         let compared = [piece_resource(), weights, resource("queries", self.queries), keys_resource()];
         let mut dispatches = vec![similarity::dispatch(gpu, (quads, cosine), (row_count, query_count), &compared)?];
-        if let Some(left_out) = left_out {
-            let struck = [piece_resource(), resource("left_out", left_out), keys_resource()];
-            dispatches.push(leave_out::dispatch(gpu, piece.left_out_count, &struck)?);
+        if let Some(excluded) = excluded {
+            let struck = [piece_resource(), resource("excluded", excluded), keys_resource()];
+            dispatches.push(exclude::dispatch(gpu, piece.excluded_count, &struck)?);
         }
         let bytes = u64::from(group_count) * u64::from(query_count) * size_of::<Pair>() as u64;
         let mut best = gpu.allocate("best of groups", bytes, STORAGE)?;

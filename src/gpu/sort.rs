@@ -277,13 +277,13 @@ mod tests {
 
             let keep = |index| index < self.table.input_dim && Some(index) != self.padding_idx;
             let host = SortPlan::new(indices, &self.table, keep).unwrap();
-            let [run_count, kept_count] = [host.words[0], host.words[1]];
+            let [run_count, valid_count] = [host.words[0], host.words[1]];
             let part =
                 |words: &'_ [u32], start: u32, length: u32| words[start as usize..][..length as usize].to_vec();
             let parts = |words: &[u32], layout: PlanLayout| {
                 [
                     ("header", part(words, 0, HEADER_WORDS)),
-                    ("order", part(words, layout.order, kept_count)),
+                    ("order", part(words, layout.order, valid_count)),
                     ("rows", part(words, layout.rows, run_count)),
                     ("starts", part(words, layout.starts, run_count + 1)),
                     ("blocks", part(words, layout.blocks, layout.lookup_count.div_ceil(CHUNK) + 1)),
@@ -299,7 +299,7 @@ mod tests {
             }
             // What the batch does not use is nobody's to write.
             let unused = [
-                self.layout.order + kept_count..self.layout.rows,
+                self.layout.order + valid_count..self.layout.rows,
                 self.layout.rows + run_count..self.layout.starts,
                 self.layout.starts + run_count + 1..self.layout.blocks,
             ];

@@ -153,7 +153,7 @@ impl Training {
 #[derive(Debug)]
 pub(crate) struct Shard {
     pub rows: Range<u32>,
-    /// An [`inputs::Shard`].
+    /// An [`inputs::ShardPlaces`].
     pub uniform: wgpu::Buffer,
     pub weights: wgpu::Buffer,
     /// `None` on a frozen table.
@@ -206,7 +206,7 @@ impl GpuTable {
             .collect::<Result<_>>()
             .map_err(|error| of_the_table(error, bytes))?;
         let report = IndexReport::new(gpu, layout.input_dim)?;
-        let table = index_check::Table { input_dim: layout.input_dim };
+        let table = index_check::TableSize { input_dim: layout.input_dim };
         let table = gpu.allocate_with("table", bytemuck::bytes_of(&table), wgpu::BufferUsages::UNIFORM)?;
         let resources =
             [("table", table.as_entire_buffer_binding()), ("report", report.buffer.as_entire_buffer_binding())];
@@ -352,9 +352,10 @@ impl Shard {
         (number, rows): (u32, Range<u32>),
         training: Option<&Training>,
     ) -> Result<Self> {
-        let row_count = rows.end - rows.start;
-        let bytes = |of_row: u64| u64::from(row_count) * of_row;
-        let uniform = inputs::Shard { first_row: rows.start, row_count, input_dim: layout.input_dim, number };
+        let place_count = rows.end - rows.start;
+        let bytes = |of_row: u64| u64::from(place_count) * of_row;
+        let uniform =
+            inputs::ShardPlaces { first_place: rows.start, place_count, input_dim: layout.input_dim, number };
         let uniform = gpu.allocate_with("shard", bytemuck::bytes_of(&uniform), wgpu::BufferUsages::UNIFORM)?;
         let weights = gpu.allocate("weights", bytes(layout.row_bytes()), TABLE_USAGE)?;
         let state = training.map(|Training { state, .. }| {

@@ -30,7 +30,7 @@ pub(crate) enum GradientScale<'a> {
 pub(crate) struct Recorded(Option<History>);
 
 /// What the kernels of one update take.
-struct Update<'a> {
+struct UpdateStep<'a> {
     table: &'a GpuTable,
     training: &'a Training,
     runs: &'a SortedRuns,
@@ -141,7 +141,7 @@ impl GpuTable {
         let sums = self.sums(gpu, gradient)?;
         dispatches.extend(sums.dispatches(gpu)?);
         let clipped = optimizer.clipping().is_some() || !matches!(scale, GradientScale::None);
-        let update = Update { table: self, training, runs: gradient.runs, sums: &sums, clipped };
+        let update = UpdateStep { table: self, training, runs: gradient.runs, sums: &sums, clipped };
         let limit = match optimizer.clipping() {
             Some(Clipping::Norm(limit)) => Some((limit as f32, 0.0)),
             Some(Clipping::NormPyTorch(limit)) => Some((limit as f32, 1e-6)),
@@ -151,7 +151,7 @@ impl GpuTable {
             if !matches!(scale, GradientScale::None) {
                 return Err(scaled_twice());
             }
-            let limit = Limit { square_count: 0, place: Step::GRADIENT_SCALE, limit, epsilon };
+            let limit = Limit { square_count: 0, entry: Step::GRADIENT_SCALE, limit, epsilon };
             dispatches.extend(sums.norm(gpu, limit, training.step.as_entire_buffer_binding())?);
         }
         dispatches.extend(match training.update {
@@ -163,7 +163,7 @@ impl GpuTable {
     }
 }
 
-impl Update<'_> {
+impl UpdateStep<'_> {
     /// For each shard that the batch has rows of one dispatch over its short runs, and one over its long ones, where there are
     /// such.
     fn rows(&self, gpu: &Gpu) -> Result<Vec<Dispatch>> {

@@ -1,6 +1,6 @@
 //! Adagrad: its settings, and its scalars.
 
-use super::rule::{Catching, Common, Rule, Setting, check_epsilon, decay_alone};
+use super::rule::{CatchUpParts, Common, Rule, Setting, check_epsilon, decay_alone};
 use super::{Clipping, EpsilonForm, History, StateArray, Update};
 use crate::error::{Error, Result};
 use crate::shader::{Binding, Part, part, shader_struct};
@@ -184,7 +184,7 @@ impl Rule for Adagrad {
         &PARTS
     }
 
-    fn catch_up(&self) -> Option<Catching> {
+    fn catch_up(&self) -> Option<CatchUpParts> {
         decay_alone(self)
     }
 

@@ -1,7 +1,7 @@
 //! Adam's settings, and its scalars at each step, in f64.
 
 use super::history::Course;
-use super::rule::{Catching, Common, Rule, Setting, check_epsilon};
+use super::rule::{CatchUpParts, Common, Rule, Setting, check_epsilon};
 use super::{Clipping, History, Named, StateArray, Update, power};
 use crate::error::{Error, Result};
 use crate::shader::{Binding, Part, part, shader_struct};
@@ -280,7 +280,7 @@ impl Rule for Adam {
         &PARTS
     }
 
-    fn catch_up(&self) -> Option<Catching> {
+    fn catch_up(&self) -> Option<CatchUpParts> {
         static PARTS: [&Part; 3] = [&STATE, &ROOT, &CATCH_UP];
         Some(&PARTS)
     }

@@ -85,8 +85,7 @@ impl Scaled {
 
     /// `self / later`, which is at least 1.
     pub(crate) fn over(self, later: Self) -> f64 {
-        let halvings = i32::try_from(later.halvings - self.halvings).unwrap_or(i32::MAX);
-        self.mantissa / later.mantissa * 2f64.powi(halvings)
+        self.mantissa / later.mantissa * power(2.0, (later.halvings - self.halvings).unsigned_abs())
     }
 }
 
@@ -133,7 +132,7 @@ impl Course {
         }
         let falling = match self.ratio {
             // Saturates; a ratio of 0 has no terms that count, and keeps one.
-            ratio if ratio < 1.0 => (SMALLEST_TERM.ln() / ratio.ln()).ceil().max(1.0) as u32,
+            ratio if ratio < 1.0 => (libm::log(SMALLEST_TERM) / libm::log(ratio)).ceil().max(1.0) as u32,
             _ => u32::MAX,
         };
         falling.min(self.cut.unwrap_or(u32::MAX))
@@ -154,7 +153,7 @@ impl Course {
     /// Segments in which a row may move by its own: from a size of 1 on, what is left of its first array after them is no normal
     /// f32, and moves nothing.
     pub(crate) fn segments_with_terms(&self) -> u32 {
-        let steps = f64::from(f32::MIN_POSITIVE).ln() / self.bases[0].ln();
+        let steps = libm::log(f32::MIN_POSITIVE.into()) / libm::log(self.bases[0]);
         // The first may be cut short. Saturates.
         (steps / f64::from(self.pace(0).cut)).ceil() as u32 + 1
     }
@@ -182,7 +181,7 @@ impl Pace {
 
 /// What is kept of one step.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Step {
+pub(crate) struct PastStep {
     /// alpha.
     pub size: f64,
     /// Epsilon as it is added to sqrt(v).
@@ -193,6 +192,15 @@ pub(crate) struct Step {
     measure: Measure,
     /// What takes its place.
     pub rule: Quotients,
+}
+
+impl PastStep {
+    fn set_rule(&mut self, rule: Quotients, epsilon: f64, start: u64, plan: Option<&mut NodePlan>) {
+        self.rule = sound(rule, epsilon);
+        if let Some(plan) = plan {
+            plan.note(start, Need::of_rule(&self.rule));
+        }
+    }
 }
 
 /// See the module.
@@ -206,7 +214,7 @@ pub(crate) struct History {
     now: u64,
     /// The last steps, up to now: the horizon of them, the one before, whose rule has just become final, and those before
     /// whose rules may not have reached the GPU.
-    steps: VecDeque<Step>,
+    steps: VecDeque<PastStep>,
     /// C at the last cut, and what it was multiplied by from one cut to the next, of the last whole segments: a row that
     /// misses many of them is rounded once in each.
     cut_decay: Scaled,
@@ -271,11 +279,11 @@ impl History {
             )));
         }
         let decay = optimizer.learning_rate() * optimizer.weight_decay();
-        if !(decay < 1.0 && -f64::from(horizon) * (1.0 - decay).ln() <= MAX_DECAY_LOGARITHM) {
+        if !(decay < 1.0 && -f64::from(horizon) * libm::log1p(-decay) <= MAX_DECAY_LOGARITHM) {
             return Err(Error::InvalidConfig(format!(
                 "Update::Deferred needs learning_rate * weight_decay to be at most {:.3} with these settings, and it is \
                  {decay}; {instead}",
-                1.0 - (-MAX_DECAY_LOGARITHM / f64::from(horizon)).exp()
+                -libm::expm1(-MAX_DECAY_LOGARITHM / f64::from(horizon))
             )));
         }
         Ok(())
@@ -294,6 +302,9 @@ impl History {
         let open = self.open(self.now + 1).map(|(start, earlier, term)| {
             let mut measure = earlier.measure;
             append(&mut measure, earlier.decay, &next, self.course.epsilon, term);
+            if measure.is_short() && measure.two_quotients().is_none() {
+                measure = self.whole_measure(start, Some(&next));
+            }
             (start, Need::of(&measure))
         });
         plan.should_flush(self.now, open)
@@ -324,15 +335,28 @@ impl History {
             self.steps.pop_front();
         }
         let step = self.step_after(optimizer);
+        self.steps.push_back(step.clone());
         self.now += 1;
         let (from, epsilon) = (self.first_open(self.now), self.course.epsilon);
         let starts = (from..self.now).rev();
-        for ((earlier, &term), start) in self.steps.iter_mut().rev().zip(&self.terms).zip(starts) {
+        let mut too_short = Vec::new();
+        for ((earlier, &term), start) in self.steps.iter_mut().rev().skip(1).zip(&self.terms).zip(starts) {
             append(&mut earlier.measure, earlier.decay, &step, epsilon, term);
-            earlier.rule = sound(earlier.measure.quotients(), epsilon);
-            if let Some(plan) = &mut self.plan {
-                plan.note(start, Need::of_rule(&earlier.rule));
-            }
+            let rule = match earlier.measure.two_quotients() {
+                Some(rule) => rule,
+                None if earlier.measure.is_short() => {
+                    too_short.push(start);
+                    continue;
+                }
+                None => earlier.measure.quotients(),
+            };
+            earlier.set_rule(rule, epsilon, start, self.plan.as_mut());
+        }
+        for start in too_short {
+            let measure = self.whole_measure(start, None);
+            let number = self.number(start);
+            self.steps[number].measure = measure;
+            self.steps[number].set_rule(measure.quotients(), epsilon, start, self.plan.as_mut());
         }
         if self.now.is_multiple_of(self.cut().into()) {
             let decay = 1.0 / self.cut_decay.over(step.decay);
@@ -342,7 +366,6 @@ impl History {
                 self.whole.pop_front();
             }
         }
-        self.steps.push_back(step);
         // Every row has had its turn in a cycle, and what was dropped of one comes in the next.
         let swept = self.now.saturating_sub(2 * u64::from(self.pace.cycle));
         if let Some(plan) = &mut self.plan {
@@ -350,8 +373,23 @@ impl History {
         }
     }
 
+    /// All of a measure that was kept short, with `next` as the step after now.
+    fn whole_measure(&self, start: u64, next: Option<&PastStep>) -> Measure {
+        let number = self.number(start);
+        let mut measure = Measure::EMPTY;
+        for (later, &term) in self.steps.iter().skip(number + 1).chain(next).zip(&self.terms) {
+            append(&mut measure, self.steps[number].decay, later, self.course.epsilon, term);
+        }
+        measure
+    }
+
+    /// Where a step is among those that are kept.
+    fn number(&self, step: u64) -> usize {
+        (step - self.first()) as usize
+    }
+
     /// The steps before step `last` whose sums it is part of, with their numbers and the powers of the term.
-    fn open(&self, last: u64) -> impl Iterator<Item = (u64, &Step, [f64; 2])> {
+    fn open(&self, last: u64) -> impl Iterator<Item = (u64, &PastStep, [f64; 2])> {
         let starts = (self.first_open(last)..last).rev();
         let steps = self.steps.iter().rev().zip(&self.terms).zip(starts);
         steps.map(|((step, &term), start)| (start, step, term))
@@ -364,24 +402,27 @@ impl History {
     }
 
     /// The step after now.
-    fn step_after(&self, optimizer: &Optimizer) -> Step {
+    fn step_after(&self, optimizer: &Optimizer) -> PastStep {
         let decay = self.decay().times(1.0 - optimizer.learning_rate() * optimizer.weight_decay());
         let [size, epsilon] = optimizer.rule().term(self.now + 1);
-        Step { size, epsilon, decay, ..Self::empty() }
+        PastStep { size, epsilon, decay, ..self.without_terms(self.now + 1) }
     }
 
-    fn step(&self, optimizer: &Optimizer, decay: Scaled) -> Step {
+    fn step(&self, optimizer: &Optimizer, decay: Scaled) -> PastStep {
         // Step 0, before all updates, has no size; nothing asks for it.
         let [size, epsilon] = match self.now {
             0 => [0.0, self.course.epsilon],
             now => optimizer.rule().term(now),
         };
-        Step { size, epsilon, decay, ..Self::empty() }
+        PastStep { size, epsilon, decay, ..self.without_terms(self.now) }
     }
 
-    fn empty() -> Step {
-        let measure = Measure::EMPTY;
-        Step { size: 0.0, epsilon: 1.0, decay: Scaled::ONE, measure, rule: measure.quotients() }
+    /// Step `start`, of whose sum there is nothing yet. Its measure is short where two quotients are forecast to do; where the
+    /// forecast is wrong, [`advance`](Self::advance) makes up for it.
+    fn without_terms(&self, start: u64) -> PastStep {
+        let is_short = self.plan.as_ref().is_none_or(|plan| plan.forecast(start) == Need::Two);
+        let measure = if is_short { Measure::EMPTY_SHORT } else { Measure::EMPTY };
+        PastStep { size: 0.0, epsilon: 1.0, decay: Scaled::ONE, measure, rule: Quotients::NONE }
     }
 
     /// The last step that rows are caught up to.
@@ -433,7 +474,7 @@ impl History {
 
     /// The steps whose rules have changed at step `since` or later, oldest first: the number of the first of them, and
     /// they.
-    pub(crate) fn changed(&self, since: u64) -> (u64, impl Iterator<Item = &Step>) {
+    pub(crate) fn changed(&self, since: u64) -> (u64, impl Iterator<Item = &PastStep>) {
         let first = self.first().max(since.saturating_sub(self.horizon().into()));
         let skipped = (first - self.first()) as usize;
         (first, self.steps.iter().skip(skipped))
@@ -479,7 +520,7 @@ impl History {
 }
 
 /// Adds the term of step `last` to the sum over the steps after one whose decay was `earlier`.
-fn append(measure: &mut Measure, earlier: Scaled, last: &Step, epsilon: f64, [p, e]: [f64; 2]) {
+fn append(measure: &mut Measure, earlier: Scaled, last: &PastStep, epsilon: f64, [p, e]: [f64; 2]) {
     let mut mass = last.size * p;
     if last.decay != earlier {
         mass *= earlier.over(last.decay);

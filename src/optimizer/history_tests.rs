@@ -232,3 +232,24 @@ fn a_cut_of_an_optimizers_own_leaves_the_cycle_and_adds_segments() {
     assert_eq!(CUT_COURSE.most_segments(u32::MAX), 513);
     assert_eq!(Course::DECAY.most_segments(u32::MAX), 33);
 }
+
+/// Learning rates that rise as the terms fall, long after the first steps, need more quotients than the forecast has.
+#[test]
+fn a_measure_that_was_kept_short_is_made_whole() {
+    let adam = Adam::default().with_epsilon_form(EpsilonForm::PyTorch);
+    let start = 2_000;
+    let rising =
+        |step: u64| Optimizer::from(adam.with_learning_rate(1e-9 * power(1.0 / 0.9, (step - start).min(150))));
+    let mut history = History::new(&adam.into(), 1, start).unwrap();
+    assert!(history.steps[0].measure.is_short());
+    let mut counts = Vec::new();
+    for step in start + 1..start + 150 {
+        history.advance(&rising(step), history.now);
+        let whole = history.whole_measure(start, None);
+        assert_eq!(rule_of(&history, start), whole.quotients(), "step {step}");
+        counts.push(rule_of(&history, start).count);
+    }
+    assert_eq!((counts[0], counts[1]), (1, 2));
+    assert!(counts.contains(&3), "{counts:?}");
+    assert!(!history.steps[0].measure.is_short());
+}

@@ -1,7 +1,7 @@
 //! Lion: its settings, and its scalars.
 
 use super::history::Course;
-use super::rule::{Catching, Common, Rule, Setting};
+use super::rule::{CatchUpParts, Common, Rule, Setting};
 use super::{Clipping, History, StateArray, Update};
 use crate::error::{Error, Result};
 use crate::shader::{Binding, Part, part, shader_struct};
@@ -160,7 +160,7 @@ impl Rule for Lion {
         &PARTS
     }
 
-    fn catch_up(&self) -> Option<Catching> {
+    fn catch_up(&self) -> Option<CatchUpParts> {
         static PARTS: [&Part; 2] = [&SIGN, &CATCH_UP];
         Some(&PARTS)
     }

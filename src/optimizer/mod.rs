@@ -25,7 +25,7 @@ pub use adam::{Adam, EpsilonForm};
 pub use clipping::Clipping;
 #[cfg(test)]
 pub(crate) use history::CUT_IN_TESTS;
-pub(crate) use history::{Course, History, Scaled, Step};
+pub(crate) use history::{Course, History, PastStep, Scaled};
 pub use lion::Lion;
 pub(crate) use node_plan::Need;
 pub(crate) use power::power;

@@ -37,6 +37,9 @@ pub(crate) const MOST_NODES: usize = 6;
 /// Coefficients that are kept: those of the rules, and one more for the error.
 const LEVELS: usize = MOST_NODES + 1;
 
+/// Those of two quotients, and one more for the error.
+const SHORT_LEVELS: usize = 3;
+
 /// Nodes whose squared distance is below this share of the square of the largest are one node: 2^-100.
 const SAME_NODE: f64 = 1.0 / (1u128 << 100) as f64;
 
@@ -57,6 +60,8 @@ pub(crate) struct Measure {
     centers: [f64; LEVELS],
     /// The mass b_0, then b_1, b_2, ...
     squares: [f64; LEVELS],
+    /// How many of each are kept.
+    levels: usize,
 }
 
 /// `sum of weights[i] / (s + epsilon * nodes[i])`, to be added up in this order.
@@ -83,7 +88,16 @@ impl Quotients {
 
 impl Measure {
     /// No atoms.
-    pub(crate) const EMPTY: Self = Self { first: 1.0, last: 1.0, centers: [0.0; LEVELS], squares: [0.0; LEVELS] };
+    pub(crate) const EMPTY: Self =
+        Self { first: 1.0, last: 1.0, centers: [0.0; LEVELS], squares: [0.0; LEVELS], levels: LEVELS };
+
+    /// No atoms, and of those to come only what two quotients take: an atom then costs less than half as much.
+    pub(crate) const EMPTY_SHORT: Self = Self { levels: SHORT_LEVELS, ..Self::EMPTY };
+
+    /// Whether only what two quotients take is kept.
+    pub(crate) fn is_short(&self) -> bool {
+        self.levels < LEVELS
+    }
 
     /// The sum of all p_j.
     pub(crate) fn mass(&self) -> f64 {
@@ -96,7 +110,7 @@ impl Measure {
             return;
         }
         if self.squares[0] == 0.0 {
-            *self = Self { first: node, last: node, ..Self::EMPTY };
+            *self = Self { first: node, last: node, levels: self.levels, ..Self::EMPTY };
         }
         debug_assert!(node.is_nan() || node >= self.first * (1.0 - 1e-12), "{node} below the first, {}", self.first);
         // Equal nodes may come out in any order from rounding. A NaN stays, and `is_sound` finds it.
@@ -104,7 +118,7 @@ impl Measure {
         let distance = if node <= self.first { 0.0 } else { node - self.first };
         // Plane rotations bring the new atom in, level by level: the squares of sine and cosine are `taken` and `kept`.
         let (mut extra, mut kept, mut taken, mut shift) = (mass, 1.0, 0.0, 0.0);
-        for (center, square) in self.centers.iter_mut().zip(&mut self.squares) {
+        for (center, square) in self.centers[..self.levels].iter_mut().zip(&mut self.squares) {
             let sum = *square + extra;
             if sum == 0.0 {
                 // The atoms so far have fewer nodes than there are levels, and the new one is among them.
@@ -127,17 +141,17 @@ impl Measure {
         }
     }
 
-    /// Whether f64 could hold all of it.
-    fn is_sound(&self) -> bool {
-        let sum: f64 = self.centers.iter().chain(&self.squares).sum();
+    /// Whether f64 could hold all of the first `levels`.
+    fn is_sound(&self, levels: usize) -> bool {
+        let sum: f64 = self.centers[..levels].iter().chain(&self.squares[..levels]).sum();
         // One that is infinite or NaN makes the sum so.
         sum.is_finite() && self.last.is_finite() && self.first > 0.0
     }
 
-    /// Distinct nodes, or one more than [`MOST_NODES`] if there are more.
+    /// Distinct nodes, or as many as there are levels if there are more.
     fn node_count(&self) -> usize {
         let same = SAME_NODE * self.last * self.last;
-        self.squares[1..].iter().position(|&square| square <= same).map_or(LEVELS, |place| place + 1)
+        self.squares[1..self.levels].iter().position(|&square| square <= same).map_or(self.levels, |place| place + 1)
     }
 
     /// Bounds of the relative errors of the rules with 1, 2, ... `count` nodes, for `s / epsilon = x`.
@@ -169,17 +183,21 @@ impl Measure {
         x + self.first >= LEAST_SHARE * self.last
     }
 
-    /// The least of [`NODE_COUNTS`] whose rule is within [`RULE_ERROR`] for every s; `None` if there is none.
+    /// Whether the rule with two nodes is within [`RULE_ERROR`] for every s. It mostly is.
+    fn two_do(&self) -> bool {
+        self.mass() == 0.0
+            || self.is_sound(SHORT_LEVELS) && self.is_narrow(0.0) && self.errors(0.0, 2)[1] <= RULE_ERROR
+    }
+
+    /// The least of [`NODE_COUNTS`] whose rule is within [`RULE_ERROR`] for every s; `None` if there is none. A short measure
+    /// must need two.
     pub(crate) fn nodes_needed(&self) -> Option<usize> {
-        if self.mass() == 0.0 {
-            return Some(NODE_COUNTS[0]);
-        }
-        if !self.is_sound() || !self.is_narrow(0.0) {
-            return None;
-        }
-        // Mostly two do.
-        if self.errors(0.0, 2)[1] <= RULE_ERROR {
+        if self.two_do() {
             return Some(2);
+        }
+        debug_assert!(!self.is_short());
+        if !self.is_sound(LEVELS) || !self.is_narrow(0.0) {
+            return None;
         }
         let errors = self.errors(0.0, MOST_NODES);
         NODE_COUNTS.into_iter().find(|&count| errors[count - 1] <= RULE_ERROR)
@@ -190,7 +208,7 @@ impl Measure {
         if self.mass() == 0.0 {
             return 0.0;
         }
-        if !self.is_sound() {
+        if !self.is_sound(count + 1) {
             return f64::INFINITY;
         }
         let covers = |x: f64| self.is_narrow(x) && self.errors(x, count)[count - 1] <= RULE_ERROR;
@@ -209,6 +227,11 @@ impl Measure {
             *(if covers(middle) { &mut above } else { &mut below }) = middle;
         }
         above
+    }
+
+    /// The rule with two nodes, if it does at every s.
+    pub(crate) fn two_quotients(&self) -> Option<Quotients> {
+        self.two_do().then(|| self.rule(2, 0.0))
     }
 
     /// The rule with the fewest nodes that does at every s, or with the most there are and a least s. It depends on the atoms
@@ -230,7 +253,7 @@ impl Measure {
         if self.mass() == 0.0 {
             return Quotients::NONE;
         }
-        if !self.is_sound() {
+        if !self.is_sound(count + 1) {
             return Quotients::UNKNOWN;
         }
         let mut quotients = Quotients { least, ..Quotients::NONE };

@@ -2,7 +2,7 @@
 
 use super::adam::CATCH_UP;
 use super::history::Course;
-use super::rule::{Catching, Common, Rule, Setting};
+use super::rule::{CatchUpParts, Common, Rule, Setting};
 use super::{Adam, Clipping, EpsilonForm, StateArray, Update};
 use crate::error::Result;
 use crate::shader::{Binding, Part, part, shader_struct};
@@ -180,7 +180,7 @@ impl Rule for RowWiseAdam {
         &PARTS
     }
 
-    fn catch_up(&self) -> Option<Catching> {
+    fn catch_up(&self) -> Option<CatchUpParts> {
         static PARTS: [&Part; 2] = [&ROOT, &CATCH_UP];
         Some(&PARTS)
     }

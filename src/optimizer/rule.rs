@@ -61,10 +61,10 @@ pub(crate) enum Setting<'a> {
 static DECAY: Part = part!("rules/decay_catch_up.wgsl");
 
 /// How rows are caught up that have missed steps: the parts of the rule's shader for it.
-pub(crate) type Catching = &'static [&'static Part];
+pub(crate) type CatchUpParts = &'static [&'static Part];
 
 /// The shader of weight decay alone, if there is any.
-pub(crate) fn decay_alone(rule: &dyn Rule) -> Option<Catching> {
+pub(crate) fn decay_alone(rule: &dyn Rule) -> Option<CatchUpParts> {
     static PARTS: [&Part; 1] = [&DECAY];
     (rule.common().weight_decay != 0.0).then_some(&PARTS)
 }
@@ -96,7 +96,7 @@ pub(crate) trait Rule {
     fn parts(&self) -> &'static [&'static Part];
 
     /// The shader of its deferred form; `None` where a row without a gradient does not change.
-    fn catch_up(&self) -> Option<Catching>;
+    fn catch_up(&self) -> Option<CatchUpParts>;
 
     /// What steps without a gradient do to a row; `None` where they do nothing, and [`catch_up`](Self::catch_up) is none.
     fn course(&self) -> Option<Course> {

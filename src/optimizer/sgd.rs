@@ -1,7 +1,7 @@
 //! Stochastic gradient descent: its settings, and its scalars.
 
 use super::history::Course;
-use super::rule::{Catching, Common, Rule, Setting, decay_alone};
+use super::rule::{CatchUpParts, Common, Rule, Setting, decay_alone};
 use super::{Clipping, History, Named, Optimizer, StateArray, Update};
 use crate::error::{Error, Result};
 use crate::shader::{Binding, Part, part, shader_struct};
@@ -196,7 +196,7 @@ impl Rule for Sgd {
         &PARTS
     }
 
-    fn catch_up(&self) -> Option<Catching> {
+    fn catch_up(&self) -> Option<CatchUpParts> {
         static PARTS: [&Part; 1] = [&CATCH_UP];
         if self.has_momentum() { Some(&PARTS) } else { decay_alone(self) }
     }

@@ -2,14 +2,14 @@ use super::twin::{Twin, decayed};
 use crate::{Adagrad, EpsilonForm};
 
 /// The twin of rules/adagrad.wgsl.
-pub(super) struct Step {
+pub(super) struct StepTwin {
     rate: f32,
     epsilon: f32,
     epsilon_form: EpsilonForm,
     decay_rate: f32,
 }
 
-impl Step {
+impl StepTwin {
     pub(super) fn new(adagrad: &Adagrad, _step: u64) -> Self {
         Self {
             rate: adagrad.learning_rate as f32,
@@ -20,7 +20,7 @@ impl Step {
     }
 }
 
-impl Twin for Step {
+impl Twin for StepTwin {
     fn update_row(&self, weights: &mut [f32], state: &mut [&mut [f32]], gradient: &[f32]) {
         for (column, (w, &g)) in weights.iter_mut().zip(gradient).enumerate() {
             let sum = &mut state[0][column];

@@ -19,7 +19,7 @@ pub struct AdamState {
 
 /// One step of Adam on every row; a row outside the batch has gradient zero. `step` counts from 1.
 pub fn adam_dense(state: &mut AdamState, output_dim: usize, gradient: &RowSums, adam: &Adam, step: u64) {
-    let step = Step::new(adam, step);
+    let step = StepTwin::new(adam, step);
     let mut sums = gradient.rows.iter().zip(gradient.sums.chunks_exact(output_dim)).peekable();
     let zeros = vec![0.0; output_dim];
     for row in 0..state.weights.len() / output_dim {
@@ -30,14 +30,14 @@ pub fn adam_dense(state: &mut AdamState, output_dim: usize, gradient: &RowSums, 
 
 /// One step of Adam on the batch's rows; the others stay as they are. `step` counts from 1.
 pub fn adam_lazy(state: &mut AdamState, output_dim: usize, gradient: &RowSums, adam: &Adam, step: u64) {
-    let step = Step::new(adam, step);
+    let step = StepTwin::new(adam, step);
     for (&row, sum) in gradient.rows.iter().zip(gradient.sums.chunks_exact(output_dim)) {
         update_row(state, row as usize, sum, &step);
     }
 }
 
 /// The twin of rules/adam.wgsl: what is the same for every element of a step.
-pub(super) struct Step {
+pub(super) struct StepTwin {
     alpha: f32,
     epsilon: f32,
     decay_rate: f32,
@@ -46,7 +46,7 @@ pub(super) struct Step {
     amsgrad: bool,
 }
 
-impl Step {
+impl StepTwin {
     pub(super) fn new(adam: &Adam, step: u64) -> Self {
         let root = (1.0 - power(adam.beta_2, step)).sqrt();
         let epsilon = match adam.epsilon_form {
@@ -64,7 +64,7 @@ impl Step {
     }
 }
 
-fn update_row(state: &mut AdamState, row: usize, gradient: &[f32], step: &Step) {
+fn update_row(state: &mut AdamState, row: usize, gradient: &[f32], step: &StepTwin) {
     let width = gradient.len();
     let AdamState { weights, first_moment, second_moment, largest_moment } = state;
     let [weights, first, second] = [weights, first_moment, second_moment].map(|all| &mut all[row * width..][..width]);
@@ -72,7 +72,7 @@ fn update_row(state: &mut AdamState, row: usize, gradient: &[f32], step: &Step) 
     step.update_row(weights, &mut [first, second, largest], gradient);
 }
 
-impl Twin for Step {
+impl Twin for StepTwin {
     fn update_row(&self, weights: &mut [f32], state: &mut [&mut [f32]], gradient: &[f32]) {
         for (column, (w, &g)) in weights.iter_mut().zip(gradient).enumerate() {
             let m = &mut state[0][column];

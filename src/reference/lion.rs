@@ -6,7 +6,7 @@ use crate::Lion;
 const LEAST: f32 = 2.0 * f32::MIN_POSITIVE;
 
 /// The twin of rules/lion.wgsl.
-pub(super) struct Step {
+pub(super) struct StepTwin {
     rate: f32,
     /// What is left of m in the direction and in m, each with the gradient's share.
     direction: [f32; 2],
@@ -14,7 +14,7 @@ pub(super) struct Step {
     decay_rate: f32,
 }
 
-impl Step {
+impl StepTwin {
     pub(super) fn new(lion: &Lion, _step: u64) -> Self {
         let shares = |beta: f64| [beta as f32, (1.0 - beta) as f32];
         Self {
@@ -26,7 +26,7 @@ impl Step {
     }
 }
 
-impl Twin for Step {
+impl Twin for StepTwin {
     fn update_row(&self, weights: &mut [f32], state: &mut [&mut [f32]], gradient: &[f32]) {
         let sum = |[left, gain]: [f32; 2], m: f32, g: f32| left * m + gain * g;
         for (column, (w, &g)) in weights.iter_mut().zip(gradient).enumerate() {
@@ -74,7 +74,7 @@ mod tests {
     fn after(lion: &Lion, gradients: &[f32]) -> [f32; 2] {
         let (mut w, mut m) = ([0.0], [0.0]);
         for (step, &g) in (1..).zip(gradients) {
-            Step::new(lion, step).update_row(&mut w, &mut [&mut m], &[g]);
+            StepTwin::new(lion, step).update_row(&mut w, &mut [&mut m], &[g]);
         }
         [w[0], m[0]]
     }

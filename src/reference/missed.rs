@@ -7,7 +7,7 @@ use std::ops::Range;
 use super::table::Rows;
 use super::twin::Twin;
 use crate::error::Result;
-use crate::optimizer::{Course, History, Optimizer, Scaled, Step, power};
+use crate::optimizer::{Course, History, Optimizer, PastStep, Scaled, power};
 
 /// A power is the product of two in f32: of the exponent's remainder by this, and of the rest.
 const POWERS: u64 = 256;
@@ -26,7 +26,7 @@ struct Past {
 }
 
 impl Past {
-    fn new(step: &Step, course: &Course) -> Self {
+    fn new(step: &PastStep, course: &Course) -> Self {
         let quotient = |i: usize| (course.sign * step.rule.weights[i], course.epsilon * step.rule.nodes[i]);
         Self {
             quotients: [0, 1, 2, 3, 4, 5].map(quotient).map(|(weight, node)| (weight as f32, node as f32)),

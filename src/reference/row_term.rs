@@ -18,8 +18,8 @@ pub(super) fn sum_of_squares(gradient: &[f32]) -> f32 {
     let mut sums: Vec<f32> = gradient.chunks(4).map(square).collect();
     let mut stride = sums.len().next_power_of_two() / 2;
     while stride > 0 {
-        for place in 0..stride.min(sums.len().saturating_sub(stride)) {
-            sums[place] += sums[place + stride];
+        for entry in 0..stride.min(sums.len().saturating_sub(stride)) {
+            sums[entry] += sums[entry + stride];
         }
         stride /= 2;
     }

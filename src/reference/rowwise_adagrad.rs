@@ -4,14 +4,14 @@ use super::twin::{Twin, decayed};
 use crate::{EpsilonForm, RowWiseAdagrad};
 
 /// The twin of rules/rowwise_adagrad.wgsl.
-pub(super) struct Step {
+pub(super) struct StepTwin {
     rate: f32,
     epsilon: f32,
     epsilon_form: EpsilonForm,
     decay_rate: f32,
 }
 
-impl Step {
+impl StepTwin {
     pub(super) fn new(settings: &RowWiseAdagrad, _step: u64) -> Self {
         Self {
             rate: settings.learning_rate as f32,
@@ -22,7 +22,7 @@ impl Step {
     }
 }
 
-impl Twin for Step {
+impl Twin for StepTwin {
     fn update_row(&self, weights: &mut [f32], state: &mut [&mut [f32]], gradient: &[f32]) {
         let sum = &mut state[0][0];
         *sum += mean_of_squares(gradient);

@@ -5,7 +5,7 @@ use crate::optimizer::power;
 use crate::{EpsilonForm, RowWiseAdam};
 
 /// The twin of rules/rowwise_adam.wgsl.
-pub(super) struct Step {
+pub(super) struct StepTwin {
     alpha: f32,
     epsilon: f32,
     decay_rate: f32,
@@ -13,7 +13,7 @@ pub(super) struct Step {
     one_minus_beta_2: f32,
 }
 
-impl Step {
+impl StepTwin {
     pub(super) fn new(adam: &RowWiseAdam, step: u64) -> Self {
         let root = (1.0 - power(adam.beta_2, step)).sqrt();
         let epsilon = match adam.epsilon_form {
@@ -30,7 +30,7 @@ impl Step {
     }
 }
 
-impl Twin for Step {
+impl Twin for StepTwin {
     fn update_row(&self, weights: &mut [f32], state: &mut [&mut [f32]], gradient: &[f32]) {
         let v = &mut state[1][0];
         let c = self.one_minus_beta_2;

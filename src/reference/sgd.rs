@@ -3,14 +3,14 @@ use super::twin::{Twin, decayed};
 use crate::{MomentumForm, Sgd};
 
 /// The twin of rules/sgd.wgsl.
-pub(super) struct Step {
+pub(super) struct StepTwin {
     rate: f32,
     momentum: f32,
     decay_rate: f32,
     settings: Sgd,
 }
 
-impl Step {
+impl StepTwin {
     pub(super) fn new(sgd: &Sgd, _step: u64) -> Self {
         Self {
             rate: sgd.learning_rate as f32,
@@ -21,7 +21,7 @@ impl Step {
     }
 }
 
-impl Twin for Step {
+impl Twin for StepTwin {
     fn update_row(&self, weights: &mut [f32], state: &mut [&mut [f32]], gradient: &[f32]) {
         let &Self { rate, momentum, .. } = self;
         let nesterov = self.settings.nesterov;

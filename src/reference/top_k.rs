@@ -1,13 +1,13 @@
 use std::cmp::Ordering;
 
 /// The `k` best of one query's scores, each with its row: by falling score, equal ones by rising row, NaN last. Rows in
-/// `left_out` are none of them.
-pub fn top_k(scores: &[f32], k: usize, left_out: &[u32]) -> Vec<(u32, f32)> {
-    let mut left_out = left_out.to_vec();
-    left_out.sort_unstable();
+/// `excluded` are none of them.
+pub fn top_k(scores: &[f32], k: usize, excluded: &[u32]) -> Vec<(u32, f32)> {
+    let mut excluded = excluded.to_vec();
+    excluded.sort_unstable();
     let mut rows: Vec<(u32, f32)> = (0..)
         .zip(scores)
-        .filter(|(row, _)| left_out.binary_search(row).is_err())
+        .filter(|(row, _)| excluded.binary_search(row).is_err())
         // Adding +0 makes +0 of -0.
         .map(|(row, score)| (row, score + 0.0))
         .collect();
@@ -32,7 +32,7 @@ mod tests {
     #[test]
     fn ties_go_to_the_lower_row_and_nan_comes_last() {
         let scores = [0.0, 2.0, f32::NAN, -0.0, 2.0, f32::NEG_INFINITY];
-        let rows = |k, left_out: &[u32]| top_k(&scores, k, left_out).iter().map(|best| best.0).collect::<Vec<_>>();
+        let rows = |k, excluded: &[u32]| top_k(&scores, k, excluded).iter().map(|best| best.0).collect::<Vec<_>>();
         assert_eq!(rows(10, &[]), [1, 4, 0, 3, 5, 2]);
         assert_eq!(rows(1, &[]), [1]);
         assert_eq!(rows(3, &[4, 0, 4]), [1, 3, 5]);

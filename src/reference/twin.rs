@@ -28,7 +28,7 @@ macro_rules! twins {
         /// The twin of an optimizer's rule at step `step`, from 1.
         pub(super) fn twin(optimizer: &Optimizer, step: u64) -> Box<dyn Twin> {
             match optimizer {
-                $(Optimizer::$name(settings) => Box::new(super::$module::Step::new(settings, step)),)*
+                $(Optimizer::$name(settings) => Box::new(super::$module::StepTwin::new(settings, step)),)*
             }
         }
     };

@@ -224,7 +224,7 @@ impl SimilarWords<'_> {
             queries.extend(query.into_iter().map(|value| value as f32));
         }
         let own = asked.iter().map(|question| question[..3].to_vec()).collect();
-        let search = self.search(CANDIDATES).with_rows(0..known.row_count).with_left_out_of_each(own);
+        let search = self.search(CANDIDATES).with_rows(0..known.row_count).with_excluded_of_each(own);
         let found = self.embedding().nearest_with(&queries, &search, waiting).await?;
         let is_correct = |(question, found): &(&[u32; 4], Vec<crate::Neighbour>)| {
             let [a, b, c, expected] = question.map(|row| known.spelling(row));

@@ -149,7 +149,7 @@ impl<'a> SimilarWords<'a> {
             directions.add_to(&mut query, number, if number < positive.len() { 1.0 } else { -1.0 });
         }
         let query: Vec<f32> = query.into_iter().map(|value| value as f32).collect();
-        let search = self.search(k).with_left_out_of_each(vec![rows]);
+        let search = self.search(k).with_excluded_of_each(vec![rows]);
         let found = self.embedding.nearest_with(&query, &search, waiting).await?;
         let named = |best: crate::Neighbour| {
             let word = self.vocabulary.word(best.row).expect("rows without a word are left out");
@@ -160,7 +160,7 @@ impl<'a> SimilarWords<'a> {
 
     /// Among the rows that have a word.
     pub(super) fn search(&self, k: usize) -> Search {
-        Search::new(k).with_rows(0..self.vocabulary.row_count()).with_left_out(&self.without_word)
+        Search::new(k).with_rows(0..self.vocabulary.row_count()).with_excluded(&self.without_word)
     }
 }
 

@@ -1,4 +1,7 @@
-use wgpu_embedding::{Adam, EmbeddingConfig, Error, GpuContext, GpuEmbedding, IndexBatch, Search, reference, wgpu};
+use wgpu_embedding::{
+    Adam, EmbeddingConfig, Error, GpuContext, GpuEmbedding, INVALID, IndexBatch, PADDING, Search, Update, reference,
+    wgpu,
+};
 
 use crate::support::*;
 
@@ -47,7 +50,7 @@ pub fn bad_indices_give_zeros_and_are_counted_once() {
 }
 
 pub fn bad_indices_give_no_gradient_and_touch_no_row() {
-    for update in [wgpu_embedding::Update::Dense, wgpu_embedding::Update::Lazy] {
+    for update in [Update::Dense, Update::Lazy] {
         let config = EmbeddingConfig::new(INPUT_DIM, WIDTH as u32).with_padding_idx(4);
         let adam = Adam::default().with_update(update);
         let [mut gpu, mut reference] = pair(&config, &adam);
@@ -63,20 +66,59 @@ pub fn bad_indices_give_no_gradient_and_touch_no_row() {
             gpu.update(&batch, &gradient).unwrap();
             assert_eq!(gpu.check(), out_of_range(if looked_up { 6 } else { 3 }, 3));
 
-            let kept: Vec<u32> = indices.iter().copied().filter(|&index| index < INPUT_DIM).collect();
+            let valid: Vec<u32> = indices.iter().copied().filter(|&index| index < INPUT_DIM).collect();
             let rows = gradient.chunks(WIDTH).zip(&indices).filter(|&(_, &index)| index < INPUT_DIM);
-            let kept_gradient: Vec<f32> = rows.flat_map(|(row, _)| row.to_vec()).collect();
+            let valid_gradient: Vec<f32> = rows.flat_map(|(row, _)| row.to_vec()).collect();
             let sums = gpu.row_gradient(&batch, &gradient).unwrap();
-            let expected = reference::scatter_add(&kept_gradient, WIDTH, &kept, |row| row != 4);
+            let expected = reference::scatter_add(&valid_gradient, WIDTH, &valid, |row| row != 4);
             assert_eq!(sums.rows, expected.rows);
             assert_eq!(sums.sums.read().unwrap(), expected.sums);
             assert_eq!(gpu.check(), out_of_range(3, 3));
-            let batch = reference.batch(&kept).unwrap();
-            reference.update(&batch, &kept_gradient).unwrap();
+            let batch = reference.batch(&valid).unwrap();
+            reference.update(&batch, &valid_gradient).unwrap();
         }
         let (got, expected) = (gpu.weights().unwrap(), reference.weights().unwrap());
         assert_close("the good rows", &got, &expected, |_| 1e-7);
     }
+}
+
+/// A batch that is partly filled up, by itself and with bad indices among it, on tables of one shard and of several.
+pub fn padding_is_no_lookup_and_is_not_counted() {
+    let lookups = [7, 0, 99, 7, 4];
+    for update in [Update::Dense, Update::Lazy, Update::Deferred] {
+        for rows_per_shard in [INPUT_DIM, 64] {
+            let config = EmbeddingConfig::new(INPUT_DIM, WIDTH as u32)
+                .with_padding_idx(4)
+                .with_mask_zero(true)
+                .with_max_shard_bytes(u64::from(rows_per_shard) * 32);
+            let [mut filled, mut plain] = [(); 2].map(|()| {
+                GpuEmbedding::new(&context(), config.clone(), Adam::default().with_update(update)).unwrap()
+            });
+            for room in [8, 3_000] {
+                let mut indices = lookups.to_vec();
+                indices.resize(room, PADDING);
+                indices.swap(2, room - 1);
+                let batch = resident(&filled, &indices);
+                let output = filled.lookup(&batch).unwrap();
+                let weights = filled.weights().unwrap();
+                assert_same_bits("rows", &output.read().unwrap(), &reference::gather(&weights, WIDTH, &indices));
+                let mask: Vec<bool> = indices.iter().map(|&index| index != 0 && index != PADDING).collect();
+                assert_eq!(filled.mask(&batch).unwrap(), Some(mask));
+
+                let gradient = whole_numbers(room * WIDTH, 1);
+                filled.update(&batch, &gradient).unwrap();
+                assert_eq!(filled.check(), Ok(()));
+                let real = indices.iter().zip(gradient.chunks(WIDTH)).filter(|&(&index, _)| index != PADDING);
+                let (indices, gradients): (Vec<u32>, Vec<_>) = real.unzip();
+                plain.update(&plain.batch(&indices).unwrap(), &gradients.concat()).unwrap();
+                assert_same_bits("trained", &filled.weights().unwrap(), &plain.weights().unwrap());
+            }
+            filled.lookup(&resident(&filled, &[PADDING, INVALID, 3, PADDING, INPUT_DIM])).unwrap();
+            assert_eq!(filled.check(), out_of_range(2, 1));
+        }
+    }
+    let error = table().batch(&[1, PADDING]).unwrap_err();
+    assert_eq!(error, Error::IndexOutOfRange { position: 1, value: PADDING.into(), input_dim: INPUT_DIM });
 }
 
 pub fn any_readback_reports_and_clears() {
@@ -111,7 +153,7 @@ pub fn any_readback_reports_and_clears() {
     assert!(!path.exists());
     embedding.save(&path).unwrap();
 
-    // Two lookups before a report: both are counted, and the lowest position is kept.
+    // Two lookups before a report: both are counted, and the lowest position is valid.
     embedding.lookup(&batch).unwrap();
     embedding.lookup(&resident(&embedding, &[1, INPUT_DIM])).unwrap();
     assert_eq!(embedding.check(), out_of_range(2, 1));

@@ -53,9 +53,9 @@ fn with_and_without(step: u64, width: usize) -> [(Vec<u32>, Vec<f32>); 2] {
         }
     }
     let gradient = fractions(count * width, step + 50);
-    let kept = |row: u32| row < INPUT_DIM && row != PADDING;
-    let good = all.iter().copied().filter(|&row| kept(row)).collect();
-    let rows = gradient.chunks_exact(width).zip(&all).filter(|&(_, &row)| kept(row));
+    let valid = |row: u32| row < INPUT_DIM && row != PADDING;
+    let good = all.iter().copied().filter(|&row| valid(row)).collect();
+    let rows = gradient.chunks_exact(width).zip(&all).filter(|&(_, &row)| valid(row));
     let good_gradient = rows.flat_map(|(gradient, _)| gradient.to_vec()).collect();
     [(all, gradient), (good, good_gradient)]
 }

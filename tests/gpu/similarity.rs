@@ -110,7 +110,7 @@ pub fn any_split_gives_the_same_bits() {
     let weights = fractions(5_000 * width, 5);
     let queries = fractions(9 * width, 6);
     let config = table(weights, width);
-    let search = Search::new(700).with_left_out(&[1, 64, 4_999]);
+    let search = Search::new(700).with_excluded(&[1, 64, 4_999]);
     let found = |config: &EmbeddingConfig, queries: &[f32], search: &Search| {
         let embedding = GpuEmbedding::new(&context(), config.clone(), Adam::default()).unwrap();
         bits(&embedding.nearest(queries, search).unwrap())
@@ -145,22 +145,22 @@ pub fn more_queries_than_fit_at_once() {
     let config = table(whole_numbers(300 * 3, 8), 3);
     let queries = whole_numbers(1_031 * 3, 9);
     let own: Vec<Vec<u32>> = (0..1_031).map(|query| vec![query % 300, (query + 7) % 300, query % 300]).collect();
-    let found = same(&config, &queries, &dot(4).with_left_out(&[3, 3]).with_left_out_of_each(own.clone()));
+    let found = same(&config, &queries, &dot(4).with_excluded(&[3, 3]).with_excluded_of_each(own.clone()));
     for (list, own) in found.iter().zip(&own) {
         assert!(list.len() == 4 && list.iter().all(|best| best.row != 3 && !own.contains(&best.row)));
     }
 }
 
-pub fn rows_left_out_are_made_up_for() {
+pub fn rows_excluded_are_made_up_for() {
     let config = table(whole_numbers(2_000 * 2, 10), 2);
     let every_second: Vec<u32> = (0..2_000).step_by(2).collect();
-    let found = same(&config, &[1.0, 2.0], &dot(2_000).with_left_out(&every_second));
+    let found = same(&config, &[1.0, 2.0], &dot(2_000).with_excluded(&every_second));
     assert_eq!(found[0].len(), 1_000);
     let all: Vec<u32> = (0..2_000).collect();
-    assert_eq!(same(&config, &[1.0, 2.0], &dot(5).with_left_out(&all)), [vec![]]);
+    assert_eq!(same(&config, &[1.0, 2.0], &dot(5).with_excluded(&all)), [vec![]]);
     // One query has nothing left and the others all.
     let own = vec![vec![], all, vec![5]];
-    let found = same(&config, &[1.0, 2.0, 1.0, 2.0, 1.0, 2.0], &dot(1_999).with_left_out_of_each(own));
+    let found = same(&config, &[1.0, 2.0, 1.0, 2.0, 1.0, 2.0], &dot(1_999).with_excluded_of_each(own));
     assert_eq!(found.iter().map(Vec::len).collect::<Vec<_>>(), [1_999, 0, 1_999]);
 }
 
@@ -214,11 +214,11 @@ pub fn bad_searches_are_named() {
     for embedding in pair(&EmbeddingConfig::new(10, 3), &Adam::default()) {
         let error = |queries: &[f32], search: Search| embedding.nearest(queries, &search).unwrap_err();
         assert!(matches!(error(&[1.0; 4], Search::new(1)), Error::Shape { what: "the queries", .. }));
-        let lists = Search::new(1).with_left_out_of_each(vec![vec![]; 2]);
+        let lists = Search::new(1).with_excluded_of_each(vec![vec![]; 2]);
         assert!(matches!(error(&[1.0; 3], lists), Error::Shape { what: "the rows to leave out", .. }));
         let infinite = error(&[1.0, f32::INFINITY, 1.0], Search::new(1));
         assert_eq!(infinite.to_string(), "the queries must be finite, and hold inf at position 1");
-        let outside = error(&[1.0; 3], Search::new(1).with_left_out(&[2, 10]));
+        let outside = error(&[1.0; 3], Search::new(1).with_excluded(&[2, 10]));
         assert_eq!(outside, Error::IndexOutOfRange { position: 1, value: 10, input_dim: 10 });
         assert!(matches!(error(&[1.0; 3], Search::new(1).with_rows(3..11)), Error::InvalidConfig(_)));
         #[allow(clippy::reversed_empty_ranges)]

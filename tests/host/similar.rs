@@ -168,7 +168,7 @@ fn malformed_questions_are_named_with_their_line() {
 }
 
 #[test]
-fn lines_without_four_words_are_left_out_and_listed() {
+fn lines_without_four_words_are_excluded_and_listed() {
     // As gensim leaves them out: too few, too many; a blank line and a section's are none of them.
     for (text, expected) in [
         (": s\na b c d\n\na b c\n", &[4][..]),

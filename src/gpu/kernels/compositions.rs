@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::inputs::{Lookup, Runs, Width};
 use super::{
-    Kernel, flush, gather, gather_deferred, gradient_norm, gradient_scale, group_best, index_check, leave_out,
+    Kernel, exclude, flush, gather, gather_deferred, gradient_norm, gradient_scale, group_best, index_check,
 };
 use super::{partial_sums, run_heads, run_plan, scatter_add, similarity, sort_histogram, sort_scatter, sort_small};
 use super::{top_k, update_all, update_rows};
@@ -16,7 +16,7 @@ pub fn all() -> Vec<Kernel> {
         gradient_scale::kernel,
         group_best::kernel,
         index_check::kernel,
-        leave_out::kernel,
+        exclude::kernel,
         run_heads::kernel,
         run_plan::kernel,
         similarity::kernel,

@@ -1,13 +1,13 @@
 //! Brings rows up to the last step, or to the last cut, whether a batch has them or not.
 
-use super::inputs::Rows;
+use super::inputs::FlushedRows;
 use super::{Kernel, parts};
 use crate::optimizer::Rule;
 use crate::shader::{Binding, Part, part};
 
 /// Its own group 1 are the rows.
 pub(crate) static FLUSH: Part =
-    part!("flush.wgsl").binds(&[Binding::uniform::<Rows>(1, 0, "rows")]).mirrors(&[("NOW", NOW)]);
+    part!("flush.wgsl").binds(&[Binding::uniform::<FlushedRows>(1, 0, "rows")]).mirrors(&[("NOW", NOW)]);
 
 /// In place of a step: the last one that the GPU has made, which may be behind the last that was recorded.
 pub(crate) const NOW: u32 = u32::MAX;

@@ -14,9 +14,10 @@ pub(crate) fn kernel(lookup: Lookup, width: Width) -> Kernel {
 }
 
 /// What finds the lookups of a gather.
-pub(super) fn lookups(lookup: Lookup) -> Vec<&'static Part> {
-    match lookup {
-        Lookup::All => vec![&parts::LOOKUPS, &parts::ALL_LOOKUPS],
-        Lookup::OfShard => vec![&parts::SHARD_LOOKUPS],
-    }
+pub(super) fn lookups(lookup: Lookup) -> [&'static Part; 3] {
+    let work = match lookup {
+        Lookup::All => &parts::ALL_LOOKUPS,
+        Lookup::OfShard => &parts::SHARD_LOOKUPS,
+    };
+    [&parts::SENTINELS, &parts::LOOKUPS, work]
 }

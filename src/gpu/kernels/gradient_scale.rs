@@ -17,7 +17,7 @@ shader_struct! {
         /// Sums of squares that there are.
         square_count: u32,
         /// Where in the result it goes.
-        place: u32,
+        entry: u32,
         /// 0 asks for the norm itself.
         limit: f32,
         epsilon: f32,

@@ -5,11 +5,11 @@ use crate::shader::{Binding, Part, part, shader_struct};
 
 /// Its own group 0: the table and the report.
 pub(crate) static INDEX_CHECK: Part = part!("index_check.wgsl")
-    .binds(&[Binding::uniform::<Table>(0, 0, "table"), Binding::read_write::<Report>(0, 1, "report")]);
+    .binds(&[Binding::uniform::<TableSize>(0, 0, "table"), Binding::read_write::<Report>(0, 1, "report")]);
 
 shader_struct! {
-    /// `Table` in index_check.wgsl.
-    pub(crate) struct Table {
+    /// `TableSize` in index_check.wgsl.
+    pub(crate) struct TableSize {
         input_dim: u32,
     }
 }
@@ -32,5 +32,5 @@ impl Report {
 }
 
 pub(crate) fn kernel() -> Kernel {
-    Kernel::new("index_check", [&parts::GRID, &parts::LOOKUPS, &INDEX_CHECK])
+    Kernel::new("index_check", [&parts::GRID, &parts::SENTINELS, &parts::LOOKUPS, &INDEX_CHECK])
 }

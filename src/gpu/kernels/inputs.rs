@@ -3,17 +3,22 @@
 use crate::shader::shader_struct;
 
 shader_struct! {
-    /// How many lookups a batch has: `Lookups` in shaders/shared/lookups.wgsl.
-    pub(crate) struct Lookups {
+    /// Where the sections of a batch's lookups begin, in words: `LookupLayout` in shaders/shared/lookups.wgsl.
+    pub(crate) struct LookupLayout {
+        /// Lookups in the batch.
         count: u32,
+        rows: u32,
+        places: u32,
+        positions: u32,
+        shards: u32,
     }
 }
 
 shader_struct! {
-    /// Which rows a shard holds: `Shard` in shaders/shared/shard.wgsl.
-    pub(crate) struct Shard {
-        first_row: u32,
-        row_count: u32,
+    /// Which rows a shard holds, by their places: `ShardPlaces` in shaders/shared/shard.wgsl.
+    pub(crate) struct ShardPlaces {
+        first_place: u32,
+        place_count: u32,
         input_dim: u32,
         number: u32,
     }
@@ -39,22 +44,23 @@ impl Step {
 }
 
 shader_struct! {
-    /// Some rows of a shard: `Rows` in flush.wgsl.
-    pub(crate) struct Rows {
-        first_row: u32,
-        row_count: u32,
+    /// Some rows of a shard: `FlushedRows` in flush.wgsl.
+    pub(crate) struct FlushedRows {
+        first_place: u32,
+        place_count: u32,
         /// The step up to which they are brought.
         until: u32,
     }
 }
 
 shader_struct! {
-    /// Where a plan's parts begin, in words: `PlanLayout` in shaders/shared/plan_layout.wgsl.
+    /// Where a plan's sections begin, in words: `PlanLayout` in shaders/shared/plan_layout.wgsl.
     pub(crate) struct PlanLayout {
-        /// Lookups in the batch, kept or not.
+        /// Lookups in the batch, valid or not.
         lookup_count: u32,
         order: u32,
         rows: u32,
+        places: u32,
         starts: u32,
         blocks: u32,
         shards: u32,
@@ -82,7 +88,7 @@ shader_struct! {
     /// `RunCount` in shaders/shared/run_count.wgsl.
     pub(crate) struct RunCount {
         heads: u32,
-        kept: u32,
+        valid: u32,
     }
 }
 
@@ -94,7 +100,7 @@ shader_struct! {
         row_count: u32,
         query_count: u32,
         group_count: u32,
-        left_out_count: u32,
+        excluded_count: u32,
     }
 }
 

@@ -16,6 +16,7 @@ mod compositions;
 pub(crate) mod inputs;
 pub(crate) mod parts;
 
+pub(crate) mod exclude;
 pub(crate) mod flush;
 pub(crate) mod gather;
 pub(crate) mod gather_deferred;
@@ -23,7 +24,6 @@ pub(crate) mod gradient_norm;
 pub(crate) mod gradient_scale;
 pub(crate) mod group_best;
 pub(crate) mod index_check;
-pub(crate) mod leave_out;
 pub(crate) mod partial_sums;
 pub(crate) mod run_heads;
 pub(crate) mod run_plan;

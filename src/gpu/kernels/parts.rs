@@ -1,7 +1,8 @@
 //! The files of `shaders/shared/`, with what each declares.
 
-use super::inputs::{Form, Lookups, Piece, PlanLayout, RunCount, Shard, SortPass, Step, Width};
+use super::inputs::{Form, LookupLayout, Piece, PlanLayout, RunCount, ShardPlaces, SortPass, Step, Width};
 use super::top_k::{NO_CANDIDATE, NOT_A_NUMBER};
+use crate::config::{INVALID, PADDING};
 use crate::gpu::grid::WORKGROUP_SIZE;
 use crate::gpu::history::{FIRST_POWER, POWERS, STEP_QUADS};
 use crate::gpu::mapping::TERM_QUADS_PER_THREAD;
@@ -16,7 +17,7 @@ pub(crate) static GRID: Part = part!("shared/grid.wgsl").mirrors(&[("WORKGROUP_S
 // A table.
 
 pub(crate) static ROW: Part = part!("shared/row.wgsl").with_constants(&["DIM", "QUADS", "THREADS"]);
-pub(crate) static SHARD: Part = part!("shared/shard.wgsl").binds(&[Binding::uniform::<Shard>(0, 0, "shard")]);
+pub(crate) static SHARD: Part = part!("shared/shard.wgsl").binds(&[Binding::uniform::<ShardPlaces>(0, 0, "shard")]);
 pub(crate) static STEP: Part =
     part!("shared/step.wgsl").binds(&[Binding::uniform::<Step>(0, 1, "step")]).with_constants(&["CLIPPED"]);
 pub(crate) static WEIGHTS_READ: Part =
@@ -53,11 +54,12 @@ pub(crate) static SEGMENTS: Part = part!("shared/segments.wgsl");
 
 // A batch.
 
+pub(crate) static SENTINELS: Part =
+    part!("shared/sentinels.wgsl").mirrors(&[("INVALID", INVALID), ("PADDING", PADDING)]);
 pub(crate) static LOOKUPS: Part = part!("shared/lookups.wgsl")
-    .binds(&[Binding::uniform::<Lookups>(1, 0, "lookups"), Binding::read::<u32>(1, 1, "indices")]);
+    .binds(&[Binding::uniform::<LookupLayout>(1, 0, "batch"), Binding::read::<u32>(1, 1, "lookups")]);
 pub(crate) static ALL_LOOKUPS: Part = part!("shared/all_lookups.wgsl");
-pub(crate) static SHARD_LOOKUPS: Part =
-    part!("shared/shard_lookups.wgsl").binds(&[Binding::read::<u32>(1, 2, "by_shard")]);
+pub(crate) static SHARD_LOOKUPS: Part = part!("shared/shard_lookups.wgsl");
 pub(crate) static PLAN_LAYOUT: Part =
     part!("shared/plan_layout.wgsl").mirrors(&[("CHUNK", CHUNK), ("HEADER_WORDS", HEADER_WORDS)]);
 pub(crate) static PLAN: Part = part!("shared/plan.wgsl")

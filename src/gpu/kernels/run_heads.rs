@@ -1,4 +1,4 @@
-//! `counts[block] =` how many runs start in a block of the sorted lookups, and how many of its lookups are kept.
+//! `counts[block] =` how many runs start in a block of the sorted lookups, and how many of its lookups are valid.
 
 use super::inputs::{Form, SortPass};
 use super::{Kernel, parts};

@@ -13,8 +13,9 @@ pub(crate) fn kernel(width: Width) -> Kernel {
 }
 
 /// What sums runs of any length.
-pub(super) fn any_runs(width: Width) -> [&'static Part; 7] {
+pub(super) fn any_runs(width: Width) -> [&'static Part; 8] {
     [
+        &parts::SENTINELS,
         &parts::PLAN_LAYOUT,
         &parts::PLAN,
         parts::gradient(width),

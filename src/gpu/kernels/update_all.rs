@@ -9,7 +9,15 @@ static UPDATE_ALL: Part = part!("update_all.wgsl");
 
 /// From the sums of the batch's rows, of this width.
 pub(crate) fn kernel(width: Width, rule: &dyn Rule) -> Kernel {
-    let table = [&parts::ARITHMETIC, &parts::GRID, &parts::ROW, &parts::SHARD, &parts::PLAN_LAYOUT, &parts::PLAN];
+    let table = [
+        &parts::ARITHMETIC,
+        &parts::GRID,
+        &parts::ROW,
+        &parts::SHARD,
+        &parts::SENTINELS,
+        &parts::PLAN_LAYOUT,
+        &parts::PLAN,
+    ];
     let rows = [&parts::TABLE_WRITE, &parts::QUAD, &parts::STORE_QUAD, &parts::ROW_STATE, &parts::STEP];
     Kernel::new(
         "update_all",

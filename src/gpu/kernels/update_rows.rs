@@ -9,7 +9,15 @@ static UPDATE_ROWS: Part = part!("update_rows.wgsl");
 
 /// Of rows that are current, or with `deferred` after the steps that they have missed.
 pub(crate) fn kernel(runs: Runs, rule: &dyn Rule, deferred: bool) -> Kernel {
-    let table = [&parts::ARITHMETIC, &parts::GRID, &parts::ROW, &parts::SHARD, &parts::PLAN_LAYOUT, &parts::PLAN];
+    let table = [
+        &parts::ARITHMETIC,
+        &parts::GRID,
+        &parts::ROW,
+        &parts::SHARD,
+        &parts::SENTINELS,
+        &parts::PLAN_LAYOUT,
+        &parts::PLAN,
+    ];
     let runs = match runs {
         Runs::Short(width) => [parts::gradient(width), &parts::SUM_LOOKUPS, &parts::SHORT_RUNS],
         Runs::Long => [&parts::PARTIAL_SLOTS, &parts::SUM_PARTIALS, &parts::LONG_RUNS],

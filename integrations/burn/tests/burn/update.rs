@@ -122,7 +122,7 @@ fn a_gradient_may_lie_in_any_order() {
 
 #[test]
 #[ignore = "needs a GPU adapter"]
-fn lookups_without_a_part_in_the_loss_are_left_out() {
+fn lookups_without_a_part_in_the_loss_are_excluded() {
     let layer = layer();
     let (values, gradient) = (indices(20, 1), fractions(20 * WIDTH, 2));
     let unused: Tensor<2> = layer.lookup(ints(&[3, 4], [2])).unwrap();

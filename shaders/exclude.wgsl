@@ -6,26 +6,26 @@
 
 const EVERY_QUERY: u32 = 0xffffffffu;
 
-struct LeftOut {
+struct Excluded {
     query: u32,
     // Its number in the table.
     row: u32,
 }
 
-@group(0) @binding(1) var<storage, read> left_out: array<LeftOut>;
+@group(0) @binding(1) var<storage, read> excluded: array<Excluded>;
 @group(0) @binding(2) var<storage, read_write> keys: array<u32>;
 
 @compute @workgroup_size(WORKGROUP_SIZE)
-fn leave_out(
+fn exclude(
     @builtin(workgroup_id) workgroup: vec3<u32>,
     @builtin(num_workgroups) grid: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
     let thread = thread_number(workgroup, grid, local);
-    if thread >= piece.left_out_count {
+    if thread >= piece.excluded_count {
         return;
     }
-    let pair = left_out[thread];
+    let pair = excluded[thread];
     // Wraps to a large number for rows of earlier pieces.
     let row = pair.row - piece.first_row;
     if row >= piece.row_count {
