@@ -166,11 +166,12 @@ impl Measure {
         // h_n / p_n(-x)^2, and the rule itself, as shares of the mass.
         let (mut share, mut rule) = (1.0, 0.0);
         for (level, error) in (1..).zip(&mut errors[..count]) {
-            let part = share / pivot;
-            rule += part;
             let square = self.squares[level];
-            share = part * square / pivot;
-            let (below, radau_below) = (square / pivot, square / radau_pivot);
+            let inverse = 1.0 / pivot;
+            let (below, radau_below) = (square * inverse, square / radau_pivot);
+            let part = share * inverse;
+            rule += part;
+            share = part * below;
             *error = share / ((least + radau_below - below) * rule);
             pivot = first + self.centers[level] - below;
             radau_pivot = margin + self.centers[level] - radau_below;
