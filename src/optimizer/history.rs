@@ -195,8 +195,11 @@ pub(crate) struct PastStep {
 }
 
 impl PastStep {
-    fn set_rule(&mut self, rule: Quotients, epsilon: f64, start: u64, plan: Option<&mut NodePlan>) {
-        self.rule = sound(rule, epsilon);
+    /// Sees to it that f32 can hold the new rule, and that the plan knows of it.
+    fn finish_rule(&mut self, epsilon: f64, start: u64, plan: Option<&mut NodePlan>) {
+        if !fits(&self.rule, epsilon) {
+            self.rule = Quotients { least: f64::INFINITY, ..Quotients::NONE };
+        }
         if let Some(plan) = plan {
             plan.note(start, Need::of_rule(&self.rule));
         }
@@ -302,7 +305,7 @@ impl History {
         let open = self.open(self.now + 1).map(|(start, earlier, term)| {
             let mut measure = earlier.measure;
             append(&mut measure, earlier.decay, &next, self.course.epsilon, term);
-            if measure.is_short() && measure.two_quotients().is_none() {
+            if measure.is_short() && !measure.two_do() {
                 measure = self.whole_measure(start, Some(&next));
             }
             (start, Need::of(&measure))
@@ -342,21 +345,21 @@ impl History {
         let mut too_short = Vec::new();
         for ((earlier, &term), start) in self.steps.iter_mut().rev().skip(1).zip(&self.terms).zip(starts) {
             append(&mut earlier.measure, earlier.decay, &step, epsilon, term);
-            let rule = match earlier.measure.two_quotients() {
-                Some(rule) => rule,
-                None if earlier.measure.is_short() => {
+            if !earlier.measure.two_quotients(&mut earlier.rule) {
+                if earlier.measure.is_short() {
                     too_short.push(start);
                     continue;
                 }
-                None => earlier.measure.quotients(),
-            };
-            earlier.set_rule(rule, epsilon, start, self.plan.as_mut());
+                earlier.rule = earlier.measure.quotients();
+            }
+            earlier.finish_rule(epsilon, start, self.plan.as_mut());
         }
         for start in too_short {
             let measure = self.whole_measure(start, None);
             let number = self.number(start);
-            self.steps[number].measure = measure;
-            self.steps[number].set_rule(measure.quotients(), epsilon, start, self.plan.as_mut());
+            let earlier = &mut self.steps[number];
+            (earlier.measure, earlier.rule) = (measure, measure.quotients());
+            earlier.finish_rule(epsilon, start, self.plan.as_mut());
         }
         if self.now.is_multiple_of(self.cut().into()) {
             let decay = 1.0 / self.cut_decay.over(step.decay);
@@ -528,11 +531,13 @@ fn append(measure: &mut Measure, earlier: Scaled, last: &PastStep, epsilon: f64,
     measure.append(e * (last.epsilon / epsilon), mass);
 }
 
-/// Quotients that f32 can hold; others are never to be used.
-fn sound(rule: Quotients, epsilon: f64) -> Quotients {
-    let fits = rule.weights.iter().all(|&weight| (weight as f32).is_finite())
-        && rule.nodes.iter().all(|&node| (1e-37..=1e37).contains(&(epsilon * node)));
-    if fits { rule } else { Quotients { least: f64::INFINITY, ..Quotients::NONE } }
+/// Whether f32 can hold the quotients; others are never to be used.
+fn fits(rule: &Quotients, epsilon: f64) -> bool {
+    let fits = |node: f64| (1e-37..=1e37).contains(&(epsilon * node));
+    let first = MOST_NODES - rule.count;
+    let quotients = rule.weights[first..].iter().zip(&rule.nodes[first..]);
+    // Those that do not count have the node 1.
+    fits(1.0) && quotients.fold(true, |all, (&weight, &node)| all & (weight as f32).is_finite() & fits(node))
 }
 
 #[cfg(test)]

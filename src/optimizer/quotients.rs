@@ -116,9 +116,17 @@ impl Measure {
         // Equal nodes may come out in any order from rounding. A NaN stays, and `is_sound` finds it.
         self.last = if node <= self.last { self.last } else { node };
         let distance = if node <= self.first { 0.0 } else { node - self.first };
-        // Plane rotations bring the new atom in, level by level: the squares of sine and cosine are `taken` and `kept`.
+        if self.is_short() {
+            self.rotate::<SHORT_LEVELS>(distance, mass);
+        } else {
+            self.rotate::<LEVELS>(distance, mass);
+        }
+    }
+
+    /// Plane rotations bring the new atom in, level by level: the squares of sine and cosine are `taken` and `kept`.
+    fn rotate<const COUNT: usize>(&mut self, distance: f64, mass: f64) {
         let (mut extra, mut kept, mut taken, mut shift) = (mass, 1.0, 0.0, 0.0);
-        for (center, square) in self.centers[..self.levels].iter_mut().zip(&mut self.squares) {
+        for (center, square) in self.centers[..COUNT].iter_mut().zip(&mut self.squares) {
             let sum = *square + extra;
             if sum == 0.0 {
                 // The atoms so far have fewer nodes than there are levels, and the new one is among them.
@@ -154,9 +162,9 @@ impl Measure {
         self.squares[1..self.levels].iter().position(|&square| square <= same).map_or(self.levels, |place| place + 1)
     }
 
-    /// Bounds of the relative errors of the rules with 1, 2, ... `count` nodes, for `s / epsilon = x`.
-    fn errors(&self, x: f64, count: usize) -> [f64; MOST_NODES] {
-        let mut errors = [0.0; MOST_NODES];
+    /// Bounds of the relative errors of the rules with 1, 2, ... COUNT nodes, for `s / epsilon = x`.
+    fn errors<const COUNT: usize>(&self, x: f64) -> [f64; COUNT] {
+        let mut errors = [0.0; COUNT];
         // Gauss and Radau's node: a little below the first node, so that no pivot loses its digits.
         let margin = RADAU_MARGIN * self.first;
         let first = x + self.first;
@@ -165,7 +173,7 @@ impl Measure {
         let (mut pivot, mut radau_pivot) = (first + self.centers[0], margin + self.centers[0]);
         // h_n / p_n(-x)^2, and the rule itself, as shares of the mass.
         let (mut share, mut rule) = (1.0, 0.0);
-        for (level, error) in (1..).zip(&mut errors[..count]) {
+        for (level, error) in (1..).zip(&mut errors) {
             let square = self.squares[level];
             let inverse = 1.0 / pivot;
             let (below, radau_below) = (square * inverse, square / radau_pivot);
@@ -185,9 +193,9 @@ impl Measure {
     }
 
     /// Whether the rule with two nodes is within [`RULE_ERROR`] for every s. It mostly is.
-    fn two_do(&self) -> bool {
+    pub(crate) fn two_do(&self) -> bool {
         self.mass() == 0.0
-            || self.is_sound(SHORT_LEVELS) && self.is_narrow(0.0) && self.errors(0.0, 2)[1] <= RULE_ERROR
+            || self.is_sound(SHORT_LEVELS) && self.is_narrow(0.0) && self.errors::<2>(0.0)[1] <= RULE_ERROR
     }
 
     /// The least of [`NODE_COUNTS`] whose rule is within [`RULE_ERROR`] for every s; `None` if there is none. A short measure
@@ -200,7 +208,7 @@ impl Measure {
         if !self.is_sound(LEVELS) || !self.is_narrow(0.0) {
             return None;
         }
-        let errors = self.errors(0.0, MOST_NODES);
+        let errors = self.errors::<MOST_NODES>(0.0);
         NODE_COUNTS.into_iter().find(|&count| errors[count - 1] <= RULE_ERROR)
     }
 
@@ -212,7 +220,7 @@ impl Measure {
         if !self.is_sound(count + 1) {
             return f64::INFINITY;
         }
-        let covers = |x: f64| self.is_narrow(x) && self.errors(x, count)[count - 1] <= RULE_ERROR;
+        let covers = |x: f64| self.is_narrow(x) && self.errors::<MOST_NODES>(x)[count - 1] <= RULE_ERROR;
         if covers(0.0) {
             return 0.0;
         }
@@ -230,9 +238,23 @@ impl Measure {
         above
     }
 
-    /// The rule with two nodes, if it does at every s.
-    pub(crate) fn two_quotients(&self) -> Option<Quotients> {
-        self.two_do().then(|| self.rule(2, 0.0))
+    /// Whether the rule with two nodes does at every s, which then becomes `rule`. Nearly all rules are made here.
+    pub(crate) fn two_quotients(&self, rule: &mut Quotients) -> bool {
+        if !self.two_do() {
+            return false;
+        }
+        if self.mass() == 0.0 || self.node_count() < 2 || rule.count > 2 {
+            *rule = self.rule(2, 0.0);
+        } else {
+            // The others are as they were.
+            let (nodes, shares) = self.two_nodes();
+            (rule.count, rule.least) = (2, 0.0);
+            for (i, (node, share)) in (MOST_NODES - 2..).zip(nodes.into_iter().zip(shares)) {
+                rule.nodes[i] = (self.first + node).clamp(self.first, self.last);
+                rule.weights[i] = self.squares[0] * share;
+            }
+        }
+        true
     }
 
     /// The rule with the fewest nodes that does at every s, or with the most there are and a least s. It depends on the atoms
@@ -261,7 +283,10 @@ impl Measure {
         let found = count.min(self.node_count());
         let (nodes, shares) = match found {
             1 => ([self.centers[0]; MOST_NODES], [1.0; MOST_NODES]),
-            2 => self.two_nodes(),
+            2 => {
+                let ([n0, n1], [s0, s1]) = self.two_nodes();
+                ([n0, n1, 0.0, 0.0, 0.0, 0.0], [s0, s1, 0.0, 0.0, 0.0, 0.0])
+            }
             _ => match self.nodes_and_shares(found) {
                 Some(found) => found,
                 None => return Quotients::UNKNOWN,
@@ -285,18 +310,20 @@ impl Measure {
         quotients
     }
 
-    /// The rule with two nodes: they, less the first node, and their shares of the mass.
-    fn two_nodes(&self) -> ([f64; MOST_NODES], [f64; MOST_NODES]) {
+    /// The rule with two nodes: they, less the first node, the larger one first, and their shares of the mass.
+    fn two_nodes(&self) -> ([f64; 2], [f64; 2]) {
         let (center, square) = (self.centers[0], self.squares[1]);
         let half = 0.5 * (self.centers[1] - center);
         // The distances of the nodes from the center have the product -square; the larger one does not cancel.
         let larger = half.abs() + (half * half + square).sqrt();
-        let distance = if half < 0.0 { -larger } else { larger };
-        let sum = larger * larger + square;
-        let (mut nodes, mut shares) = ([0.0; MOST_NODES], [0.0; MOST_NODES]);
-        (nodes[0], shares[0]) = (center + distance, square / sum);
-        (nodes[1], shares[1]) = (center - square / distance, larger * larger / sum);
-        (nodes, shares)
+        let smaller = square / larger;
+        let inverse = 1.0 / (larger * larger + square);
+        let (far, near) = (square * inverse, larger * larger * inverse);
+        if half < 0.0 {
+            ([center + smaller, center - larger], [near, far])
+        } else {
+            ([center + larger, center - smaller], [far, near])
+        }
     }
 
     /// The same with `count` nodes: eigenvalues, and squared first components of the eigenvectors, of the Jacobi matrix, by

@@ -106,7 +106,7 @@ fn check(atoms: &[(f64, f64)], grid: &[f64], what: &dyn Fn() -> String) -> f64 {
     assert_eq!(measure.quotients(), rules[NODE_COUNTS.iter().position(|&n| n == needed.unwrap_or(6)).unwrap()]);
     for &x in grid.iter().chain(&rules.map(|rule| rule.least)) {
         let exact = direct_sum(atoms, x);
-        let errors = measure.errors(x, MOST_NODES);
+        let errors = measure.errors::<MOST_NODES>(x);
         for (count, rule) in NODE_COUNTS.into_iter().zip(&rules) {
             if exact == 0.0 {
                 assert_eq!(rule.sum(x), 0.0);

@@ -1,6 +1,5 @@
 //! Deferred Adam against dense Adam in f64, beside dense Adam in f32.
 
-use wgpu_embedding::reference::{AdamState, RowSums, adam_dense};
 use wgpu_embedding::{
     Adam, EmbeddingConfig, EpsilonForm, Error, GpuEmbedding, IndexBatch, Initializer, Update, wgpu,
 };
@@ -110,11 +109,11 @@ pub fn it_is_no_further_from_f64_than_dense_f32() {
     assert!(failed.is_empty(), "{}", failed.join("\n"));
 }
 
-/// A table of `WIDTH` elements a row with all that its f64 twin and the dense f32 of the CPU hold; for runs of very many
-/// steps, of which few have a gradient.
+/// A deferred table and a dense one on the same adapter, whose divisions may be off by a few roundings, and their f64 twin;
+/// for runs of very many steps, of which few have a gradient.
 struct Long {
-    gpu: GpuEmbedding,
-    dense: AdamState,
+    deferred: GpuEmbedding,
+    dense: GpuEmbedding,
     exact: Vec<Exact>,
     batch_of_none: IndexBatch,
     encoder: wgpu::CommandEncoder,
@@ -127,18 +126,14 @@ impl Long {
         let start: Vec<f32> = fractions(rows * width, 1).iter().map(|w| w * 0.05).collect();
         let config = EmbeddingConfig::new(rows as u32, width as u32);
         let config = config.with_initializer(Initializer::Matrix(start.clone()));
-        let gpu = GpuEmbedding::new(&context(), config, adam).unwrap();
-        let zeros = vec![0.0; start.len()];
+        let [deferred, dense] = [Update::Deferred, Update::Dense]
+            .map(|update| GpuEmbedding::new(&context(), config.clone(), adam.with_update(update)).unwrap());
         Self {
-            batch_of_none: gpu.batch::<[u32]>(&[]).unwrap(),
-            gpu,
+            // They have the same layout, so that batches serve both.
+            batch_of_none: deferred.batch::<[u32]>(&[]).unwrap(),
+            deferred,
+            dense,
             exact: start.iter().map(|&w| Exact::at(w)).collect(),
-            dense: AdamState {
-                weights: start,
-                first_moment: zeros.clone(),
-                second_moment: zeros.clone(),
-                largest_moment: zeros,
-            },
             encoder: encoder(),
             empty: buffer(&[0.0f32; 4]),
             width,
@@ -147,19 +142,19 @@ impl Long {
 
     /// One step on these rows, rising, or on none.
     fn step(&mut self, rate: f64, rows: &[u32], gradient: &[f32]) {
-        self.gpu.set_learning_rate(rate).unwrap();
-        if rows.is_empty() {
-            self.gpu.record_update(&mut self.encoder, &self.batch_of_none, &self.empty).unwrap();
-        } else {
-            let batch = self.gpu.batch(rows).unwrap();
-            self.gpu.record_update(&mut self.encoder, &batch, &buffer(gradient)).unwrap();
+        let batch = (!rows.is_empty()).then(|| (self.deferred.batch(rows).unwrap(), buffer(gradient)));
+        let (batch, gradient_buffer) = match &batch {
+            Some((batch, gradient)) => (batch, gradient),
+            None => (&self.batch_of_none, &self.empty),
+        };
+        for table in [&mut self.deferred, &mut self.dense] {
+            table.set_learning_rate(rate).unwrap();
+            table.record_update(&mut self.encoder, batch, gradient_buffer).unwrap();
         }
-        let (adam, step) = (adam_of(&self.gpu), self.gpu.step_count());
+        let (adam, step) = (adam_of(&self.deferred), self.deferred.step_count());
         if step % 512 == 0 {
             self.submit();
         }
-        let sums = RowSums { rows: rows.to_vec(), sums: gradient.to_vec() };
-        adam_dense(&mut self.dense, self.width, &sums, &adam, step);
         let scalars = ExactStep::new(&adam, step);
         let mut gradients = rows.iter().zip(gradient.chunks_exact(self.width)).peekable();
         for (row, elements) in self.exact.chunks_exact_mut(self.width).enumerate() {
@@ -177,9 +172,10 @@ impl Long {
     /// Compares what a lookup of every row sees.
     fn errors(&mut self) -> Errors {
         self.submit();
-        let rows: Vec<u32> = (0..self.gpu.input_dim()).collect();
+        let rows: Vec<u32> = (0..self.deferred.input_dim()).collect();
         let mut errors = Errors::default();
-        errors.raise(&self.gpu.rows(&rows).unwrap(), &self.dense.weights, &weights(&self.exact));
+        let dense = self.dense.weights().unwrap();
+        errors.raise(&self.deferred.rows(&rows).unwrap(), &dense, &weights(&self.exact));
         errors
     }
 
@@ -187,7 +183,7 @@ impl Long {
     fn flushed_errors(&mut self) -> Errors {
         self.submit();
         let mut errors = Errors::default();
-        errors.raise(&self.gpu.weights().unwrap(), &self.dense.weights, &weights(&self.exact));
+        errors.raise(&self.deferred.weights().unwrap(), &self.dense.weights().unwrap(), &weights(&self.exact));
         errors
     }
 }
