@@ -26,7 +26,7 @@ fn gather_deferred(
             // Of a row that is current nothing but the weights is read.
             var value = weights[place * QUADS + quad];
             if missed.count > 0u {
-                value = caught_up_at_once(missed, load_quad(place, quad)).w;
+                value = caught_up_at_once(missed, with_state(value, place, quad)).w;
             }
             store_output(lookup.position, quad, value);
         }

@@ -16,8 +16,13 @@ struct Quad {
 
 // `place` counts from the shard's first.
 fn load_quad(place: u32, quad: u32) -> Quad {
+    return with_state(weights[place * QUADS + quad], place, quad);
+}
+
+// With the weights as they were loaded before.
+fn with_state(w: vec4<f32>, place: u32, quad: u32) -> Quad {
     let first = place * QUADS * ARRAYS + quad;
-    var loaded = Quad(weights[place * QUADS + quad], vec4<f32>(), vec4<f32>(), vec4<f32>());
+    var loaded = Quad(w, vec4<f32>(), vec4<f32>(), vec4<f32>());
     if ARRAYS > 0u {
         loaded.first = state[first];
     }

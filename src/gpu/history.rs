@@ -289,14 +289,18 @@ fn push_changes(bytes: &mut Vec<u8>, history: &History, since: u64) -> Vec<[u64;
         let place = first_whole(history) + segment % u64::from(history.whole_segments());
         push(place, &[[(decay as f32).to_bits(), 0, 0, 0]]);
     }
-    let (first, changed) = history.changed(since);
-    let quads: Vec<Words> = changed.flat_map(|step| of_step(step, &history.course)).collect();
+    let (first, mut changed) = history.changed(since);
     // The ring's end may lie between them.
     let place = first % ring;
-    let before_end = (((ring - place) * QUADS_PER_STEP) as usize).min(quads.len());
-    for (place, quads) in [(place, &quads[..before_end]), (0, &quads[before_end..])] {
-        if !quads.is_empty() {
-            push(first_step + place * QUADS_PER_STEP, quads);
+    let (before_end, all) = ((ring - place) as usize, (history.now() + 1 - first) as usize);
+    bytes.reserve(all * STEP_QUADS as usize * size_of::<Words>());
+    for (place, count) in [(place, all.min(before_end)), (0, all.saturating_sub(before_end))] {
+        if count > 0 {
+            let size = count as u64 * QUADS_PER_STEP * QUAD_BYTES;
+            copies.push([bytes.len() as u64, (first_step + place * QUADS_PER_STEP) * QUAD_BYTES, size]);
+            for step in changed.by_ref().take(count) {
+                bytes.extend_from_slice(bytemuck::cast_slice(&of_step(step, &history.course)));
+            }
         }
     }
     copies

@@ -164,31 +164,34 @@ impl GpuTable {
 }
 
 impl UpdateStep<'_> {
-    /// For each shard that the batch has rows of one dispatch over its short runs, and one over its long ones, where there are
-    /// such.
+    /// For each shard that the batch has rows of one dispatch over its short runs; then for each that has long ones, one over
+    /// those.
     fn rows(&self, gpu: &Gpu) -> Result<Vec<Dispatch>> {
         let Self { table, runs, sums, .. } = *self;
-        let (mapping, plan) = (&table.mapping, runs.group(gpu)?);
-        let constants = self.constants();
+        let (mapping, plan, constants) = (&table.mapping, runs.group(gpu)?, self.constants());
         let pipeline = |runs| {
             let deferred = self.training.deferred().is_some();
             let kernel = update_rows::kernel(runs, self.training.optimizer.rule(), deferred);
             mapping.pipeline(gpu, &kernel, &constants)
         };
-        let mut dispatches = Vec::new();
-        for (shard, of_shard) in table.shards.iter().zip(&runs.shards) {
-            if of_shard.run_count > 0 {
-                let pipeline = pipeline(Runs::Short(mapping.width()))?;
+        // What all shards share is looked up once.
+        let shards = || table.shards.iter().zip(&runs.shards);
+        let mut dispatches = Vec::with_capacity(2 * table.shards.len());
+        if shards().any(|(_, of_shard)| of_shard.run_count > 0) {
+            let pipeline = pipeline(Runs::Short(mapping.width()))?;
+            for (shard, of_shard) in shards().filter(|(_, of_shard)| of_shard.run_count > 0) {
                 let group = table.group(gpu, shard, &pipeline)?;
                 let groups = [Some(&group), Some(plan), Some(&sums.group)];
                 dispatches.push(gpu.dispatch(&pipeline, groups, mapping.workgroups(of_shard.run_count))?);
             }
-            if of_shard.longest > CHUNK {
-                let pipeline = pipeline(Runs::Long)?;
+        }
+        if shards().any(|(_, of_shard)| of_shard.longest > CHUNK) {
+            let pipeline = pipeline(Runs::Long)?;
+            let partial_sums = gpu.bind(&pipeline, 2, &[("partial_sums", sums.partial())])?;
+            let blocks = runs.lookup_count.div_ceil(CHUNK);
+            for (shard, _) in shards().filter(|(_, of_shard)| of_shard.longest > CHUNK) {
                 let group = table.group(gpu, shard, &pipeline)?;
-                let partial_sums = gpu.bind(&pipeline, 2, &[("partial_sums", sums.partial())])?;
                 let groups = [Some(&group), Some(plan), Some(&partial_sums)];
-                let blocks = runs.lookup_count.div_ceil(CHUNK);
                 dispatches.push(gpu.dispatch(&pipeline, groups, mapping.workgroups(blocks))?);
             }
         }

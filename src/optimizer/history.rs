@@ -33,6 +33,7 @@
 use std::collections::VecDeque;
 use std::iter;
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::node_plan::{self, Need, NodePlan};
 use super::quotients::{MOST_NODES, Measure, Quotients};
@@ -180,7 +181,7 @@ impl Pace {
 }
 
 /// What is kept of one step.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct PastStep {
     /// alpha.
     pub size: f64,
@@ -207,11 +208,11 @@ impl PastStep {
 }
 
 /// See the module.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct History {
     pub course: Course,
     /// `ratio^j` and `r^-j`, for j from 1 to the horizon.
-    terms: Vec<[f64; 2]>,
+    terms: Arc<[[f64; 2]]>,
     pace: Pace,
     input_dim: u32,
     now: u64,
@@ -226,6 +227,28 @@ pub(crate) struct History {
     plan: Option<NodePlan>,
     /// The step with which the last flush of the plan's was recorded, and what pipelines had to have before.
     last_flush: Option<(u64, Need)>,
+}
+
+/// A clone goes on by one step: it has room for that, for these are many bytes to move.
+impl Clone for History {
+    fn clone(&self) -> Self {
+        let mut steps = VecDeque::with_capacity(self.steps.len() + 1);
+        let (first, last) = self.steps.as_slices();
+        steps.extend(first);
+        steps.extend(last);
+        Self {
+            course: self.course,
+            terms: self.terms.clone(),
+            pace: self.pace,
+            input_dim: self.input_dim,
+            now: self.now,
+            steps,
+            cut_decay: self.cut_decay,
+            whole: self.whole.clone(),
+            plan: self.plan.clone(),
+            last_flush: self.last_flush,
+        }
+    }
 }
 
 impl History {
@@ -338,12 +361,12 @@ impl History {
             self.steps.pop_front();
         }
         let step = self.step_after(optimizer);
-        self.steps.push_back(step.clone());
+        self.steps.push_back(step);
         self.now += 1;
         let (from, epsilon) = (self.first_open(self.now), self.course.epsilon);
         let starts = (from..self.now).rev();
         let mut too_short = Vec::new();
-        for ((earlier, &term), start) in self.steps.iter_mut().rev().skip(1).zip(&self.terms).zip(starts) {
+        for ((earlier, &term), start) in self.steps.iter_mut().rev().skip(1).zip(self.terms.iter()).zip(starts) {
             append(&mut earlier.measure, earlier.decay, &step, epsilon, term);
             if !earlier.measure.two_quotients(&mut earlier.rule) {
                 if earlier.measure.is_short() {
@@ -380,7 +403,7 @@ impl History {
     fn whole_measure(&self, start: u64, next: Option<&PastStep>) -> Measure {
         let number = self.number(start);
         let mut measure = Measure::EMPTY;
-        for (later, &term) in self.steps.iter().skip(number + 1).chain(next).zip(&self.terms) {
+        for (later, &term) in self.steps.iter().skip(number + 1).chain(next).zip(self.terms.iter()) {
             append(&mut measure, self.steps[number].decay, later, self.course.epsilon, term);
         }
         measure
@@ -394,7 +417,7 @@ impl History {
     /// The steps before step `last` whose sums it is part of, with their numbers and the powers of the term.
     fn open(&self, last: u64) -> impl Iterator<Item = (u64, &PastStep, [f64; 2])> {
         let starts = (self.first_open(last)..last).rev();
-        let steps = self.steps.iter().rev().zip(&self.terms).zip(starts);
+        let steps = self.steps.iter().rev().zip(self.terms.iter()).zip(starts);
         steps.map(|((step, &term), start)| (start, step, term))
     }
 
