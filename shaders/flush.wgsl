@@ -1,7 +1,8 @@
 // Brings rows of a shard up to a step, as if each step had updated them: those in places first_place .. first_place + place_count,
 // counted from the shard's first. THREADS threads a row; rows that are as far, or further, are not touched.
 //
-// Parts: arithmetic, grid, row, shard, table_write, quad, store_quad, row_state, history, segments, behind_rows, a rule's catch-up.
+// Parts: arithmetic, grid, row, shard, table_write, quad, store_quad, row_state, history, segments, behind_rows, a rule's
+// catch-up.
 
 struct FlushedRows {
     first_place: u32,

@@ -3,8 +3,8 @@
 // A row that has missed steps is brought up to date on the way; the table itself is left as it is, so that lookups of
 // one row need not wait for each other. One dispatch a shard; THREADS threads a lookup.
 //
-// Parts: arithmetic, grid, row, shard, sentinels, lookups, those of the work (as for gather), output_*, weights_read, table_read, quad,
-// row_state, history, segments, a rule's catch-up.
+// Parts: arithmetic, grid, row, shard, sentinels, lookups, those of the work (as for gather), output_*, weights_read,
+// table_read, quad, row_state, history, segments, a rule's catch-up.
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn gather_deferred(

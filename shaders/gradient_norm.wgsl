@@ -5,7 +5,7 @@
 // on the gradient alone. THREADS threads a run; a workgroup has as many chunks as it has threads for all at once, at
 // least one.
 //
-// Parts: arithmetic, grid, row, plan_layout, plan, gradient_*, sum_lookups, partial_slots, sum_partials, any_run, row_square.
+// Parts: arithmetic, grid, row, sentinels, plan_layout, plan, gradient_*, sum_lookups, partial_slots, sum_partials, any_run, row_square.
 
 @group(0) @binding(0) var<storage, read_write> squares: array<f32>;
 

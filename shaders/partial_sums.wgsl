@@ -6,7 +6,7 @@
 // that have more than one chunk in it; the last sum of each run is left to the kernel that uses it. THREADS threads a
 // slot (shaders/shared/partial_slots.wgsl); most slots are empty.
 //
-// Parts: arithmetic, grid, row, plan_layout, plan, gradient_*, sum_lookups, partial_slots.
+// Parts: arithmetic, grid, row, sentinels, plan_layout, plan, gradient_*, sum_lookups, partial_slots.
 
 override LEVEL: u32;
 

@@ -6,7 +6,8 @@
 // One dispatch over all runs, or for the dense table over those of one shard; THREADS threads a run. Runs of more than
 // a chunk are summed from their partial sums.
 //
-// Parts: arithmetic, grid, row, shard, plan_layout, plan, gradient_*, sum_lookups, partial_slots, sum_partials, any_run, output_*.
+// Parts: arithmetic, grid, row, shard, sentinels, plan_layout, plan, gradient_*, sum_lookups, partial_slots, sum_partials,
+// any_run, output_*.
 
 override DENSE: bool;
 

@@ -4,8 +4,8 @@
 // One composition takes the short runs and one the long (shaders/shared/short_runs.wgsl, long_runs.wgsl). THREADS threads a
 // run; bytes moved: each gradient once, and each of the weights and the state read and written once.
 //
-// Parts: arithmetic, grid, row, shard, sentinels, plan_layout, plan, those of the runs, table_write, quad, store_quad, row_state, step,
-// row_term or no_row_term, a rule; current_rows, or behind_rows with history, segments and the rule's catch-up.
+// Parts: arithmetic, grid, row, shard, sentinels, plan_layout, plan, those of the runs, table_write, quad,
+// store_quad, row_state, step, row_term or no_row_term, a rule; current_rows, or behind_rows with history, segments and the rule's catch-up.
 
 alias Summed = Run;
 

@@ -25,6 +25,7 @@ mod optimizer;
 pub mod reference;
 #[cfg(all(feature = "files", not(target_arch = "wasm32")))]
 mod safetensors;
+mod search;
 mod shader;
 mod stream;
 mod tensor;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::gpu::device::Gpu;
-use crate::gpu::readback::{PIECE_BYTES, Waiting};
+use crate::gpu::readback::{PIECE_BYTES, Waiting, extend_from_le_bytes};
 use crate::gpu::region::BufferRegion;
 use crate::gpu::report::IndexReport;
 
@@ -116,11 +116,6 @@ impl Tensor {
             }
         }
     }
-}
-
-/// Appends the floats that a GPU wrote.
-pub(crate) fn extend_from_le_bytes(values: &mut Vec<f32>, bytes: &[u8]) {
-    values.extend(bytes.chunks_exact(4).map(|word| f32::from_le_bytes(word.try_into().expect("four bytes"))));
 }
 
 /// A gradient for a host-driven call: floats on the host, or in a GPU buffer.

@@ -28,7 +28,7 @@ const KEYS: [&str; 9] = [
 /// What a case of format 2 may have for its optimizer, and what it is where it is left out; without that it must be there.
 const SETTINGS: [(&str, Option<&str>); 9] = [
     ("momentum", Some("0")),
-    ("momentum_form", None),
+    ("momentum_form", Some("pytorch")),
     ("nesterov", Some("false")),
     ("initial_accumulator", Some("0")),
     ("epsilon", None),

@@ -21,7 +21,7 @@ fn square_of(summed: Summed, quad: u32) -> f32 {
     return square_of_quad(summed, quad);
 }
 
-// The least power of two that is not below `count`, of which there is at least one.
+// The exponent of the least power of two that is not below `count`, of which there is at least one.
 fn log2_above(count: u32) -> u32 {
     return 32u - countLeadingZeros(count - 1u);
 }

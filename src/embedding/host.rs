@@ -28,7 +28,7 @@ impl GpuEmbedding {
     /// Looks the batch's rows up: a tensor of the batch's shape with `output_dim` appended.
     ///
     /// Sees every update made, or recorded and submitted, before; with [`Update::Deferred`](crate::Update::Deferred) each row
-    /// as dense Adam would have it by now, although the table itself is left as it is.
+    /// as the dense optimizer would have it by now, although the table itself is left as it is.
     ///
     /// # Errors
     ///

@@ -124,7 +124,9 @@ impl GpuEmbedding {
         let trained_by = config.trainable.then_some(&optimizer);
         let (layout, table) = match context.inner() {
             Some(gpu) => {
-                let layout = TableLayout::new(config, trained_by.map_or(0, element_arrays), &gpu.limits)?;
+                let arrays = trained_by.map_or(0, element_arrays);
+                let EmbeddingConfig { input_dim, output_dim, max_shard_bytes, .. } = *config;
+                let layout = TableLayout::new(input_dim, output_dim, arrays, max_shard_bytes, &gpu.limits)?;
                 let table = GpuTable::new(gpu, layout, trained_by)?;
                 table.write(gpu, WEIGHT, fill_row)?;
                 (layout, Table::Gpu(gpu.clone(), Box::new(table)))
@@ -253,7 +255,8 @@ impl GpuEmbedding {
     ///
     /// Nothing is read here: each lookup and update uses what the buffer holds when its commands run. An index outside
     /// the table gives zeros and no gradient, and is counted: see [`check`](Self::check). [`PADDING`](crate::PADDING), for
-    /// a place in the batch that no lookup takes, does the same uncounted. Each update sorts them anew, on the GPU. The buffer needs the usage `STORAGE`, and `COPY_SRC` too if [`mask`](Self::mask) is to read it.
+    /// a place in the batch that no lookup takes, does the same uncounted. Each update sorts them anew, on the GPU. The buffer
+    /// needs the usage `STORAGE`, and `COPY_SRC` too if [`mask`](Self::mask) is to read it.
     ///
     /// # Errors
     ///

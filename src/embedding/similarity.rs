@@ -5,8 +5,8 @@ use std::ops::Range;
 use super::{GpuEmbedding, Table, write};
 use crate::error::{Error, Result};
 use crate::gpu::readback::Waiting;
-use crate::gpu::similarity::{Found, Request};
 use crate::reference;
+use crate::search::{Found, Request};
 
 /// How near a row is to a query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

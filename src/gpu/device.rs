@@ -15,7 +15,7 @@ use crate::shader::{Access, Binding};
 /// pile up work and memory without bound.
 const MAX_SUBMISSIONS_IN_FLIGHT: usize = 16;
 
-/// The kernels' needs: (limit, needed, granted).
+/// What the kernels need, or may need at most, as WebGPU's defaults grant it: (limit, needed, granted).
 fn required_limits(limits: &wgpu::Limits) -> [(&'static str, u64, u64); 6] {
     [
         ("max_bind_groups", 3, limits.max_bind_groups.into()),

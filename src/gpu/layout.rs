@@ -2,7 +2,6 @@
 
 use std::ops::Range;
 
-use crate::config::EmbeddingConfig;
 use crate::error::{Error, Result};
 
 /// Bytes in a quad: four f32.
@@ -32,8 +31,14 @@ impl TableLayout {
     /// # Errors
     ///
     /// [`Error::TooLarge`] or [`Error::BeyondKernels`] if not even a single row fits.
-    pub(crate) fn new(config: &EmbeddingConfig, arrays: u32, limits: &wgpu::Limits) -> Result<Self> {
-        let layout = Self { input_dim: config.input_dim, output_dim: config.output_dim, rows_per_shard: 0 };
+    pub(crate) fn new(
+        input_dim: u32,
+        output_dim: u32,
+        arrays: u32,
+        max_shard_bytes: Option<u64>,
+        limits: &wgpu::Limits,
+    ) -> Result<Self> {
+        let layout = Self { input_dim, output_dim, rows_per_shard: 0 };
         let (limit, granted) = if limits.max_buffer_size < limits.max_storage_buffer_binding_size {
             ("max_buffer_size", limits.max_buffer_size)
         } else {
@@ -42,20 +47,20 @@ impl TableLayout {
         let device_bytes = granted.min(MAX_SHARD_BYTES);
         // Of the weights, for which the largest record leaves this.
         let available = device_bytes / u64::from(arrays.max(1));
-        let asked = config.max_shard_bytes.unwrap_or(u64::MAX).min(available);
+        let asked = max_shard_bytes.unwrap_or(u64::MAX).min(available);
         // Shards start at such rows that the caller's dense gradient can be bound from there.
-        let granule = OFFSET_ALIGNMENT / greatest_common_divisor(u64::from(config.output_dim) * 4, OFFSET_ALIGNMENT);
-        let rows = (asked / layout.row_bytes() / granule * granule).min(u64::from(config.input_dim));
+        let granule = OFFSET_ALIGNMENT / greatest_common_divisor(u64::from(output_dim) * 4, OFFSET_ALIGNMENT);
+        let rows = (asked / layout.row_bytes() / granule * granule).min(u64::from(input_dim));
         if rows == 0 {
-            let required = layout.row_bytes() * granule.min(u64::from(config.input_dim));
-            if config.max_shard_bytes.is_some_and(|bytes| bytes < required) && required <= available {
+            let required = layout.row_bytes() * granule.min(u64::from(input_dim));
+            if max_shard_bytes.is_some_and(|bytes| bytes < required) && required <= available {
                 return Err(Error::InvalidConfig(format!(
                     "max_shard_bytes must hold at least {granule} rows, {required} bytes, and is {asked}"
                 )));
             }
             // A table of fewer rows than a granule is one shard, so alignment does not matter.
-            if u64::from(config.input_dim) <= granule && required <= available {
-                return Ok(Self { rows_per_shard: config.input_dim, ..layout });
+            if u64::from(input_dim) <= granule && required <= available {
+                return Ok(Self { rows_per_shard: input_dim, ..layout });
             }
             let what = "a group of rows, the smallest part a table is split in,";
             let (required, remedy) = (required * u64::from(arrays.max(1)), "use a smaller output_dim");
@@ -120,7 +125,7 @@ mod tests {
     }
 
     fn layout(input_dim: u32, output_dim: u32, bytes: u64) -> Result<TableLayout> {
-        TableLayout::new(&EmbeddingConfig::new(input_dim, output_dim), 0, &limits(bytes))
+        TableLayout::new(input_dim, output_dim, 0, None, &limits(bytes))
     }
 
     #[test]
@@ -147,8 +152,7 @@ mod tests {
         }
         assert_eq!(layout(1_000_000, 64, 128 << 20).unwrap().shard_count(), 2);
         // Two arrays side by side take twice as many.
-        let config = EmbeddingConfig::new(1_000_000, 64);
-        assert_eq!(TableLayout::new(&config, 2, &limits(128 << 20)).unwrap().shard_count(), 4);
+        assert_eq!(TableLayout::new(1_000_000, 64, 2, None, &limits(128 << 20)).unwrap().shard_count(), 4);
     }
 
     #[test]
@@ -162,7 +166,7 @@ mod tests {
         // 63 rows of one float need no granule of 64, for they are one shard.
         assert_eq!(layout(63, 1, 63 * 16).unwrap().rows_per_shard, 63);
         assert!(matches!(layout(u32::MAX - 1, 1024, 1 << 30), Err(Error::InvalidConfig(_))));
-        let config = EmbeddingConfig::new(100, 64).with_max_shard_bytes(100);
-        assert!(matches!(TableLayout::new(&config, 0, &limits(1 << 20)), Err(Error::InvalidConfig(_))));
+        let small = TableLayout::new(100, 64, 0, Some(100), &limits(1 << 20));
+        assert!(matches!(small, Err(Error::InvalidConfig(_))));
     }
 }

@@ -27,6 +27,11 @@ pub(crate) fn block_on<F: Future>(future: impl FnOnce(Waiting) -> F) -> F::Outpu
     pollster::block_on(future(Waiting::Block))
 }
 
+/// Appends the floats that a GPU wrote.
+pub(crate) fn extend_from_le_bytes(values: &mut Vec<f32>, bytes: &[u8]) {
+    values.extend(bytes.chunks_exact(4).map(|word| f32::from_le_bytes(word.try_into().expect("four bytes"))));
+}
+
 impl Gpu {
     /// Reads `bytes` of `buffer`, which must have `COPY_SRC`, piece by piece; `take` gets each piece in order.
     ///

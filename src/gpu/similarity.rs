@@ -18,6 +18,7 @@ use super::readback::{PIECE_BYTES, Waiting};
 use super::region::check_binding_size;
 use super::table::{GpuTable, Shard};
 use crate::error::{Error, Result};
+use crate::search::{Found, Request};
 use crate::shader::Pair;
 
 /// The most rows that one round finds for a query: a tile of candidates must be halved at least, or no level of `top_k`
@@ -27,24 +28,6 @@ const MAX_KEPT: u32 = TILE / 2;
 /// Rows of a piece, and keys of one: what a submission computes stays short, and its buffers small.
 const MAX_PIECE_ROWS: u64 = 1 << 20;
 const MAX_KEYS: u64 = 1 << 24;
-
-/// What is looked for.
-#[derive(Debug)]
-pub(crate) struct Request<'a> {
-    /// `[query_count, output_dim]`; for the cosine, of length 1.
-    pub queries: &'a [f32],
-    pub cosine: bool,
-    /// How many rows for each query.
-    pub k: usize,
-    /// The rows that are looked at.
-    pub rows: Range<u32>,
-    /// Rows to leave out of all queries' answers, and of each one's.
-    pub excluded: &'a [u32],
-    pub excluded_of_each: &'a [Vec<u32>],
-}
-
-/// A row and its score, best first.
-pub(crate) type Found = Vec<(u32, f32)>;
 
 const STORAGE: wgpu::BufferUsages = wgpu::BufferUsages::STORAGE;
 

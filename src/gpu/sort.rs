@@ -105,6 +105,7 @@ impl GpuSort {
         plan: wgpu::BufferBinding<'_>,
     ) -> Result<Self> {
         assert_eq!(layout.lookup_count, lookup_count);
+        assert_eq!(layout.places, layout.rows, "the kernels write rows alone, which are places too");
         if lookup_count == 0 {
             return Ok(Self { dispatches: Vec::new() });
         }

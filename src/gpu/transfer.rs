@@ -4,14 +4,13 @@
 use std::ops::Range;
 
 use super::device::Gpu;
-use super::readback::{PIECE_BYTES, Waiting};
+use super::readback::{PIECE_BYTES, Waiting, extend_from_le_bytes};
 use super::state::Place;
 use super::table::{GpuTable, Shard};
 use crate::config::WEIGHT;
 use crate::error::Result;
 #[cfg(all(feature = "files", not(target_arch = "wasm32")))]
 use crate::optimizer::Extent;
-use crate::tensor::extend_from_le_bytes;
 
 /// Where an array lies in a shard's buffer: every `stride` bytes the row's `size`.
 struct Array<'a> {

@@ -267,7 +267,8 @@ mod tests {
     fn dispatches_of_a_step(config: &EmbeddingConfig, indices: &[u32]) -> (usize, usize) {
         let context = GpuContext::gpu().unwrap();
         let gpu = context.inner().unwrap();
-        let layout = TableLayout::new(config, 2, &gpu.limits).unwrap();
+        let layout =
+            TableLayout::new(config.input_dim, config.output_dim, 2, config.max_shard_bytes, &gpu.limits).unwrap();
         let optimizer = Optimizer::default();
         let table = GpuTable::new(gpu, layout, Some(&optimizer)).unwrap();
         let plan = SortPlan::new(indices, &layout, |_| true).unwrap();

@@ -6,7 +6,7 @@
 //!
 //! The rule: flush before a step that would leave a row without a rule. With the default betas that is after steps 7 and
 //! 47 or so, and no sum is ever done term by term. Once more, flush at the first step from which rows need no more than late
-//! ones do, so that pipelines reach their last form at once, and not when the sweep has met all rows. All of that depends
+//! ones do, 717 with the default betas, so that pipelines reach their last form at once, and not when the sweep has met all rows. All of that depends
 //! on the settings and the steps alone, as a row's bits must.
 //!
 //! Where late rows have no rule, sums stay term by term, and no flush helps.

@@ -21,7 +21,8 @@ use crate::shader::{Binding, Part, part, shader_struct};
 /// Keras's form:       w -= learning_rate * sqrt(1 - beta_2^t) / (1 - beta_1^t) * m / (sqrt(v) + epsilon)
 /// ```
 ///
-/// FBGEMM's form is PyTorch's. `m` is the state array `exp_avg`, `v` is `exp_avg_sq`, `[input_dim]`: a table needs little more than half of Adam's state.
+/// FBGEMM's form is PyTorch's. `m` is the state array `exp_avg`, `v` is `exp_avg_sq`, `[input_dim]`: a table needs
+/// little more than half of Adam's state.
 /// Where `v` or the mean would pass the largest f32, `v` stays there. A gradient that is not finite makes its whole row NaN.
 ///
 /// The mean is taken in f32, in an order that depends on the number of columns alone.

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use super::table::Rows;
 use super::twin::Twin;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::optimizer::{Course, History, Optimizer, PastStep, Scaled, power};
 
 /// A power is the product of two in f32: of the exponent's remainder by this, and of the rest.
@@ -54,17 +54,29 @@ pub(super) struct MissedSteps {
 
 impl MissedSteps {
     /// For rows that are all current at step `now`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfMemory`].
     pub(super) fn new(optimizer: &Optimizer, input_dim: usize, now: u64) -> Result<Self> {
         let history = History::new(optimizer, input_dim as u32, now)?;
         let Course { bases: [first, second], root, .. } = history.course;
         let powers = |exponent: u64| [first, second, root].map(|base| power(base, exponent) as f32);
         let past = history.changed(now).1.map(|step| Past::new(step, &history.course)).collect();
+        let mut last_steps = Vec::new();
+        // Not vec![now; input_dim], which ends the process where there is no room.
+        last_steps.try_reserve_exact(input_dim).map_err(|error| Error::OutOfMemory {
+            what: "the step numbers of the rows",
+            required: input_dim as u64 * 8,
+            reason: error.to_string(),
+        })?;
+        last_steps.resize(input_dim, now);
         Ok(Self {
             past,
             whole: VecDeque::new(),
             low: (0..POWERS).map(powers).collect(),
             high: (0..=u64::from(history.ring()) / POWERS).map(|i| powers(i * POWERS)).collect(),
-            last_steps: vec![now; input_dim],
+            last_steps,
             history,
         })
     }
@@ -110,7 +122,7 @@ impl MissedSteps {
         let cut = u64::from(self.history.cut());
         while missed.start < missed.end {
             let count = (missed.end - missed.start).min(cut - missed.start % cut);
-            let segment = Missed { steps: self, since: missed.start, count };
+            let segment = Missed::new(self, missed.start, count);
             twin.catch_up_row(weights, state, &segment);
             missed.start += count;
         }
@@ -150,12 +162,20 @@ pub(super) struct Missed<'a> {
     steps: &'a MissedSteps,
     since: u64,
     count: u64,
+    decay: f32,
+    powers: [f32; 2],
 }
 
-impl Missed<'_> {
+impl<'a> Missed<'a> {
+    fn new(steps: &'a MissedSteps, since: u64, count: u64) -> Self {
+        let [first, second, _] = steps.powers(count);
+        let missed = Self { steps, since, count, decay: 1.0, powers: [first, second] };
+        Self { decay: missed.decay_until(since + count), ..missed }
+    }
+
     /// What a weight is multiplied by.
     pub(super) fn decay(&self) -> f32 {
-        self.decay_until(self.since + self.count)
+        self.decay
     }
 
     fn decay_until(&self, step: u64) -> f32 {
@@ -170,8 +190,7 @@ impl Missed<'_> {
 
     /// What the first and the second array are multiplied by.
     pub(super) fn powers(&self) -> [f32; 2] {
-        let [first, second, _] = self.steps.powers(self.count);
-        [first, second]
+        self.powers
     }
 
     /// A weight, moved by `moment` times a sum, and decayed.

@@ -6,8 +6,9 @@
 //! rows miss have their twins in a table on the host, which contexts without a GPU train: a
 //! [`GpuEmbedding`](crate::GpuEmbedding) on [`GpuContext::reference`](crate::GpuContext::reference) shows them.
 //!
-//! They share no code and no constants with the kernels: a twin that did would be no check on them. Rows are dense here,
-//! `output_dim` floats each.
+//! They share no code and no constants with the kernels: a twin that did would be no check on them. What the host computes
+//! for the kernels, the rules of missed steps, it computes for their twins too; tests in f64 check that. Rows are dense
+//! here, `output_dim` floats each.
 
 mod adagrad;
 mod adam;

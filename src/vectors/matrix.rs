@@ -18,7 +18,7 @@ mod sealed {
 }
 
 /// Where [`embedding_matrix`] finds vectors: `&`[`WordVectors`] in memory, or a [`VectorReader`] (or `&mut` one,
-/// whose [`report`](VectorReader::report) is then still to be had), read to its end in one pass, of which only the
+/// whose [`report`](VectorReader::report) can then still be read), read to its end in one pass, of which only the
 /// rows that are needed are kept.
 pub trait VectorSource: sealed::Sealed {
     #[doc(hidden)]

@@ -159,8 +159,8 @@ impl SimilarWords<'_> {
     ///
     /// # Errors
     ///
-    /// As [`GpuEmbedding::nearest`](crate::GpuEmbedding::nearest); [`Error::NotFinite`](crate::Error::NotFinite) if the vector of a word that is asked
-    /// for is not.
+    /// As [`GpuEmbedding::nearest`](crate::GpuEmbedding::nearest); [`Error::NotFinite`](crate::Error::NotFinite) if the
+    /// vector of a word that is asked for is not.
     #[doc(alias = "evaluate_word_analogies")]
     #[cfg(not(target_arch = "wasm32"))]
     pub fn accuracy(

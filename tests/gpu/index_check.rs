@@ -153,7 +153,7 @@ pub fn any_readback_reports_and_clears() {
     assert!(!path.exists());
     embedding.save(&path).unwrap();
 
-    // Two lookups before a report: both are counted, and the lowest position is valid.
+    // Two lookups before a report: both are counted, and the lowest position is kept.
     embedding.lookup(&batch).unwrap();
     embedding.lookup(&resident(&embedding, &[1, INPUT_DIM])).unwrap();
     assert_eq!(embedding.check(), out_of_range(2, 1));

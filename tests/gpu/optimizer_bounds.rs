@@ -47,8 +47,7 @@ impl Bounds {
         // The norm's root, a division, and a product; its sum is exact or nearly so.
         let of_gradient = if matches!(optimizer.clipping(), Some(Clipping::Norm(_))) { 16.0 * EPS } else { 0.0 };
         let decay = 1.0 - optimizer.learning_rate() * optimizer.weight_decay();
-        // Missed steps are made up for at once, and the reference makes each: two rounded products of decays, their quotient
-        // and a product.
+        // Missed steps are made up for at once: a rounded ratio of decays and a product, here and there.
         let of_catch_up = if optimizer.update() == Update::Deferred && decay != 1.0 { 5.0 } else { 0.0 };
         // A sum of positive numbers: relative errors do not grow in it, and each step adds its own: a product and a sum, or
         // as many sums as the tree of a row has levels, and the mean.

@@ -14,7 +14,7 @@ use crate::shared_device::SharedDevice;
 use crate::state::{Held, SharedState, State};
 use crate::step::{self, check_binding, encoder};
 use crate::tracked::Tracked;
-use crate::words::into_words;
+use crate::words::{into_words, is_padding};
 
 /// An embedding layer for Burn whose training step costs what its batch costs, not what its vocabulary costs.
 ///
@@ -133,8 +133,9 @@ impl SparseEmbedding {
     /// behind.
     ///
     /// An index outside the table gives zeros and no gradient, and is counted, for it is only seen on the GPU, at the lookup
-    /// and again at the update: ask [`GpuEmbedding::check`] through [`with_table`](Self::with_table). Indices that come from the host are better given as
-    /// a [`lookup_batch`](Self::lookup_batch), which checks and sorts them there.
+    /// and again at the update: ask [`GpuEmbedding::check`] through [`with_table`](Self::with_table).
+    /// [`PADDING`](wgpu_embedding::PADDING), -2 in signed types, gives the same and is not counted. Indices that come from the
+    /// host are better given as a [`lookup_batch`](Self::lookup_batch), which checks and sorts them there.
     ///
     /// # Errors
     ///
@@ -296,10 +297,16 @@ impl SparseEmbedding {
         self.lock().pending.discard();
     }
 
-    /// Keras's mask of indices, `index != 0`, of their shape; `None` unless the table has
-    /// [`mask_zero`](EmbeddingConfig::with_mask_zero).
+    /// Keras's mask of indices, `index != 0`, of their shape; false also where they are
+    /// [`PADDING`](wgpu_embedding::PADDING). `None` unless the table has [`mask_zero`](EmbeddingConfig::with_mask_zero).
     pub fn mask<const D: usize>(&self, indices: Tensor<D, Int>) -> Option<Tensor<D, Bool>> {
-        self.lock().table.mask_zero().then(|| indices.not_equal_elem(0))
+        self.lock().table.mask_zero().then(|| {
+            let mask = indices.clone().not_equal_elem(0);
+            match is_padding(&indices) {
+                Some(padding) => mask.bool_and(padding.bool_not()),
+                None => mask,
+            }
+        })
     }
 
     /// Changes the learning rate, from the next update.

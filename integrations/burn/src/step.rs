@@ -9,21 +9,20 @@ use crate::bridge::{Memory, resolve_float};
 use crate::error::Result;
 use crate::pending::LookupGradient;
 
-/// Records the step, and submits it.
+/// Makes the step.
 pub(crate) fn record(table: &mut GpuEmbedding, gradients: &[LookupGradient]) -> Result<()> {
     let count = gradients.iter().map(|(batch, _)| batch.len()).sum::<usize>();
     if count == 0 {
         // A step all the same, for a dense optimizer may move every row at each.
-        let batch = joined_batch(table, &mut encoder(table), gradients)?;
+        let batch = joined_batch(table, gradients)?;
         return Ok(table.update(&batch, &[])?);
     }
     check_binding(table, "the gradient of all lookups since the last update", count)?;
     let gradient = resolve_float(joined_gradient(gradients))?;
-    let mut encoder = encoder(table);
-    let batch = joined_batch(table, &mut encoder, gradients)?;
+    let batch = joined_batch(table, gradients)?;
     let memory = Memory::of(&gradient)?;
-    table.record_update(&mut encoder, &batch, memory.region())?;
-    Ok(table.context().submit(encoder)?)
+    // Not recorded: this counts the step once it is submitted.
+    Ok(table.update(&batch, memory.region())?)
 }
 
 /// Checks that so many rows fit a binding of the device, which Burn's own tensors must fit too.
@@ -49,11 +48,7 @@ fn joined_gradient(gradients: &[LookupGradient]) -> Tensor<2> {
 }
 
 /// All lookups as one batch: a single one as it is.
-fn joined_batch(
-    table: &GpuEmbedding,
-    encoder: &mut wgpu::CommandEncoder,
-    lookups: &[LookupGradient],
-) -> Result<Arc<IndexBatch>> {
+fn joined_batch(table: &GpuEmbedding, lookups: &[LookupGradient]) -> Result<Arc<IndexBatch>> {
     if let [(batch, _)] = lookups {
         return Ok(batch.clone());
     }
@@ -72,7 +67,10 @@ fn joined_batch(
         let bytes = batch.len() as u64 * 4;
         region.buffer().slice(region.offset()..region.offset() + bytes).into()
     });
-    Ok(Arc::new(table.record_batch(encoder, &parts.collect::<Vec<_>>(), &shape)?))
+    let mut encoder = encoder(table);
+    let batch = table.record_batch(&mut encoder, &parts.collect::<Vec<_>>(), &shape)?;
+    table.context().submit(encoder)?;
+    Ok(Arc::new(batch))
 }
 
 pub(crate) fn encoder(table: &GpuEmbedding) -> wgpu::CommandEncoder {

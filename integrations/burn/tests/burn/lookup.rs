@@ -97,6 +97,15 @@ fn indices_outside_give_zeros_and_are_counted() {
     let error = layer.with_table(|table| table.check()).unwrap_err();
     assert_eq!(error, TableError::GpuIndicesOutOfRange { count: 2, first_position: 1, input_dim: ROWS });
 
+    // Padding is neither a row nor counted.
+    let indices = ints(&[1, -2, 0, 2], [4]);
+    let output: Tensor<2> = layer.lookup(indices.clone()).unwrap();
+    let expected = [rows_of(&layer, &[1]), vec![0.0; WIDTH], rows_of(&layer, &[0, 2])].concat();
+    assert_same_bits("padding", &read(&output), &expected);
+    output.sum().backward();
+    layer.with_table(|table| table.check()).unwrap();
+    layer.discard();
+
     // They have no gradient either.
     let output: Tensor<2> = layer.lookup(ints(&[-1, 4, i32::MIN], [3])).unwrap();
     layer.update(&mut output.sum().backward()).unwrap();
