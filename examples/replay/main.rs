@@ -35,7 +35,7 @@ Usage: replay CASE OUT [--update dense|lazy|deferred] [--reference]
                optimizer keeps under PyTorch's names, such as exp_avg; all F32.
                Equal runs give equal files
   --update     what to do in place of CASE's update; dense and deferred compute
-               the same, up to rounding, and the reference computes both as dense
+               the same, up to rounding
   --reference  compute on the CPU reference; otherwise the GPU does, or the
                reference where there is no adapter, and the first line says which
   -h, --help   this text
@@ -49,7 +49,8 @@ CASE's metadata, all strings:
   learning_rate
   and what the optimizer needs, of which some may be left out:
   beta_1, beta_2, epsilon
-  epsilon_form, momentum_form                  keras or pytorch
+  epsilon_form                                 keras or pytorch
+  momentum_form                                keras, or pytorch where it is left out
   momentum, initial_accumulator, weight_decay  0 where it is left out
   nesterov, amsgrad                            true, or false where it is left out
   padding_idx                                  none where it is left out

@@ -60,7 +60,7 @@ fn metadata() {
         (
             "momentum_form",
             "keras",
-            r#"metadata momentum_form must be left out with optimizer adam, which has no such setting, and is "keras""#,
+            r#"metadata momentum_form must be left out, or be pytorch, with optimizer adam, which has no such setting, and is "keras""#,
         ),
     ];
     for (key, value, message) in refused {
@@ -75,6 +75,10 @@ fn metadata() {
     assert_eq!(read(&said.with("initial_accumulator", "0").with("nesterov", "false")), read(&draft));
     assert_eq!(read(&decay.with("optimizer", "adamw")).weight_decay(), 0.01);
     assert_eq!(read(&draft.clone().with("amsgrad", "true")).setting("amsgrad").as_deref(), Some("true"));
+    let sgd =
+        ["beta_1", "beta_2", "epsilon", "epsilon_form"].iter().fold(draft.clone(), |draft, key| draft.without(key));
+    let sgd = sgd.with("optimizer", "sgd").with("momentum", "0.9");
+    assert_eq!(read(&sgd), read(&sgd.clone().with("momentum_form", "pytorch").with("nesterov", "false")));
     let lazy = Case::from_bytes(&draft.bytes(), Some(Update::Lazy)).unwrap();
     assert_eq!(lazy.optimizer.update(), Update::Lazy);
 }
