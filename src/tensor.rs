@@ -120,7 +120,7 @@ impl Tensor {
 
 /// A gradient for a host-driven call: floats on the host, or in a GPU buffer.
 ///
-/// Made from `&[f32]`, `&Vec<f32>`, `&wgpu::Buffer`, a `wgpu::BufferSlice` or `&Tensor`. Its shape is the batch's with
+/// Made from `&[f32]`, `&Vec<f32>`, `&wgpu::Buffer`, a `wgpu::BufferSlice`, a [`BufferRegion`] or `&Tensor`. Its shape is the batch's with
 /// `output_dim` appended, row-major.
 #[derive(Debug, Clone, Copy)]
 pub struct Gradient<'a>(pub(crate) GradientSource<'a>);
@@ -158,6 +158,12 @@ impl<'a> From<&'a wgpu::Buffer> for Gradient<'a> {
 impl<'a> From<wgpu::BufferSlice<'a>> for Gradient<'a> {
     fn from(slice: wgpu::BufferSlice<'a>) -> Self {
         Self(GradientSource::Gpu(slice.into()))
+    }
+}
+
+impl<'a> From<BufferRegion<'a>> for Gradient<'a> {
+    fn from(region: BufferRegion<'a>) -> Self {
+        Self(GradientSource::Gpu(region))
     }
 }
 
