@@ -120,8 +120,8 @@ impl Tensor {
 
 /// A gradient for a host-driven call: floats on the host, or in a GPU buffer.
 ///
-/// Made from `&[f32]`, `&Vec<f32>`, `&wgpu::Buffer`, a `wgpu::BufferSlice`, a [`BufferRegion`] or `&Tensor`. Its shape is the batch's with
-/// `output_dim` appended, row-major.
+/// Made from `&[f32]`, `&Vec<f32>`, `&wgpu::Buffer`, a `wgpu::BufferSlice`, a [`BufferRegion`] or `&Tensor`. Its shape is the
+/// batch's with `output_dim` appended, row-major.
 #[derive(Debug, Clone, Copy)]
 pub struct Gradient<'a>(pub(crate) GradientSource<'a>);
 
