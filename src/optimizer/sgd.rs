@@ -157,6 +157,7 @@ shader_struct! {
     struct SgdStep {
         learning_rate: f32,
         momentum: f32,
+        one_minus_momentum: f32,
     }
 }
 
@@ -205,11 +206,9 @@ impl Rule for Sgd {
         if !self.has_momentum() {
             return self.catch_up().map(|_| Course::DECAY);
         }
-        // As the kernels have it, which multiply by it.
-        let momentum = f64::from(self.momentum as f32);
         Some(Course {
-            ratio: momentum,
-            bases: [momentum, 1.0],
+            ratio: self.momentum,
+            bases: [self.momentum, 1.0],
             sign: if self.momentum_form == MomentumForm::Keras { -1.0 } else { 1.0 },
             refusal: "a momentum well below 1",
             ..Course::DECAY
@@ -217,9 +216,8 @@ impl Rule for Sgd {
     }
 
     fn term(&self, _step: u64) -> [f64; 2] {
-        let momentum = f64::from(self.momentum as f32);
         let rate = if self.momentum_form == MomentumForm::Keras { 1.0 } else { self.learning_rate };
-        [if !self.has_momentum() { 0.0 } else { rate * if self.nesterov { momentum } else { 1.0 } }, 1.0]
+        [if !self.has_momentum() { 0.0 } else { rate * if self.nesterov { self.momentum } else { 1.0 } }, 1.0]
     }
 
     fn other_compositions(&self) -> Vec<Optimizer> {
@@ -236,7 +234,7 @@ impl Rule for Sgd {
     }
 
     fn scalars(&self, _step: u64) -> Vec<f32> {
-        vec![self.learning_rate as f32, self.momentum as f32]
+        vec![self.learning_rate as f32, self.momentum as f32, (1.0 - self.momentum) as f32]
     }
 }
 

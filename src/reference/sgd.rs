@@ -6,6 +6,7 @@ use crate::{MomentumForm, Sgd};
 pub(super) struct StepTwin {
     rate: f32,
     momentum: f32,
+    one_minus_momentum: f32,
     decay_rate: f32,
     settings: Sgd,
 }
@@ -15,15 +16,23 @@ impl StepTwin {
         Self {
             rate: sgd.learning_rate as f32,
             momentum: sgd.momentum as f32,
+            one_minus_momentum: (1.0 - sgd.momentum) as f32,
             decay_rate: (sgd.learning_rate * sgd.weight_decay) as f32,
             settings: *sgd,
         }
     }
 }
 
+impl StepTwin {
+    /// momentum * b, as the kernel has it.
+    fn kept(&self, b: f32) -> f32 {
+        if self.momentum < 0.5 { self.momentum * b } else { b - self.one_minus_momentum * b }
+    }
+}
+
 impl Twin for StepTwin {
     fn update_row(&self, weights: &mut [f32], state: &mut [&mut [f32]], gradient: &[f32]) {
-        let &Self { rate, momentum, .. } = self;
+        let rate = self.rate;
         let nesterov = self.settings.nesterov;
         for (column, (w, &g)) in weights.iter_mut().zip(gradient).enumerate() {
             *w = decayed(*w, self.decay_rate);
@@ -33,12 +42,12 @@ impl Twin for StepTwin {
             };
             match self.settings.momentum_form {
                 MomentumForm::PyTorch => {
-                    *buffer = momentum * *buffer + g;
-                    *w -= rate * if nesterov { g + momentum * *buffer } else { *buffer };
+                    *buffer = self.kept(*buffer) + g;
+                    *w -= rate * if nesterov { g + self.kept(*buffer) } else { *buffer };
                 }
                 MomentumForm::Keras => {
-                    *buffer = momentum * *buffer - rate * g;
-                    *w += if nesterov { momentum * *buffer - rate * g } else { *buffer };
+                    *buffer = self.kept(*buffer) - rate * g;
+                    *w += if nesterov { self.kept(*buffer) - rate * g } else { *buffer };
                 }
             }
         }

@@ -64,20 +64,16 @@ fn moved(optimizer: &Optimizer, step: u64, first: &mut f64, number: f64, g: f64)
     let rate = optimizer.learning_rate();
     match optimizer {
         Optimizer::Sgd(sgd) if sgd.momentum == 0.0 => -rate * g,
-        Optimizer::Sgd(sgd) => {
-            // As all sides have it.
-            let momentum = f64::from(sgd.momentum as f32);
-            match sgd.momentum_form {
-                MomentumForm::PyTorch => {
-                    *first = momentum * *first + g;
-                    -rate * if sgd.nesterov { g + momentum * *first } else { *first }
-                }
-                MomentumForm::Keras => {
-                    *first = momentum * *first - rate * g;
-                    if sgd.nesterov { momentum * *first - rate * g } else { *first }
-                }
+        Optimizer::Sgd(sgd) => match sgd.momentum_form {
+            MomentumForm::PyTorch => {
+                *first = sgd.momentum * *first + g;
+                -rate * if sgd.nesterov { g + sgd.momentum * *first } else { *first }
             }
-        }
+            MomentumForm::Keras => {
+                *first = sgd.momentum * *first - rate * g;
+                if sgd.nesterov { sgd.momentum * *first - rate * g } else { *first }
+            }
+        },
         Optimizer::Adagrad(adagrad) => {
             *first += g * g;
             -rate * g / root(*first, adagrad.epsilon, adagrad.epsilon_form)
