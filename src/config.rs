@@ -66,7 +66,8 @@ pub struct EmbeddingConfig {
     #[doc(alias = "freeze")]
     pub trainable: bool,
     /// The most bytes of weights that one GPU buffer holds; the device's own limit unless given. A larger table is
-    /// split by whole rows, which changes no result.
+    /// split by whole rows, which changes no result. On a GPU, bytes for fewer rows than shards are cut by (64 at most)
+    /// are an error of the table's constructor.
     pub max_shard_bytes: Option<u64>,
 }
 

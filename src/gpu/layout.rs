@@ -52,10 +52,11 @@ impl TableLayout {
         let granule = OFFSET_ALIGNMENT / greatest_common_divisor(u64::from(output_dim) * 4, OFFSET_ALIGNMENT);
         let rows = (asked / layout.row_bytes() / granule * granule).min(u64::from(input_dim));
         if rows == 0 {
-            let required = layout.row_bytes() * granule.min(u64::from(input_dim));
-            if max_shard_bytes.is_some_and(|bytes| bytes < required) && required <= available {
+            let least_rows = granule.min(u64::from(input_dim));
+            let required = layout.row_bytes() * least_rows;
+            if let Some(given) = max_shard_bytes.filter(|&bytes| bytes < required && required <= available) {
                 return Err(Error::InvalidConfig(format!(
-                    "max_shard_bytes must hold at least {granule} rows, {required} bytes, and is {asked}"
+                    "max_shard_bytes must hold at least {least_rows} rows, {required} bytes, and is {given}"
                 )));
             }
             // A table of fewer rows than a granule is one shard, so alignment does not matter.

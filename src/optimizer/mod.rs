@@ -186,15 +186,19 @@ impl Optimizer {
     /// What a table is made for, in words: it stays as long as the table does.
     pub(crate) fn kept(&self) -> [(&'static str, String); 5] {
         let names: Vec<_> = self.state().iter().map(|array| array.name).collect();
-        let moving =
-            if self.catches_up() { "are caught up" } else { "stand still, without momentum and weight decay" };
+        let moving = if self.catches_up() { "caught up" } else { "none, with weight_decay 0 and no momentum" };
+        // The constants' names are the settings'.
+        let constants = self.rule().constants();
+        let forms: Vec<_> =
+            constants.iter().filter(|(_, on)| *on != 0.0).map(|(name, _)| name.to_lowercase()).collect();
+        let form = if forms.is_empty() { "plain".to_owned() } else { forms.join(" with ") };
         let deferred = self.update() == Update::Deferred;
         [
             ("the optimizer", self.name().to_owned()),
             ("the update", format!("{:?}", self.update())),
             ("the optimizer's state", format!("{names:?}")),
-            ("the optimizer's form", format!("{:?}", self.rule().constants())),
-            ("what rows without a gradient do", if deferred { moving } else { "the update's" }.to_owned()),
+            ("the optimizer's form", form),
+            ("the motion of rows without a gradient", if deferred { moving } else { "the update's" }.to_owned()),
         ]
     }
 

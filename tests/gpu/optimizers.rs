@@ -281,11 +281,12 @@ pub fn a_frozen_table_has_no_state() {
 
 pub fn a_table_keeps_its_optimizer() {
     let momentum = Sgd::default().with_momentum(0.9).with_update(Update::Dense);
-    let refused: [(Optimizer, Optimizer); 5] = [
+    let refused: [(Optimizer, Optimizer); 6] = [
         (Sgd::default().into(), Adagrad::default().into()),
         (Adagrad::default().into(), RowWiseAdagrad::default().into()),
         (Sgd::default().with_update(Update::Dense).into(), momentum.into()),
         (momentum.into(), momentum.with_momentum_form(MomentumForm::Keras).into()),
+        (momentum.into(), momentum.with_nesterov(true).into()),
         (Adagrad::default().into(), Adagrad::default().with_update(Update::Lazy).into()),
     ];
     for (made, asked) in refused {
@@ -294,6 +295,8 @@ pub fn a_table_keeps_its_optimizer() {
             match embedding.set_optimizer(asked) {
                 Err(Error::InvalidConfig(message)) => {
                     assert!(message.contains(made.name()) && message.contains(asked.name()), "{message}");
+                    let nesterov = made == momentum.into() && asked == momentum.with_nesterov(true).into();
+                    assert!(!nesterov || message.contains("momentum with nesterov was asked for"), "{message}");
                 }
                 other => panic!("{made:?}, {asked:?}: {other:?}"),
             }
