@@ -66,7 +66,8 @@ impl GpuEmbedding {
     /// The step is counted, and its learning rate taken, when it is recorded. Steps must be submitted in the order in
     /// which they were recorded. An encoder that is dropped takes its gradient with it, and the count stays: with
     /// [`Update::Deferred`](crate::Update::Deferred) it is a step without a gradient, which the next call makes up for, so drop
-    /// it before the next update is recorded; with the others it is no step but for the count.
+    /// it before the next update is recorded: dropped after that, it is not noticed, and rows may be caught up wrongly. With
+    /// the others it is no step but for the count.
     ///
     /// # Errors
     ///

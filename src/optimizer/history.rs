@@ -291,8 +291,9 @@ impl History {
         // Not `horizon > MAX`, which a NaN would pass.
         if !(f64::from(horizon) <= MAX_HORIZON && course.root > 0.0) {
             return Err(Error::InvalidConfig(format!(
-                "Update::Deferred needs {}, so that what a row has missed converges; {instead}",
-                course.refusal
+                "Update::Deferred needs {} ({:.4} of it at most), so that what a row has missed converges; {instead}",
+                course.refusal,
+                libm::exp(libm::log(SMALLEST_TERM) / MAX_HORIZON)
             )));
         }
         // Elsewhere a sum that f32 cannot hold is done term by term.

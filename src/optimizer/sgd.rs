@@ -257,6 +257,10 @@ mod tests {
             (sgd().with_weight_decay(f64::INFINITY), "weight_decay"),
             (sgd().with_clipping(Clipping::Value(0.0)), "clipping"),
             (sgd().with_clipping(Clipping::Norm(f64::NAN)), "clipping"),
+            (
+                Sgd::default().with_momentum(0.9989),
+                "Update::Deferred needs a momentum well below 1 (0.9988 of it at most)",
+            ),
             (Sgd::default().with_momentum(0.999_999), "Update::Deferred needs a momentum well below 1"),
             (Sgd::default().with_learning_rate(1.0).with_weight_decay(1.0), "Update::Deferred needs learning_rate"),
         ];
@@ -272,6 +276,7 @@ mod tests {
         momentum.validate().unwrap();
         momentum.with_momentum(0.999_999).with_update(Update::Dense).validate().unwrap();
         Sgd::default().with_momentum(0.99).with_weight_decay(0.1).validate().unwrap();
+        Sgd::default().with_momentum(0.9988).validate().unwrap();
     }
 
     #[test]

@@ -14,8 +14,8 @@ pub enum Update {
     /// date, and [`flush`](crate::GpuEmbedding::flush) does so on demand. Learning rates may change at every step. The CPU
     /// reference does the same, at the same cost.
     ///
-    /// What a row has missed must converge: Adam needs beta_1 well below `sqrt(beta_2)`, SGD a momentum well below 1. A
-    /// learning rate times weight decay must leave something of the weights.
+    /// What a row has missed must converge: Adam needs beta_1 to be at most 0.9988 `sqrt(beta_2)`, SGD a momentum of at most
+    /// 0.9988. A learning rate times weight decay must leave something of the weights.
     /// [`Optimizer::validate`](super::Optimizer::validate) refuses other settings.
     ///
     /// Where nothing happens to a row without a gradient, as under [`Adagrad`](super::Adagrad) without weight decay, it is what
