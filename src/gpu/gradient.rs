@@ -3,10 +3,11 @@
 use super::batch::{GpuLookups, SortedRuns};
 use super::device::{Dispatch, Gpu, constant};
 use super::kernels::gradient_scale::Limit;
+use super::kernels::inputs::CHUNK;
 use super::kernels::{gradient_norm, gradient_scale, partial_sums, parts, scatter_add};
 use super::layout::QUAD_BYTES;
 use super::mapping::RowMapping;
-use super::plan::{CHUNK, partial_slots};
+use super::plan::partial_slots;
 use super::record::check_other_buffer;
 use super::region::{BufferRegion, check_binding_size};
 use super::table::{GpuTable, Shard};

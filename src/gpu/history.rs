@@ -5,19 +5,11 @@ use std::sync::{Arc, Mutex};
 
 use super::device::{Gpu, lock};
 use super::kernels::inputs;
+use super::kernels::inputs::{FIRST_POWER, POWERS, STEP_QUADS};
 use super::table::{Deferred, RULE_OFFSET};
 use crate::error::Result;
 use crate::optimizer::{Course, History, Optimizer, PastStep, Scaled, power};
 use crate::shader::Words;
-
-/// Powers in a table; `POWERS` in history.wgsl.
-pub(crate) const POWERS: u32 = 256;
-
-/// The first of them; `FIRST_POWER` in history.wgsl.
-pub(crate) const FIRST_POWER: u32 = 1;
-
-/// Quads that a step has; `STEP_QUADS` in history.wgsl.
-pub(crate) const STEP_QUADS: u32 = 5;
 
 const QUADS_PER_STEP: u64 = STEP_QUADS as u64;
 

@@ -7,7 +7,7 @@ use super::device::{Constant, Gpu, Pipeline, constant};
 use super::grid::WORKGROUP_SIZE;
 use super::kernels::Kernel;
 use super::kernels::inputs::Width;
-use super::plan::CHUNK;
+use super::kernels::inputs::{CHUNK, TERM_QUADS_PER_THREAD};
 use crate::error::Result;
 
 /// Quads of a row that one thread copies or updates, at most. On a GPU neighbouring threads then read neighbouring
@@ -24,10 +24,6 @@ pub(crate) const MAX_ROUNDS_ON_A_CPU: u32 = 60_000;
 /// Quads of a row that one thread sums, at most; on every adapter, for few chunks must occupy it (scatter-add at 64
 /// floats on a software adapter: 14.2 ms with 4, 16.0 ms with 16).
 const SUMMED_QUADS_PER_THREAD: u32 = 4;
-
-/// Quads of a row that one thread updates, at most, where an update needs a row term: a float for each is in workgroup memory
-/// then, MOST_QUADS of shaders/shared/row_square.wgsl, which are half of what WebGPU grants.
-pub(crate) const TERM_QUADS_PER_THREAD: u32 = 8;
 
 /// A table's rows, and the threads that work on each.
 #[derive(Debug, Clone, Copy)]

@@ -21,14 +21,9 @@
 
 use super::TableLayout;
 pub(crate) use super::kernels::inputs::PlanLayout;
+use super::kernels::inputs::{CHUNK, HEADER_WORDS};
 use super::region::check_numbers;
 use crate::error::Result;
-
-/// The most items that are summed one after the other; `CHUNK` in shaders/shared/plan.wgsl.
-pub const CHUNK: u32 = 64;
-
-/// Words of the header.
-pub(crate) const HEADER_WORDS: u32 = 4;
 
 impl PlanLayout {
     /// For a batch of `lookup_count` lookups, of which `valid` at most are valid, in `runs` runs at most.

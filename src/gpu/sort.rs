@@ -8,14 +8,12 @@
 
 use super::TableLayout;
 use super::device::{Constant, Dispatch, Gpu, constant};
+use super::kernels::inputs::TILE;
 use super::kernels::inputs::{Form, SortPass};
 use super::kernels::{run_heads, run_plan, sort_histogram, sort_scatter, sort_small};
 use super::plan::PlanLayout;
 use super::region::check_binding_size;
 use crate::error::Result;
-
-/// Lookups that a workgroup sorts at once; `TILE` in shaders/shared/sort_tile.wgsl.
-pub(crate) const TILE: u32 = 2048;
 
 /// The most bits that a pass sorts by: a workgroup has a thread for each digit.
 const DIGIT_BITS: u32 = 8;
@@ -209,7 +207,8 @@ mod tests {
 
     use super::*;
     use crate::GpuContext;
-    use crate::gpu::plan::{CHUNK, HEADER_WORDS, SortPlan};
+    use crate::gpu::kernels::inputs::{CHUNK, HEADER_WORDS};
+    use crate::gpu::plan::SortPlan;
     use crate::gpu::readback::{PIECE_BYTES, Waiting};
     use crate::reference;
 

@@ -4,8 +4,9 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
 use super::device::{Constant, Gpu, Pipeline, Resource, lock};
-use super::history::{self, Deliveries, Dropped, FIRST_POWER};
+use super::history::{self, Deliveries, Dropped};
 use super::kernels::index_check;
+use super::kernels::inputs::FIRST_POWER;
 use super::kernels::inputs::{self, Step};
 use super::layout::{QUAD_BYTES, TableLayout};
 use super::mapping::RowMapping;

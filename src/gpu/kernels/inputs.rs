@@ -1,6 +1,28 @@
-//! What the kernels read beside arrays: structs that host and shaders share, and the small enums that choose a kernel's parts.
+//! What host and kernels share beside arrays: constants, structs, and the small enums that choose a kernel's parts.
 
 use crate::shader::shader_struct;
+
+/// The most items that are summed one after the other; `CHUNK` in shaders/shared/plan_layout.wgsl.
+pub const CHUNK: u32 = 64;
+
+/// Words of a plan's header; `HEADER_WORDS` in shaders/shared/plan_layout.wgsl.
+pub(crate) const HEADER_WORDS: u32 = 4;
+
+/// Lookups that a workgroup sorts at once; `TILE` in shaders/shared/sort_tile.wgsl.
+pub(crate) const TILE: u32 = 2048;
+
+/// Powers in a table of the history; `POWERS` in shaders/shared/history.wgsl.
+pub(crate) const POWERS: u32 = 256;
+
+/// The quad of the first of them; `FIRST_POWER` in shaders/shared/history.wgsl.
+pub(crate) const FIRST_POWER: u32 = 1;
+
+/// Quads that a step has; `STEP_QUADS` in shaders/shared/history.wgsl.
+pub(crate) const STEP_QUADS: u32 = 5;
+
+/// Quads of a row that one thread updates, at most, where an update needs a row term: a float for each is in workgroup memory
+/// then, `MOST_QUADS` of shaders/shared/row_square.wgsl, which are half of what WebGPU grants.
+pub(crate) const TERM_QUADS_PER_THREAD: u32 = 8;
 
 shader_struct! {
     /// Where the sections of a batch's lookups begin, in words: `LookupLayout` in shaders/shared/lookups.wgsl.

@@ -1,13 +1,10 @@
 //! The files of `shaders/shared/`, with what each declares.
 
+use super::inputs::{CHUNK, FIRST_POWER, HEADER_WORDS, POWERS, STEP_QUADS, TERM_QUADS_PER_THREAD, TILE};
 use super::inputs::{Form, LookupLayout, Piece, PlanLayout, RunCount, ShardPlaces, SortPass, Step, Width};
 use super::top_k::{NO_CANDIDATE, NOT_A_NUMBER};
 use crate::config::{INVALID, PADDING};
 use crate::gpu::grid::WORKGROUP_SIZE;
-use crate::gpu::history::{FIRST_POWER, POWERS, STEP_QUADS};
-use crate::gpu::mapping::TERM_QUADS_PER_THREAD;
-use crate::gpu::plan::{CHUNK, HEADER_WORDS};
-use crate::gpu::sort::TILE;
 use crate::optimizer::Rule;
 use crate::shader::{Binding, Part, Quad, Words, part};
 
