@@ -23,6 +23,7 @@ mod json;
 mod memory;
 mod optimizer;
 pub mod reference;
+mod row_generator;
 #[cfg(all(feature = "files", not(target_arch = "wasm32")))]
 mod safetensors;
 mod search;

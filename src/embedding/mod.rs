@@ -29,9 +29,9 @@ use crate::gpu::device::Gpu;
 use crate::gpu::region::BufferRegion;
 use crate::gpu::state::element_arrays;
 use crate::gpu::table::GpuTable;
-use crate::initializer::RowGenerator;
 use crate::optimizer::Optimizer;
 use crate::reference::table::ReferenceTable;
+use crate::row_generator::RowGenerator;
 use crate::stream::IndexStream;
 
 /// Batches that [`GpuEmbedding::stream`] prepares ahead.

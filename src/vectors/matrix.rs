@@ -7,8 +7,9 @@ use super::text::quoted;
 use super::word_vectors::WordVectors;
 use crate::config::EmbeddingConfig;
 use crate::error::{Error, Result};
-use crate::initializer::{Initializer, RowGenerator};
+use crate::initializer::Initializer;
 use crate::memory::check_room_for;
+use crate::row_generator::RowGenerator;
 
 mod sealed {
     pub trait Sealed {}
