@@ -57,7 +57,7 @@ pub enum Initializer {
     #[doc(alias = "from_pretrained")]
     Matrix(Vec<f32>),
     /// The values of a tensor `[input_dim, output_dim]` in a safetensors file, read row by row when the table is made;
-    /// [`EmbeddingConfig::from_safetensors`] takes the table's size from it too, and says which files will do.
+    /// [`EmbeddingConfig::from_safetensors`](crate::EmbeddingConfig::from_safetensors) takes the table's size from it too, and says which files will do.
     #[cfg(all(feature = "files", not(target_arch = "wasm32")))]
     Safetensors {
         /// The file.

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use super::grid;
-use super::kernels::{GROUPS, Kernel};
+use super::kernel::{GROUPS, Kernel};
 use crate::error::{Error, Result};
 use crate::shader::{Access, Binding};
 

@@ -6,6 +6,7 @@ pub(crate) mod device;
 pub(crate) mod gradient;
 mod grid;
 pub(crate) mod history;
+mod kernel;
 pub mod kernels;
 mod layout;
 mod lookups;
