@@ -24,6 +24,10 @@ pub(crate) const STEP_QUADS: u32 = 5;
 /// then, `MOST_QUADS` of shaders/shared/row_square.wgsl, which are half of what WebGPU grants.
 pub(crate) const TERM_QUADS_PER_THREAD: u32 = 8;
 
+/// Keys of scores that are no float's: of a row that was left out, or is not there, and of any NaN.
+pub(crate) const NO_CANDIDATE: u32 = 0;
+pub(crate) const NOT_A_NUMBER: u32 = 1;
+
 shader_struct! {
     /// Where the sections of a batch's lookups begin, in words: `LookupLayout` in shaders/shared/lookups.wgsl.
     pub(crate) struct LookupLayout {

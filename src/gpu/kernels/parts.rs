@@ -2,7 +2,7 @@
 
 use super::inputs::{CHUNK, FIRST_POWER, HEADER_WORDS, POWERS, STEP_QUADS, TERM_QUADS_PER_THREAD, TILE};
 use super::inputs::{Form, LookupLayout, Piece, PlanLayout, RunCount, ShardPlaces, SortPass, Step, Width};
-use super::top_k::{NO_CANDIDATE, NOT_A_NUMBER};
+use super::inputs::{NO_CANDIDATE, NOT_A_NUMBER};
 use crate::config::{INVALID, PADDING};
 use crate::gpu::grid::WORKGROUP_SIZE;
 use crate::optimizer::Rule;

@@ -21,10 +21,6 @@ pub(crate) const TILE: u32 = 1024;
 /// Rows of a group.
 pub(crate) const GROUP: u32 = 64;
 
-/// Keys that are no float's: of a row that was left out, or is not there, and of any NaN.
-pub(crate) const NO_CANDIDATE: u32 = 0;
-pub(crate) const NOT_A_NUMBER: u32 = 1;
-
 /// Where candidates come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Source {
