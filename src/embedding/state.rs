@@ -125,9 +125,9 @@ impl GpuEmbedding {
 
     /// Changes the optimizer's settings from the next update on. Weights, state and step count stay.
     ///
-    /// Rows are first brought up to date by the old settings. Submit recorded updates before. The optimizer itself, its update, what
-    /// it keeps, and how it takes that (Adam's `amsgrad`, the form of Sgd's momentum and `nesterov`) must stay as they are, for a table is made
-    /// for them. So must a weight decay of 0 where nothing else moves a row without a gradient, and one that is not 0.
+    /// Rows are first brought up to date by the old settings. Submit recorded updates before. These must stay as they are, for
+    /// a table is made for them: the optimizer itself, its update, its state, Adam's `amsgrad`, Sgd's `momentum_form` and
+    /// `nesterov`. So must a weight decay of 0 where nothing else moves a row without a gradient, and one that is not 0.
     ///
     /// # Errors
     ///

@@ -4,8 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::device::{Gpu, lock};
-use super::kernels::inputs;
-use super::kernels::inputs::{FIRST_POWER, POWERS, STEP_QUADS};
+use super::kernels::inputs::{self, FIRST_POWER, POWERS, STEP_QUADS};
 use super::table::{Deferred, RULE_OFFSET};
 use crate::error::Result;
 use crate::optimizer::{Course, History, Optimizer, PastStep, Scaled, power};

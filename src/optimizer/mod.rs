@@ -187,7 +187,7 @@ impl Optimizer {
     pub(crate) fn kept(&self) -> [(&'static str, String); 5] {
         let names: Vec<_> = self.state().iter().map(|array| array.name).collect();
         let moving = if self.catches_up() { "caught up" } else { "none, with weight_decay 0 and no momentum" };
-        // The constants' names are the settings'.
+        // Each constant that is on, by the name of the setting or of the choice that turns it on.
         let constants = self.rule().constants();
         let forms: Vec<_> =
             constants.iter().filter(|(_, on)| *on != 0.0).map(|(name, _)| name.to_lowercase()).collect();

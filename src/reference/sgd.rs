@@ -21,9 +21,7 @@ impl StepTwin {
             settings: *sgd,
         }
     }
-}
 
-impl StepTwin {
     /// momentum * b, as the kernel has it.
     fn kept(&self, b: f32) -> f32 {
         if self.momentum < 0.5 { self.momentum * b } else { b - self.one_minus_momentum * b }

@@ -3,7 +3,7 @@
 use crate::shader::shader_struct;
 
 /// The most items that are summed one after the other; `CHUNK` in shaders/shared/plan_layout.wgsl.
-pub const CHUNK: u32 = 64;
+pub(crate) const CHUNK: u32 = 64;
 
 /// Words of a plan's header; `HEADER_WORDS` in shaders/shared/plan_layout.wgsl.
 pub(crate) const HEADER_WORDS: u32 = 4;
