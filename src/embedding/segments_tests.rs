@@ -6,8 +6,8 @@ use rand::{RngExt, SeedableRng};
 use super::GpuEmbedding;
 use crate::optimizer::CUT_IN_TESTS;
 use crate::{
-    Adagrad, Adam, EmbeddingConfig, EpsilonForm, Extent, GpuContext, Initializer, Lion, MomentumForm, Optimizer,
-    RowWiseAdagrad, RowWiseAdam, Sgd, Update,
+    Adagrad, Adam, Clipping, EmbeddingConfig, EpsilonForm, Extent, GpuContext, Initializer, Lion, MomentumForm,
+    Optimizer, RowWiseAdagrad, RowWiseAdam, Sgd, Update,
 };
 
 const CUT: u32 = 64;
@@ -97,12 +97,23 @@ fn settings() -> Vec<[Optimizer; 2]> {
     ]
 }
 
+/// Clipped by the norm, at most steps. Against the reference its root and division differ too: tests/gpu/clipping.rs has that.
+fn clipped_settings() -> Vec<[Optimizer; 2]> {
+    let clipping = Clipping::Norm(1.0);
+    both![
+        Adam::default().with_clipping(clipping),
+        Sgd::default().with_momentum(0.9).with_weight_decay(0.1).with_clipping(clipping),
+        RowWiseAdam::default().with_clipping(clipping),
+        Lion::default().with_clipping(clipping),
+    ]
+}
+
 #[test]
 #[ignore = "needs an adapter"]
 fn a_row_has_the_same_bits_in_a_small_table_and_in_a_large_one() {
     let context = GpuContext::gpu().unwrap();
     CUT_IN_TESTS.with(|cut| cut.set(Some(CUT)));
-    for [optimizer, _] in settings() {
+    for [optimizer, _] in settings().into_iter().chain(clipped_settings()) {
         // The small one is swept every 256 steps, the others later, or in other places.
         let small = seen(table(&context, optimizer, ROWS, 1_000));
         for (input_dim, shard_rows) in [(ROWS, 32), (20_000, 20_000), (20_000, 3_008)] {
@@ -122,7 +133,7 @@ fn a_row_has_the_same_bits_in_a_small_table_and_in_a_large_one() {
 fn segments_are_near_the_dense_steps() {
     let context = GpuContext::gpu().unwrap();
     CUT_IN_TESTS.with(|cut| cut.set(Some(CUT)));
-    for both in settings() {
+    for both in settings().into_iter().chain(clipped_settings()) {
         let [deferred, dense] = both.map(|optimizer| seen(table(&context, optimizer, ROWS, 1_000)));
         let optimizer = both[0];
         // Weights of up to 0.3: some ulp of each, most of them of the dense steps, whose decays, and Lion's moves, add up.
