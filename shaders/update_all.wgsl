@@ -1,8 +1,8 @@
 // The optimizer's step on every row of one shard; a row outside the batch has gradient zero. `gradient` is what scatter_add
 // has made of the batch's, a row a run.
 //
-// THREADS threads a row. A workgroup first finds which of its rows the batch has: a binary search in the sorted rows, then
-// one note a row in workgroup memory. So no gradient of the table's size is ever built or cleared: the bytes moved are the
+// THREADS threads a row. A workgroup first finds which of its rows the batch has: one thread searches the sorted rows for
+// the first of them, then there is one note a row in workgroup memory. So no gradient of the table's size is ever built or cleared: the bytes moved are the
 // weights and the state once each way, and the batch's sums.
 //
 // Parts: arithmetic, grid, row, shard, sentinels, plan_layout, plan, gradient_*, table_write, quad, store_quad, row_state, step,
@@ -12,6 +12,8 @@ const NO_RUN: u32 = 0xffffffffu;
 
 // The run of each of the workgroup's rows, or NO_RUN.
 var<workgroup> run_of_row: array<u32, WORKGROUP_SIZE>;
+// The first run of the workgroup's rows, or of later ones.
+var<workgroup> first_run: u32;
 
 // The first run in first..end whose place is at least `place`; all of the table is here, so places rise as rows do.
 fn lower_bound(first: u32, end: u32, place: u32) -> u32 {
@@ -49,10 +51,12 @@ fn update_all(
     let first_place = min(lane.work - lane.slot, shard.place_count);
     let end_place = min(first_place + WORKGROUP_SIZE / THREADS, shard.place_count);
 
-    run_of_row[local] = NO_RUN;
-    workgroupBarrier();
     let end_run = plan[batch.shards + shard.number + 1u];
-    let first_run = lower_bound(plan[batch.shards + shard.number], end_run, shard.first_place + first_place);
+    run_of_row[local] = NO_RUN;
+    if local == 0u {
+        first_run = lower_bound(plan[batch.shards + shard.number], end_run, shard.first_place + first_place);
+    }
+    workgroupBarrier();
     for (var run = first_run + local; run < end_run; run += WORKGROUP_SIZE) {
         let place = plan[batch.places + run] - shard.first_place;
         if place >= end_place {
