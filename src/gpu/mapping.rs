@@ -25,6 +25,12 @@ pub(crate) const MAX_ROUNDS_ON_A_CPU: u32 = 60_000;
 /// floats on a software adapter: 14.2 ms with 4, 16.0 ms with 16).
 const SUMMED_QUADS_PER_THREAD: u32 = 4;
 
+/// The constants of shaders/shared/row.wgsl that a table with rows of `output_dim` floats has on a GPU.
+pub fn row_constants_on_a_gpu(output_dim: u32) -> Vec<(&'static str, f64)> {
+    let layout = TableLayout { input_dim: 1, output_dim, rows_per_shard: 1 };
+    RowMapping::new(layout, MOVED_QUADS_PER_THREAD).constants().to_vec()
+}
+
 /// A table's rows, and the threads that work on each.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RowMapping {

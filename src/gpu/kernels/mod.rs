@@ -9,6 +9,7 @@
 
 pub use super::grid::WORKGROUP_SIZE;
 pub use super::kernel::Kernel;
+pub use super::mapping::row_constants_on_a_gpu;
 pub use crate::shader::{Access, Binding, Part};
 
 mod compositions;
