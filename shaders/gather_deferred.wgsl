@@ -6,6 +6,14 @@
 // Parts: arithmetic, grid, row, shard, sentinels, lookups, those of the work (as for gather), output_*, weights_read,
 // table_read, quad, row_state, history, segments, a rule's catch-up.
 
+// By one rule. Of a row that is current nothing but the weights is read.
+fn caught_up_weights(missed: Missed, w: vec4<f32>, place: u32, quad: u32) -> vec4<f32> {
+    if missed.count == 0u {
+        return w;
+    }
+    return caught_up_at_once(missed, with_state(w, place, quad)).w;
+}
+
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn gather_deferred(
     @builtin(workgroup_id) workgroup: vec3<u32>,
@@ -20,18 +28,21 @@ fn gather_deferred(
     // Wraps to a large number for places of earlier shards.
     let place = lookup.place - shard.first_place;
     if place < shard.place_count {
+        // On their way before it is known whether the row is current.
+        let first_weights = load_weights(place, lane.part);
         let missed = missed_between(row_state[place * ROW_WORDS], history[0].x, load_row_number(place));
-        let one_rule_does = one_rule_does(lane, place, missed);
-        for (var quad = lane.part; one_rule_does && quad < QUADS; quad += THREADS) {
-            // Of a row that is current nothing but the weights is read.
-            var value = weights[place * QUADS + quad];
-            if missed.count > 0u {
-                value = caught_up_at_once(missed, with_state(value, place, quad)).w;
+        if !one_rule_does(lane, place, missed) {
+            for (var quad = lane.part; quad < QUADS; quad += THREADS) {
+                store_output(lookup.position, quad, caught_up(missed, load_quad(place, quad)).w);
             }
-            store_output(lookup.position, quad, value);
+            return;
         }
-        for (var quad = lane.part; !one_rule_does && quad < QUADS; quad += THREADS) {
-            store_output(lookup.position, quad, caught_up(missed, load_quad(place, quad)).w);
+        store_output(lookup.position, lane.part, caught_up_weights(missed, first_weights, place, lane.part));
+        if THREADS < QUADS {
+            for (var quad = lane.part + THREADS; quad < QUADS; quad += THREADS) {
+                let w = load_weights(place, quad);
+                store_output(lookup.position, quad, caught_up_weights(missed, w, place, quad));
+            }
         }
     } else if !is_row(lookup.row) && shard.first_place == 0u {
         for (var quad = lane.part; quad < QUADS; quad += THREADS) {

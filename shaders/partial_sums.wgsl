@@ -6,11 +6,15 @@
 // that have more than one chunk in it; the last sum of each run is left to the kernel that uses it. THREADS threads a
 // slot (shaders/shared/partial_slots.wgsl); most slots are empty.
 //
-// Parts: arithmetic, grid, row, sentinels, plan_layout, plan, gradient_*, sum_lookups, partial_slots.
+// Parts: arithmetic, grid, row, sentinels, plan_layout, plan, gradient_*, add_up_to, sum_lookups, partial_slots, sum_chunks.
 
 override LEVEL: u32;
 
 @group(0) @binding(0) var<storage, read_write> sums: array<vec4<f32>>;
+
+fn load_partial(slot: u32, quad: u32) -> vec4<f32> {
+    return sums[slot * QUADS + quad];
+}
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn partial_sums(
@@ -60,10 +64,8 @@ fn partial_sums(
         } else {
             let below = length / CHUNK;
             let first_chunk = chunk * CHUNK;
-            sum = sums[(first_below + partial_slot(run.start, below, first_chunk)) * QUADS + quad];
-            for (var item = 1u; item < chunks_of(entries, below); item++) {
-                sum = add(sum, sums[(first_below + partial_slot(run.start, below, first_chunk + item)) * QUADS + quad]);
-            }
+            let end_chunk = first_chunk + chunks_of(entries, below);
+            sum = sum_chunks(first_below, run.start, below, first_chunk, end_chunk, quad);
         }
         sums[(first_slot + slot) * QUADS + quad] = sum;
     }

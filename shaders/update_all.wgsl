@@ -2,8 +2,8 @@
 // has made of the batch's, a row a run.
 //
 // THREADS threads a row. A workgroup first finds which of its rows the batch has: one thread searches the sorted rows for
-// the first of them, then there is one note a row in workgroup memory. So no gradient of the table's size is ever built or cleared: the bytes moved are the
-// weights and the state once each way, and the batch's sums.
+// the first of them, then there is one note a row in workgroup memory. So no gradient of the table's size is ever built or
+// cleared: the bytes moved are the weights and the state once each way, and the batch's sums.
 //
 // Parts: arithmetic, grid, row, shard, sentinels, plan_layout, plan, gradient_*, table_write, quad, store_quad, row_state, step,
 // row_term or no_row_term, a rule.
@@ -50,6 +50,12 @@ fn update_all(
     // A folded grid may overhang: such a workgroup finds no rows, but goes through the barriers with the others.
     let first_place = min(lane.work - lane.slot, shard.place_count);
     let end_place = min(first_place + WORKGROUP_SIZE / THREADS, shard.place_count);
+    let live = lane.exists && lane.work < shard.place_count;
+    // A thread's only quad is on its way before the barriers.
+    var first_quad: Quad;
+    if THREADS == QUADS && live {
+        first_quad = load_quad(lane.work, lane.part);
+    }
 
     let end_run = plan[batch.shards + shard.number + 1u];
     run_of_row[local] = NO_RUN;
@@ -67,7 +73,6 @@ fn update_all(
     workgroupBarrier();
 
     let run = run_of_row[lane.slot];
-    let live = lane.exists && lane.work < shard.place_count;
     var old_number = 0.0;
     if live && lane.part == 0u {
         old_number = load_row_number(lane.work);
@@ -76,9 +81,13 @@ fn update_all(
     if !live {
         return;
     }
-    for (var quad = lane.part; quad < QUADS; quad += THREADS) {
-        let old = load_quad(lane.work, quad);
-        store_quad(lane.work, quad, apply(old, gradient_of(run, quad), row_number));
+    if THREADS == QUADS {
+        store_quad(lane.work, lane.part, apply(first_quad, gradient_of(run, lane.part), row_number));
+    } else {
+        for (var quad = lane.part; quad < QUADS; quad += THREADS) {
+            let old = load_quad(lane.work, quad);
+            store_quad(lane.work, quad, apply(old, gradient_of(run, quad), row_number));
+        }
     }
     store_row_number(lane, lane.work, row_number);
 }

@@ -26,12 +26,31 @@ fn update_rows(
     }
     let live = run.end != 0u;
     let place = run.place - shard.first_place;
+    // Of a thread's only quad all loads are issued before any is waited for, also over the barriers.
+    var old: Quad;
+    var gradient: vec4<f32>;
+    if THREADS == QUADS && live {
+        old = load_quad(place, lane.part);
+        gradient = gradient_of(run, lane.part);
+    }
     let missed = missed_by(lane, place, live, step_before());
     let row_number = updated_row_number(lane, caught_up_number(missed), run, live);
     if !live {
         return;
     }
     let one_rule_does = one_rule_does(lane, place, missed);
+    if THREADS == QUADS {
+        var current = old;
+        if one_rule_does {
+            current = caught_up_at_once(missed, old);
+        } else {
+            current = caught_up(missed, old);
+        }
+        store_quad(place, lane.part, apply(current, gradient, row_number));
+        store_row_number(lane, place, row_number);
+        mark_current(lane, place, step.number);
+        return;
+    }
     for (var quad = lane.part; one_rule_does && quad < QUADS; quad += THREADS) {
         // All loads before the store, so that their cache misses overlap.
         let old = load_quad(place, quad);

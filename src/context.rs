@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::gpu::device::Gpu;
 #[cfg(not(target_arch = "wasm32"))]
 use crate::gpu::device::lock;
+use crate::gpu::mapping::Mapping;
 use crate::gpu::readback::{PIECE_BYTES, Waiting};
 use crate::gpu::region::BufferRegion;
 
@@ -125,6 +126,17 @@ impl GpuContext {
     /// A context on the CPU reference, asked for by name.
     pub fn reference() -> Self {
         Self { gpu: None }
+    }
+
+    /// A context of its own on the same device, whose tables share their rows among threads in this way; the CPU reference
+    /// as it is.
+    ///
+    /// Results have the same bits with every mapping. The adapter's type chooses one unless this is called, and nearly always
+    /// well: this is for measuring, and for tests on a software adapter of what GPUs will run. As of two contexts, batches of
+    /// one are not for tables of the other.
+    #[must_use]
+    pub fn with_mapping(&self, mapping: Mapping) -> Self {
+        Self { gpu: self.gpu.as_ref().map(|gpu| Arc::new(gpu.with_mapping(mapping))) }
     }
 
     /// What computes this context's calls.

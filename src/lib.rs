@@ -41,6 +41,7 @@ pub use context::{Backend, GpuContext};
 pub use embedding::{GpuEmbedding, Neighbour, RowGradient, Search, Similarity, WeightShard};
 pub use error::{Error, Result};
 pub use gpu::kernels;
+pub use gpu::mapping::Mapping;
 pub use gpu::region::BufferRegion;
 pub use initializer::Initializer;
 pub use optimizer::{

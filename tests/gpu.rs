@@ -36,6 +36,8 @@ mod golden;
 mod index_check;
 #[path = "gpu/lion.rs"]
 mod lion;
+#[path = "gpu/mapping.rs"]
+mod mapping;
 #[path = "gpu/optimizer_bounds.rs"]
 mod optimizer_bounds;
 #[path = "gpu/optimizers.rs"]
@@ -196,6 +198,13 @@ fn main() {
             gaps_of_up_to_100_000_steps,
             a_moment_keeps_its_sign_and_its_least_size,
             a_nan_and_infinity_are_caught_up,
+        }
+        mapping {
+            tables_of_every_width_have_the_same_bits,
+            split_tables_have_the_same_bits,
+            every_update_has_the_same_bits,
+            runs_of_every_length_have_the_same_bits,
+            a_context_of_another_mapping_is_another_context,
         }
         optimizers {
             every_width_agrees_with_the_reference,

@@ -16,7 +16,7 @@ struct Quad {
 
 // `place` counts from the shard's first.
 fn load_quad(place: u32, quad: u32) -> Quad {
-    return with_state(weights[place * QUADS + quad], place, quad);
+    return with_state(load_weights(place, quad), place, quad);
 }
 
 // With the weights as they were loaded before.

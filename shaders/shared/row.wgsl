@@ -1,15 +1,21 @@
 // How a table's rows lie in memory, and how the threads of a workgroup share them.
 //
-// A row of DIM floats is stored as QUADS vec4s, the last one filled up with zeros. THREADS threads work on one row,
-// each on every THREADS-th quad, so that neighbouring threads read neighbouring quads; the host chooses THREADS such
-// that each reads its index once for several quads (src/gpu/mapping.rs). The threads of a row are all of one workgroup,
-// so that they can share what they know of it; what is left of the workgroup has no row.
+// A row of DIM floats is stored as QUADS vec4s, the last one filled up with zeros. THREADS threads work on one row, QUADS
+// at most, each on every THREADS-th quad, so that neighbouring threads read neighbouring quads. The threads of a row are all
+// of one workgroup, so that they can share what they know of it; what is left of the workgroup has no row.
+//
+// The host chooses how (src/gpu/mapping.rs). On a GPU a thread mostly has one quad of a row: then kernels have no loop over
+// quads, and load all that they can before the first use.
 //
 // Parts: grid.
 
 override DIM: u32;
 override QUADS: u32;
 override THREADS: u32;
+// Lookups that a thread of the gather takes, 1 or 4.
+override LOOKUPS: u32;
+// Lookups that a sum loads before it adds the first of them, 1 or 4.
+override AHEAD: u32;
 
 // What a thread works on.
 struct Lane {

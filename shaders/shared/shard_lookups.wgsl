@@ -1,13 +1,12 @@
 // Work for the gather from a table of several shards: one piece of work a lookup of this shard alone, so that a table of
-// many shards costs no more than one of few.
+// many shards costs no more than one of few. There is at least one lookup.
 //
 // Parts: shard, lookups.
 
+// Past the last lookup the last one is read, so that no load waits for a branch.
 fn find_lookup(work: u32) -> Lookup {
     let number = lookups[batch.shards + shard.number] + work;
-    if number >= lookups[batch.shards + shard.number + 1u] {
-        return Lookup(0u, INVALID, INVALID, false);
-    }
-    let position = lookups[batch.positions + number];
-    return Lookup(position, lookups[batch.rows + number], lookups[batch.places + number], true);
+    let read = min(number, batch.count - 1u);
+    let exists = number < lookups[batch.shards + shard.number + 1u];
+    return Lookup(lookups[batch.positions + read], lookups[batch.rows + read], lookups[batch.places + read], exists);
 }

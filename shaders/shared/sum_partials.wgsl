@@ -1,8 +1,12 @@
 // The last sum of a run of more than a chunk: of the 2 to 64 partial sums that are left of it.
 //
-// Parts: arithmetic, row, plan_layout, plan, partial_slots.
+// Parts: arithmetic, row, plan_layout, plan, partial_slots, sum_chunks.
 
 @group(2) @binding(2) var<storage, read> partial_sums: array<vec4<f32>>;
+
+fn load_partial(slot: u32, quad: u32) -> vec4<f32> {
+    return partial_sums[slot * QUADS + quad];
+}
 
 fn sum_partials(run: Run, quad: u32) -> vec4<f32> {
     let entries = run.end - run.start;
@@ -12,9 +16,5 @@ fn sum_partials(run: Run, quad: u32) -> vec4<f32> {
         first_slot += level_slots(length);
         length *= CHUNK;
     }
-    var sum = partial_sums[(first_slot + partial_slot(run.start, length, 0u)) * QUADS + quad];
-    for (var chunk = 1u; chunk < chunks_of(entries, length); chunk++) {
-        sum = add(sum, partial_sums[(first_slot + partial_slot(run.start, length, chunk)) * QUADS + quad]);
-    }
-    return sum;
+    return sum_chunks(first_slot, run.start, length, 0u, chunks_of(entries, length), quad);
 }

@@ -4,3 +4,8 @@
 @group(0) @binding(2) var<storage, read_write> weights: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> state: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read_write> row_state: array<u32>;
+
+// `place` counts from the shard's first.
+fn load_weights(place: u32, quad: u32) -> vec4<f32> {
+    return weights[place * QUADS + quad];
+}

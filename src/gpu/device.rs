@@ -8,6 +8,7 @@ use std::task::{Context, Poll, Waker};
 
 use super::grid;
 use super::kernel::{GROUPS, Kernel};
+use super::mapping::Mapping;
 use crate::error::{Error, Result};
 use crate::shader::{Access, Binding};
 
@@ -38,6 +39,7 @@ pub(crate) struct Gpu {
     pub queue: wgpu::Queue,
     pub limits: wgpu::Limits,
     pub info: wgpu::AdapterInfo,
+    pub mapping: Mapping,
     pipelines: Mutex<HashMap<PipelineKey, Arc<Pipeline>>>,
     layouts: Mutex<HashMap<LayoutKey, wgpu::BindGroupLayout>>,
     in_flight: Mutex<VecDeque<wgpu::SubmissionIndex>>,
@@ -92,12 +94,28 @@ impl Gpu {
             device,
             queue,
             limits,
+            mapping: Mapping::of(info.device_type),
             info,
             pipelines: Mutex::default(),
             layouts: Mutex::default(),
             in_flight: Mutex::default(),
             lost: Arc::default(),
         })
+    }
+
+    /// The same device with another mapping of its tables' rows.
+    pub(crate) fn with_mapping(&self, mapping: Mapping) -> Self {
+        Self {
+            device: self.device.clone(),
+            queue: self.queue.clone(),
+            limits: self.limits.clone(),
+            info: self.info.clone(),
+            mapping,
+            pipelines: Mutex::default(),
+            layouts: Mutex::default(),
+            in_flight: Mutex::default(),
+            lost: self.lost.clone(),
+        }
     }
 
     /// Learns of the loss of a device of this crate's own: wgpu keeps one callback, and a caller's device may have the

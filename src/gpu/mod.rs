@@ -10,7 +10,7 @@ mod kernel;
 pub mod kernels;
 mod layout;
 mod lookups;
-mod mapping;
+pub(crate) mod mapping;
 pub(crate) mod plan;
 pub(crate) mod readback;
 pub(crate) mod record;

@@ -64,6 +64,7 @@ impl GpuTable {
             let kernel = gather_deferred::kernel(lookup, mapping.width(), training.optimizer.rule())?;
             Some((kernel, training.constants()))
         });
+        let is_deferred = deferred.is_some();
         let (kernel, constants) = deferred.unwrap_or_else(|| (gather::kernel(lookup, mapping.width()), Vec::new()));
         let pipeline = mapping.pipeline(gpu, &kernel, &constants)?;
         let output = gpu.bind(&pipeline, 2, &[("output", output)])?;
@@ -73,7 +74,9 @@ impl GpuTable {
             if count > 0 {
                 let group = self.group(gpu, shard, &pipeline)?;
                 let groups = [Some(&group), Some(lookups.group(gpu)?), Some(&output)];
-                dispatches.push(gpu.dispatch(&pipeline, groups, mapping.workgroups(count))?);
+                let workgroups =
+                    if is_deferred { mapping.workgroups(count) } else { mapping.workgroups_of_lookups(count) };
+                dispatches.push(gpu.dispatch(&pipeline, groups, workgroups)?);
             }
         }
         Ok(dispatches)

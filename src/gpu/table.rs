@@ -215,7 +215,7 @@ impl GpuTable {
         let table = Self {
             layout,
             mapping,
-            summing: RowMapping::summed(layout),
+            summing: RowMapping::summed(gpu, layout),
             shards,
             training,
             report_group: gpu.bind_group("index_check", &bindings, &resources)?,

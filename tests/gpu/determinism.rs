@@ -1,10 +1,10 @@
-//! The same inputs give the same bits: on another context, with the sort on the host or on the GPU, and however the
+//! The same inputs give the same bits: on another context, however threads share rows, with the sort on the host or on the GPU, and however the
 //! table is split. That they do so in a small table and in a large one, whenever rows are swept, is in
 //! src/embedding/segments_tests.rs, for cuts can only be forced there.
 
 use wgpu_embedding::{
-    Adam, Clipping, EmbeddingConfig, GpuContext, GpuEmbedding, IndexBatch, Initializer, Optimizer, Sgd, Update,
-    reference, wgpu,
+    Adam, Clipping, EmbeddingConfig, GpuContext, GpuEmbedding, IndexBatch, Initializer, Mapping, Optimizer, Sgd,
+    Update, reference, wgpu,
 };
 
 use crate::support::*;
@@ -69,7 +69,10 @@ fn same_bits_everywhere(optimizer: impl Into<Optimizer>, steps: u64) {
         run(context, config.clone(), optimizer, steps, resident)
     };
     let first = run(&context(), &config, false);
-    assert_eq!(run(&new_context(), &config, false), first, "{optimizer:?}: another context");
+    for mapping in [Mapping::Gpu, Mapping::Cpu] {
+        let other = new_context().with_mapping(mapping);
+        assert_eq!(run(&other, &config, false), first, "{optimizer:?}: another context, {mapping:?}");
+    }
     assert_eq!(run(&context(), &config, true), first, "{optimizer:?}: GPU-resident");
     assert_eq!(run(&context(), &split, false), first, "{optimizer:?}: split");
     assert_eq!(run(&context(), &split, true), first, "{optimizer:?}: split, GPU-resident");

@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 use rand_distr::{Distribution, Zipf};
-use wgpu_embedding::{Adam, EmbeddingConfig, GpuContext, GpuEmbedding, Optimizer, wgpu};
+use wgpu_embedding::{Adam, EmbeddingConfig, GpuContext, GpuEmbedding, Mapping, Optimizer, wgpu};
 
 /// Set to 1 where there is no adapter and none can be installed.
 pub const NO_ADAPTER_SWITCH: &str = "WGPU_EMBEDDING_NO_ADAPTER";
@@ -25,11 +25,20 @@ pub fn context() -> GpuContext {
     CONTEXT.get_or_init(new_context).clone()
 }
 
+/// `gpu` or `cpu`: how all tests' tables share their rows among threads, whatever the adapter.
+const MAPPING_SWITCH: &str = "WGPU_EMBEDDING_MAPPING";
+
 /// A context on a device of its own.
 pub fn new_context() -> GpuContext {
-    GpuContext::gpu().unwrap_or_else(|error| {
+    let context = GpuContext::gpu().unwrap_or_else(|error| {
         panic!("{error}\n(on a machine that can have no adapter, set {NO_ADAPTER_SWITCH}=1 to ignore the GPU tests)")
-    })
+    });
+    match std::env::var(MAPPING_SWITCH).as_deref() {
+        Err(_) => context,
+        Ok("gpu") => context.with_mapping(Mapping::Gpu),
+        Ok("cpu") => context.with_mapping(Mapping::Cpu),
+        Ok(other) => panic!("{MAPPING_SWITCH} is gpu or cpu, and not {other:?}"),
+    }
 }
 
 pub fn device() -> wgpu::Device {

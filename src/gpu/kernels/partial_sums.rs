@@ -10,6 +10,7 @@ static PARTIAL_SUMS: Part =
 /// From a gradient of this width.
 pub(crate) fn kernel(width: Width) -> Kernel {
     let table = [&parts::ARITHMETIC, &parts::GRID, &parts::ROW, &parts::SENTINELS, &parts::PLAN_LAYOUT, &parts::PLAN];
-    let own = [parts::gradient(width), &parts::SUM_LOOKUPS, &parts::PARTIAL_SLOTS, &PARTIAL_SUMS];
+    let sums = [&parts::ADD_UP_TO, &parts::SUM_LOOKUPS, &parts::PARTIAL_SLOTS, &parts::SUM_CHUNKS];
+    let own = [parts::gradient(width)].into_iter().chain(sums).chain([&PARTIAL_SUMS]);
     Kernel::new("partial_sums", table.into_iter().chain(own))
 }

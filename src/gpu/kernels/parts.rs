@@ -13,7 +13,8 @@ pub(crate) static GRID: Part = part!("shared/grid.wgsl").mirrors(&[("WORKGROUP_S
 
 // A table.
 
-pub(crate) static ROW: Part = part!("shared/row.wgsl").with_constants(&["DIM", "QUADS", "THREADS"]);
+pub(crate) static ROW: Part =
+    part!("shared/row.wgsl").with_constants(&["DIM", "QUADS", "THREADS", "LOOKUPS", "AHEAD"]);
 pub(crate) static SHARD: Part = part!("shared/shard.wgsl").binds(&[Binding::uniform::<ShardPlaces>(0, 0, "shard")]);
 pub(crate) static STEP: Part =
     part!("shared/step.wgsl").binds(&[Binding::uniform::<Step>(0, 1, "step")]).with_constants(&["CLIPPED"]);
@@ -85,8 +86,10 @@ pub(crate) fn output(width: Width) -> &'static Part {
     }
 }
 
+pub(crate) static ADD_UP_TO: Part = part!("shared/add_up_to.wgsl");
 pub(crate) static SUM_LOOKUPS: Part = part!("shared/sum_lookups.wgsl");
 pub(crate) static PARTIAL_SLOTS: Part = part!("shared/partial_slots.wgsl");
+pub(crate) static SUM_CHUNKS: Part = part!("shared/sum_chunks.wgsl");
 pub(crate) static SUM_PARTIALS: Part =
     part!("shared/sum_partials.wgsl").binds(&[Binding::read::<Quad>(2, 2, "partial_sums")]);
 pub(crate) static ANY_RUN: Part = part!("shared/any_run.wgsl");

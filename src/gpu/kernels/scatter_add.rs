@@ -13,14 +13,16 @@ pub(crate) fn kernel(width: Width) -> Kernel {
 }
 
 /// What sums runs of any length.
-pub(super) fn any_runs(width: Width) -> [&'static Part; 8] {
+pub(super) fn any_runs(width: Width) -> [&'static Part; 10] {
     [
         &parts::SENTINELS,
         &parts::PLAN_LAYOUT,
         &parts::PLAN,
         parts::gradient(width),
+        &parts::ADD_UP_TO,
         &parts::SUM_LOOKUPS,
         &parts::PARTIAL_SLOTS,
+        &parts::SUM_CHUNKS,
         &parts::SUM_PARTIALS,
         &parts::ANY_RUN,
     ]

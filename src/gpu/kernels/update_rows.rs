@@ -19,8 +19,16 @@ pub(crate) fn kernel(runs: Runs, rule: &dyn Rule, deferred: bool) -> Kernel {
         &parts::PLAN,
     ];
     let runs = match runs {
-        Runs::Short(width) => [parts::gradient(width), &parts::SUM_LOOKUPS, &parts::SHORT_RUNS],
-        Runs::Long => [&parts::PARTIAL_SLOTS, &parts::SUM_PARTIALS, &parts::LONG_RUNS],
+        Runs::Short(width) => {
+            vec![parts::gradient(width), &parts::ADD_UP_TO, &parts::SUM_LOOKUPS, &parts::SHORT_RUNS]
+        }
+        Runs::Long => vec![
+            &parts::ADD_UP_TO,
+            &parts::PARTIAL_SLOTS,
+            &parts::SUM_CHUNKS,
+            &parts::SUM_PARTIALS,
+            &parts::LONG_RUNS,
+        ],
     };
     let rows = [&parts::TABLE_WRITE, &parts::QUAD, &parts::STORE_QUAD, &parts::ROW_STATE, &parts::STEP];
     let catch_up = match rule.catch_up().filter(|_| deferred) {
