@@ -1,7 +1,9 @@
 // Brings rows of a shard up to a step, as if each step had updated them: those in places first_place .. first_place + place_count,
 // counted from the shard's first. THREADS threads a row; rows that are as far, or further, are not touched.
 //
-// Parts: arithmetic, grid, row, shard, table_write, quad, store_quad, row_state, history, segments, behind_rows, a rule's
+// All of the table is here, so a row's number follows from its place.
+//
+// Parts: arithmetic, grid, row, shard, a storage, table_write, quad, store_quad, row_state, history, segments, behind_rows, a rule's
 // catch-up.
 
 struct FlushedRows {
@@ -26,16 +28,17 @@ fn flush(
     let live = lane.exists && lane.work < rows.place_count;
     let place = rows.first_place + lane.work;
     let until = select(rows.until, step_before(), rows.until == NOW);
-    let missed = missed_by(lane, place, live, until);
+    let row = shard.first_place + place;
+    let missed = missed_by(lane, row, place, live, until);
     if !live || missed.count == 0u {
         return;
     }
     let one_rule_does = one_rule_does(lane, place, missed);
     for (var quad = lane.part; one_rule_does && quad < QUADS; quad += THREADS) {
-        store_quad(place, quad, caught_up_at_once(missed, load_quad(place, quad)));
+        store_quad(row, place, quad, until, caught_up_at_once(missed, quad, load_quad(place, quad)));
     }
     for (var quad = lane.part; !one_rule_does && quad < QUADS; quad += THREADS) {
-        store_quad(place, quad, caught_up(missed, load_quad(place, quad)));
+        store_quad(row, place, quad, until, caught_up(missed, quad, load_quad(place, quad)));
     }
     store_row_number(lane, place, caught_up_number(missed));
     mark_current(lane, place, until);

@@ -5,7 +5,7 @@
 // their loads are all issued before the first is stored. One composition goes through all lookups, one through those of the
 // shard (shaders/shared/all_lookups.wgsl, shard_lookups.wgsl).
 //
-// Parts: grid, row, shard, sentinels, lookups, those of the work, output_*, weights_read.
+// Parts: grid, row, shard, sentinels, lookups, those of the work, output_*, a storage, weights_read.
 
 // What a thread copies for one lookup.
 struct Copied {

@@ -3,7 +3,7 @@
 // A row that has missed steps is brought up to date on the way; the table itself is left as it is, so that lookups of
 // one row need not wait for each other. One dispatch a shard; THREADS threads a lookup.
 //
-// Parts: arithmetic, grid, row, shard, sentinels, lookups, those of the work (as for gather), output_*, weights_read,
+// Parts: arithmetic, grid, row, shard, sentinels, lookups, those of the work (as for gather), output_*, a storage, weights_read,
 // table_read, quad, row_state, history, segments, a rule's catch-up.
 
 // By one rule. Of a row that is current nothing but the weights is read.
@@ -11,7 +11,7 @@ fn caught_up_weights(missed: Missed, w: vec4<f32>, place: u32, quad: u32) -> vec
     if missed.count == 0u {
         return w;
     }
-    return caught_up_at_once(missed, with_state(w, place, quad)).w;
+    return caught_up_at_once(missed, quad, with_state(w, place, quad)).w;
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)
@@ -30,10 +30,10 @@ fn gather_deferred(
     if place < shard.place_count {
         // On their way before it is known whether the row is current.
         let first_weights = load_weights(place, lane.part);
-        let missed = missed_between(row_state[place * ROW_WORDS], history[0].x, load_row_number(place));
+        let missed = missed_between(lookup.row, row_state[place * ROW_WORDS], history[0].x, load_row_number(place));
         if !one_rule_does(lane, place, missed) {
             for (var quad = lane.part; quad < QUADS; quad += THREADS) {
-                store_output(lookup.position, quad, caught_up(missed, load_quad(place, quad)).w);
+                store_output(lookup.position, quad, caught_up(missed, quad, load_quad(place, quad)).w);
             }
             return;
         }

@@ -8,13 +8,13 @@
 // queries at once, and what they write lies side by side. All rows are summed in the same order, so that equal rows have
 // equal bits.
 //
-// Parts: grid, piece, score_key.
+// Parts: grid, piece, score_key, a storage.
 
 override QUADS: u32;
 override COSINE: u32;
 override QUERIES: u32;
 
-@group(0) @binding(1) var<storage, read> weights: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> weights: array<StoredQuad>;
 @group(0) @binding(2) var<storage, read> queries: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> keys: array<u32>;
 
@@ -41,10 +41,10 @@ fn similarity(
     var fourth = vec4<f32>();
     var squares = vec4<f32>();
     for (var quad = 0u; quad < QUADS; quad++) {
-        let x = weights[entries.x + quad];
-        let y = weights[entries.y + quad];
-        let z = weights[entries.z + quad];
-        let w = weights[entries.w + quad];
+        let x = unpacked(weights[entries.x + quad]);
+        let y = unpacked(weights[entries.y + quad]);
+        let z = unpacked(weights[entries.z + quad]);
+        let w = unpacked(weights[entries.w + quad]);
         squares += vec4(dot(x, x), dot(y, y), dot(z, z), dot(w, w));
         // A vector times a matrix is the vector's products with the columns.
         let columns = mat4x4(x, y, z, w);

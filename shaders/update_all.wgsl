@@ -5,7 +5,7 @@
 // the first of them, then there is one note a row in workgroup memory. So no gradient of the table's size is ever built or
 // cleared: the bytes moved are the weights and the state once each way, and the batch's sums.
 //
-// Parts: arithmetic, grid, row, shard, sentinels, plan_layout, plan, gradient_*, table_write, quad, store_quad, row_state, step,
+// Parts: arithmetic, grid, row, shard, sentinels, plan_layout, plan, gradient_*, a storage, table_write, quad, store_quad, row_state, step,
 // row_term or no_row_term, a rule.
 
 const NO_RUN: u32 = 0xffffffffu;
@@ -81,12 +81,13 @@ fn update_all(
     if !live {
         return;
     }
+    let row = shard.first_place + lane.work;
     if THREADS == QUADS {
-        store_quad(lane.work, lane.part, apply(first_quad, gradient_of(run, lane.part), row_number));
+        store_quad(row, lane.work, lane.part, step.number, apply(first_quad, gradient_of(run, lane.part), row_number));
     } else {
         for (var quad = lane.part; quad < QUADS; quad += THREADS) {
             let old = load_quad(lane.work, quad);
-            store_quad(lane.work, quad, apply(old, gradient_of(run, quad), row_number));
+            store_quad(row, lane.work, quad, step.number, apply(old, gradient_of(run, quad), row_number));
         }
     }
     store_row_number(lane, lane.work, row_number);

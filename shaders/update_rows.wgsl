@@ -4,7 +4,7 @@
 // One composition takes the short runs and one the long (shaders/shared/short_runs.wgsl, long_runs.wgsl). THREADS threads a
 // run; bytes moved: each gradient once, and each of the weights and the state read and written once.
 //
-// Parts: arithmetic, grid, row, shard, sentinels, plan_layout, plan, those of the runs, table_write, quad,
+// Parts: arithmetic, grid, row, shard, sentinels, plan_layout, plan, those of the runs, a storage, table_write, quad,
 // store_quad, row_state, step, row_term or no_row_term, a rule; current_rows, or behind_rows with history, segments and the rule's catch-up.
 
 alias Summed = Run;
@@ -33,7 +33,7 @@ fn update_rows(
         old = load_quad(place, lane.part);
         gradient = gradient_of(run, lane.part);
     }
-    let missed = missed_by(lane, place, live, step_before());
+    let missed = missed_by(lane, run.row, place, live, step_before());
     let row_number = updated_row_number(lane, caught_up_number(missed), run, live);
     if !live {
         return;
@@ -42,11 +42,11 @@ fn update_rows(
     if THREADS == QUADS {
         var current = old;
         if one_rule_does {
-            current = caught_up_at_once(missed, old);
+            current = caught_up_at_once(missed, lane.part, old);
         } else {
-            current = caught_up(missed, old);
+            current = caught_up(missed, lane.part, old);
         }
-        store_quad(place, lane.part, apply(current, gradient, row_number));
+        store_quad(run.row, place, lane.part, step.number, apply(current, gradient, row_number));
         store_row_number(lane, place, row_number);
         mark_current(lane, place, step.number);
         return;
@@ -55,11 +55,12 @@ fn update_rows(
         // All loads before the store, so that their cache misses overlap.
         let old = load_quad(place, quad);
         let gradient = gradient_of(run, quad);
-        store_quad(place, quad, apply(caught_up_at_once(missed, old), gradient, row_number));
+        let current = caught_up_at_once(missed, quad, old);
+        store_quad(run.row, place, quad, step.number, apply(current, gradient, row_number));
     }
     for (var quad = lane.part; !one_rule_does && quad < QUADS; quad += THREADS) {
-        let current = caught_up(missed, load_quad(place, quad));
-        store_quad(place, quad, apply(current, gradient_of(run, quad), row_number));
+        let current = caught_up(missed, quad, load_quad(place, quad));
+        store_quad(run.row, place, quad, step.number, apply(current, gradient_of(run, quad), row_number));
     }
     store_row_number(lane, place, row_number);
     mark_current(lane, place, step.number);

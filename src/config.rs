@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::initializer::Initializer;
+use crate::storage::{Precision, Rounding, Storage};
 
 /// The largest `input_dim`: [`INVALID`] and [`PADDING`] are no rows.
 pub const MAX_INPUT_DIM: u32 = PADDING;
@@ -69,6 +70,11 @@ pub struct EmbeddingConfig {
     /// split by whole rows, which changes no result. On a GPU, bytes for fewer rows than shards are cut by (64 at most)
     /// are an error of the table's constructor.
     pub max_shard_bytes: Option<u64>,
+    /// How the weights are kept; in f32 unless given.
+    #[doc(alias = "dtype")]
+    pub storage: Storage,
+    /// How weights in half precision are rounded; stochastically unless given.
+    pub rounding: Rounding,
 }
 
 /// What a table is, but for its size and its first values: batches, tables and checkpoints go by it.
@@ -86,6 +92,9 @@ pub(crate) struct TableSpec {
     pub max_shard_bytes: Option<u64>,
     #[cfg_attr(feature = "files", serde(deserialize_with = "crate::json::whole"))]
     pub seed: u64,
+    // Checkpoints of tables in f32 do not have it; where it is, `requires` names it.
+    #[cfg_attr(feature = "files", serde(default, skip_serializing_if = "Precision::is_single"))]
+    pub precision: Precision,
     /// The name of the initializer, for whoever reads a checkpoint.
     pub initializer: String,
 }
@@ -94,12 +103,14 @@ pub(crate) struct TableSpec {
 impl TableSpec {
     /// The configuration of a table of this size, without an initializer.
     pub(crate) fn config(&self, input_dim: usize, output_dim: usize) -> Result<EmbeddingConfig> {
-        let &Self { trainable, mask_zero, padding_idx, input_length, max_shard_bytes, seed, .. } = self;
+        let &Self { trainable, mask_zero, padding_idx, input_length, max_shard_bytes, seed, precision, .. } = self;
+        let Precision { storage, rounding } = precision;
         let fit = |(what, given): (&str, usize)| {
             let problem = |_| Error::InvalidConfig(format!("{what} must be at most {}, and is {given}", u32::MAX));
             u32::try_from(given).map_err(problem)
         };
         let sizes = EmbeddingConfig::new(fit(("input_dim", input_dim))?, fit(("output_dim", output_dim))?);
+        let sizes = EmbeddingConfig { storage, rounding, ..sizes };
         let config =
             EmbeddingConfig { trainable, mask_zero, padding_idx, input_length, max_shard_bytes, seed, ..sizes };
         config.validate()?;
@@ -111,7 +122,8 @@ impl EmbeddingConfig {
     pub(crate) fn spec(&self) -> TableSpec {
         let &Self { trainable, mask_zero, padding_idx, input_length, max_shard_bytes, seed, .. } = self;
         let initializer = self.initializer.name().to_owned();
-        TableSpec { trainable, mask_zero, padding_idx, input_length, max_shard_bytes, seed, initializer }
+        let precision = Precision::new(self.storage, self.rounding);
+        TableSpec { trainable, mask_zero, padding_idx, input_length, max_shard_bytes, seed, precision, initializer }
     }
 
     /// A table of `input_dim` rows by `output_dim` floats with Keras's defaults.
@@ -126,6 +138,8 @@ impl EmbeddingConfig {
             input_length: None,
             trainable: true,
             max_shard_bytes: None,
+            storage: Storage::F32,
+            rounding: Rounding::Stochastic,
         }
     }
 
@@ -211,6 +225,25 @@ impl EmbeddingConfig {
     /// Sets [`max_shard_bytes`](Self::max_shard_bytes).
     pub fn with_max_shard_bytes(self, max_shard_bytes: u64) -> Self {
         Self { max_shard_bytes: Some(max_shard_bytes), ..self }
+    }
+
+    /// Sets [`storage`](Self::storage).
+    ///
+    /// ```
+    /// use wgpu_embedding::{EmbeddingConfig, GpuContext, GpuEmbedding, RowWiseAdagrad, Storage};
+    ///
+    /// // Two bytes a weight, and four bytes a row of optimizer state.
+    /// let config = EmbeddingConfig::new(1_000, 64).with_storage(Storage::Bf16);
+    /// let embedding = GpuEmbedding::new(&GpuContext::auto()?, config, RowWiseAdagrad::default())?;
+    /// # Ok::<(), wgpu_embedding::Error>(())
+    /// ```
+    pub fn with_storage(self, storage: Storage) -> Self {
+        Self { storage, ..self }
+    }
+
+    /// Sets [`rounding`](Self::rounding).
+    pub fn with_rounding(self, rounding: Rounding) -> Self {
+        Self { rounding, ..self }
     }
 
     /// Floats in the table.

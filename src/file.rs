@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
 use crate::error::{Error, Result};
+#[cfg(all(feature = "files", not(target_arch = "wasm32")))]
+use crate::storage::Storage;
 
 const BUFFER_BYTES: usize = 1 << 20;
 
@@ -77,13 +79,13 @@ impl WholeFile {
         found.map(drop).map_err(|error| file_error("writing", &self.target, &error))
     }
 
-    /// Writes floats as safetensors has them, little-endian.
+    /// Writes floats as safetensors has them, little-endian, rounded to nearest where the file's have fewer bits.
     #[cfg(all(feature = "files", not(target_arch = "wasm32")))]
-    pub(crate) fn write_floats(&mut self, values: &[f32]) -> Result<()> {
+    pub(crate) fn write_floats(&mut self, storage: Storage, values: &[f32]) -> Result<()> {
         let mut bytes = Vec::with_capacity(values.len().min(1 << 16) * 4);
         for values in values.chunks(1 << 16) {
             bytes.clear();
-            bytes.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+            storage.encode(values, &mut bytes);
             self.write(&bytes)?;
         }
         Ok(())

@@ -28,6 +28,7 @@ mod row_generator;
 mod safetensors;
 mod search;
 mod shader;
+mod storage;
 mod stream;
 mod tensor;
 #[cfg(feature = "text")]
@@ -48,6 +49,7 @@ pub use optimizer::{
     Adagrad, Adam, Clipping, EpsilonForm, Extent, Lion, MomentumForm, Optimizer, RowWiseAdagrad, RowWiseAdam, Sgd,
     StateArray, Update,
 };
+pub use storage::{Rounding, Storage};
 pub use stream::IndexStream;
 pub use tensor::{Gradient, Tensor};
 pub use wgpu;

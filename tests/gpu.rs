@@ -52,6 +52,8 @@ mod resident;
 mod scatter_add;
 #[path = "gpu/similarity.rs"]
 mod similarity;
+#[path = "gpu/storage.rs"]
+mod storage;
 #[path = "gpu/stream.rs"]
 mod stream;
 #[path = "gpu/support.rs"]
@@ -262,6 +264,18 @@ fn main() {
             bad_searches_are_named,
             many_queries_of_a_table_of_many_shards,
             rows_wider_than_a_loop_are_refused,
+        }
+        storage {
+            every_number_is_rounded_as_the_reference_does,
+            a_table_takes_the_memory_that_it_says,
+            the_host_reads_what_is_stored,
+            trained_tables_agree_with_the_reference,
+            the_same_inputs_give_the_same_bits,
+            a_lookup_is_what_a_flush_stores_within_an_ulp,
+            small_steps_are_not_lost,
+            the_nearest_rows_are_those_of_the_stored_weights,
+            checkpoints_hold_what_is_stored,
+            plain_weights_go_out_and_in_as_they_are,
         }
         stream {
             batches_come_in_order_and_train_like_single_ones,

@@ -8,8 +8,8 @@
 var<workgroup> last_steps: array<u32, WORKGROUP_SIZE>;
 var<workgroup> row_numbers: array<f32, WORKGROUP_SIZE>;
 
-// Up to step `until`.
-fn missed_by(lane: Lane, place: u32, live: bool, until: u32) -> Missed {
+// Up to step `until`; `row` is its number in the table.
+fn missed_by(lane: Lane, row: u32, place: u32, live: bool, until: u32) -> Missed {
     var last_step = until;
     var row_number = 0.0;
     if live && lane.part == 0u {
@@ -29,7 +29,7 @@ fn missed_by(lane: Lane, place: u32, live: bool, until: u32) -> Missed {
             row_number = row_numbers[lane.slot];
         }
     }
-    return missed_between(last_step, until, row_number);
+    return missed_between(row, last_step, until, row_number);
 }
 
 fn mark_current(lane: Lane, place: u32, now: u32) {

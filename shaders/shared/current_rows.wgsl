@@ -13,7 +13,7 @@ fn step_before() -> u32 {
     return 0u;
 }
 
-fn missed_by(lane: Lane, place: u32, live: bool, until: u32) -> Missed {
+fn missed_by(lane: Lane, row: u32, place: u32, live: bool, until: u32) -> Missed {
     var row_number = 0.0;
     if live && lane.part == 0u {
         row_number = load_row_number(place);
@@ -29,11 +29,11 @@ fn one_rule_does(lane: Lane, place: u32, missed: Missed) -> bool {
     return true;
 }
 
-fn caught_up_at_once(missed: Missed, old: Quad) -> Quad {
+fn caught_up_at_once(missed: Missed, quad: u32, old: Quad) -> Quad {
     return old;
 }
 
-fn caught_up(missed: Missed, old: Quad) -> Quad {
+fn caught_up(missed: Missed, quad: u32, old: Quad) -> Quad {
     return old;
 }
 

@@ -25,6 +25,8 @@ const STEP_QUADS: u32 = 5u;
 
 // The steps without a gradient that a row has missed, up to the next cut: what is the same for all its elements.
 struct Missed {
+    // Its number in the table.
+    row: u32,
     count: u32,
     since: u32,
     // The step up to which the row is to be caught up, with all that it has missed.
@@ -78,9 +80,9 @@ const LOWER_UNIT: f32 = 9.5367431640625e-7;
 const PRODUCT_UNIT: f32 = 1.1920928955078125e-7;
 
 // The steps after `since` up to the next cut, or to `until` if that comes first.
-fn missed_between(since: u32, until: u32, row_number: f32) -> Missed {
+fn missed_between(row: u32, since: u32, until: u32, row_number: f32) -> Missed {
     let none = vec4<f32>();
-    var missed = Missed(0u, since, until, 0u, none, none, none, 0.0, 1.0, vec2<f32>(1.0), row_number);
+    var missed = Missed(row, 0u, since, until, 0u, none, none, none, 0.0, 1.0, vec2<f32>(1.0), row_number);
     // A row that this very step has updated is ahead of it by one. Steps are counted modulo 2^32.
     if bitcast<i32>(until - since) <= 0 {
         return missed;

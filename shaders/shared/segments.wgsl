@@ -1,7 +1,7 @@
 // A quad after all the steps that its row has missed, segment by segment: from one multiple of CUT to the next. Rows that
 // were brought to a cut in between, by the sweep, so have the same bits. Nearly all rows have one segment.
 //
-// Parts: arithmetic, row, quad, row_state, history, a rule's catch-up.
+// Parts: arithmetic, row, quad, row_state, history, a rule's catch-up, a storage's way back.
 
 // The last step before the one that is being computed.
 fn step_before() -> u32 {
@@ -23,23 +23,23 @@ fn one_rule_does(lane: Lane, place: u32, missed: Missed) -> bool {
     return does;
 }
 
-// By that rule. Pinned, for the sweep may have stored it there.
-fn caught_up_at_once(missed: Missed, old: Quad) -> Quad {
+// By that rule. `quad` is the quad's number in the row.
+fn caught_up_at_once(missed: Missed, quad: u32, old: Quad) -> Quad {
     if missed.count == 0u {
         return old;
     }
-    return pinned_quad(catch_up(missed, old));
+    return ended(missed, quad, catch_up(missed, old));
 }
 
 // By all segments, from the first, which `missed` is, and term by term where a rule does not give the sums.
-fn caught_up(missed: Missed, old: Quad) -> Quad {
+fn caught_up(missed: Missed, quad: u32, old: Quad) -> Quad {
     var segment = missed;
-    var quad = caught_up_in(segment, old);
+    var value = ended(segment, quad, caught_up_in(segment, old));
     while end_of(segment) != segment.until {
         segment = next_segment(segment);
-        quad = caught_up_in(segment, pinned_quad(quad));
+        value = ended(segment, quad, caught_up_in(segment, value));
     }
-    return pinned_quad(quad);
+    return value;
 }
 
 fn caught_up_in(segment: Missed, old: Quad) -> Quad {
@@ -50,7 +50,7 @@ fn caught_up_in(segment: Missed, old: Quad) -> Quad {
 }
 
 fn next_segment(missed: Missed) -> Missed {
-    return missed_between(end_of(missed), missed.until, pinned_number(row_number_after(missed)));
+    return missed_between(missed.row, end_of(missed), missed.until, pinned_number(row_number_after(missed)));
 }
 
 // What the optimizer keeps of the row as a whole, after all the steps that it has missed. Pinned also in the end, for the
@@ -66,7 +66,12 @@ fn caught_up_number(missed: Missed) -> f32 {
     return pinned_number(row_number_after(segment));
 }
 
-// So that no compiler fuses across a cut, where the sweep may have stored the row.
-fn pinned_quad(quad: Quad) -> Quad {
-    return Quad(pinned(quad.w), pinned(quad.first), pinned(quad.second), pinned(quad.third));
+// A quad at the end of a segment. The sweep may have stored it there: so it is pinned, for no compiler may fuse across, and at
+// a cut its weights are rounded as a store at that step rounds them. Elsewhere they are not.
+fn ended(segment: Missed, quad: u32, value: Quad) -> Quad {
+    var w = value.w;
+    if ROUNDS && end_of(segment) % CUT == 0u {
+        w = unpacked(packed(pinned(w), segment.row, quad, end_of(segment)));
+    }
+    return Quad(pinned(w), pinned(value.first), pinned(value.second), pinned(value.third));
 }

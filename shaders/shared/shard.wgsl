@@ -8,6 +8,8 @@ struct ShardPlaces {
     input_dim: u32,
     // Its number among the shards.
     number: u32,
+    // Of stochastic rounding.
+    seed: u32,
 }
 
 @group(0) @binding(0) var<uniform> shard: ShardPlaces;

@@ -1,10 +1,11 @@
 // The way back of quad.wgsl and row_state.wgsl.
 //
-// Parts: row, quad, row_state, table_write.
+// Parts: row, quad, row_state, table_write, a storage's way back.
 
-fn store_quad(place: u32, quad: u32, value: Quad) {
+// `row` is its number in the table, `step` the one after which the row is so.
+fn store_quad(row: u32, place: u32, quad: u32, step: u32, value: Quad) {
     let first = place * QUADS * ARRAYS + quad;
-    weights[place * QUADS + quad] = value.w;
+    weights[place * QUADS + quad] = packed(value.w, row, quad, step);
     if ARRAYS > 0u {
         state[first] = value.first;
     }

@@ -19,7 +19,10 @@ const KEY: &str = "wgpu_embedding_checkpoint";
 const VERSION: u64 = 2;
 
 /// What [`Head::requires`] may name.
-const KNOWN: [&str; 0] = [];
+const KNOWN: [&str; 1] = [PRECISION];
+
+/// Of a table in half precision: its tensor is in it, and its settings say how.
+const PRECISION: &str = "precision";
 
 /// The one optimizer of format 1, whose settings are the field of this name.
 const OPTIMIZER_OF_FORMAT_1: &str = "adam";
@@ -38,7 +41,7 @@ pub(crate) struct Settings {
 #[derive(Serialize)]
 struct Text<'a> {
     version: u64,
-    requires: [&'static str; 0],
+    requires: &'a [&'static str],
     step: u64,
     table: &'a TableSpec,
     optimizer: Written,
@@ -77,8 +80,7 @@ impl Settings {
     pub(crate) fn to_metadata(&self) -> Result<(&'static str, String)> {
         let text = Text {
             version: VERSION,
-            // What this table uses of what a reader must know: nothing yet.
-            requires: [],
+            requires: if self.table.precision.is_single() { &[] } else { &[PRECISION] },
             step: self.step,
             table: &self.table,
             optimizer: Written(self.optimizer),
@@ -142,6 +144,7 @@ mod tests {
 
     use super::*;
     use crate::optimizer::{Clipping, Common, Setting, Update};
+    use crate::storage::{Precision, Rounding, Storage};
 
     proptest! {
         #[test]
@@ -155,6 +158,7 @@ mod tests {
                 input_length: Some(usize::MAX),
                 max_shard_bytes: None,
                 seed: bits[0],
+                precision: Precision::new(Storage::ALL[bits[0] as usize % 3], Rounding::Nearest),
                 initializer: "uniform".to_owned(),
             };
             for mut optimizer in Optimizer::each() {

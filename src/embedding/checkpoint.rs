@@ -16,6 +16,7 @@ use crate::gpu::table::GpuTable;
 use crate::optimizer::StateArray;
 use crate::reference::table::ReferenceTable;
 use crate::safetensors::{Header, header};
+use crate::storage::{Storage, rounding_seed};
 
 impl GpuEmbedding {
     /// Saves weights, step count, the optimizer's state and settings, and the configuration in one file, from which
@@ -33,7 +34,7 @@ impl GpuEmbedding {
     ///
     /// The format is [safetensors](https://github.com/huggingface/safetensors), so other programs can read it: a tensor
     /// `weight` and, unless the table is frozen, one for each array of [`Optimizer::state`](crate::Optimizer::state) under its name, such as Adam's
-    /// `exp_avg`. Each is F32, `[input_dim, output_dim]` or, of an array with a number a row, `[input_dim]`. In the metadata
+    /// `exp_avg`. The weights are F32, F16 or BF16, as the table stores them, and the state is F32, `[input_dim, output_dim]` or, of an array with a number a row, `[input_dim]`. In the metadata
     /// is one JSON text with everything else.
     ///
     /// # Errors
@@ -76,7 +77,9 @@ impl GpuEmbedding {
         let arrays = arrays_of(self.trainable(), &self.optimizer);
         let shapes: Vec<_> =
             arrays.iter().map(|array| shape_of(array, self.input_dim(), self.output_dim())).collect();
-        let tensors: Vec<_> = arrays.iter().zip(&shapes).map(|(array, shape)| (array.name, &shape[..])).collect();
+        let storage = |name| if name == WEIGHT { self.storage() } else { Storage::F32 };
+        let tensors: Vec<_> =
+            arrays.iter().zip(&shapes).map(|(array, shape)| (array.name, storage(array.name), &shape[..])).collect();
         let settings = Settings { step: self.step_count, table: self.spec().clone(), optimizer: self.optimizer };
         let header = header(&tensors, Some(settings.to_metadata()?))?;
         let mut file = WholeFile::create(path)?;
@@ -128,7 +131,10 @@ impl GpuEmbedding {
     pub(super) async fn write_array(&self, name: &str, file: &mut WholeFile, waiting: Waiting) -> Result<()> {
         match &self.table {
             Table::Gpu(gpu, table) => table.read_bytes(gpu, name, waiting, |bytes| file.write(bytes)).await,
-            Table::Reference(table) => file.write_floats(read(table).array(name).expect("one of its arrays")),
+            Table::Reference(table) => {
+                let storage = if name == WEIGHT { self.storage() } else { Storage::F32 };
+                file.write_floats(storage, read(table).array(name).expect("one of its arrays"))
+            }
         }
     }
 
@@ -168,7 +174,8 @@ impl GpuEmbedding {
     /// Takes over what [`save`](Self::save) wrote: weights, the optimizer's state and settings, step count and seed. Batches and
     /// streams made before still serve, and the table stays in the same GPU buffers.
     ///
-    /// The checkpoint must be of the same configuration: size, `trainable`, `mask_zero`, `padding_idx`, `input_length`, and
+    /// The checkpoint must be of the same configuration: size, `storage`, `rounding`, `trainable`, `mask_zero`, `padding_idx`,
+    /// `input_length`, and
     /// the optimizer, its `update` and what it keeps. Its other settings may differ, and are the file's from then on. How the table is
     /// split over buffers, and where it lives, is not part of it.
     ///
@@ -189,21 +196,26 @@ impl GpuEmbedding {
         self.check_same(&checkpoint)?;
         let Settings { step, optimizer, .. } = checkpoint.settings;
         let kept = self.trainable().then_some(&optimizer);
-        let (input_dim, output_dim) = (self.input_dim() as usize, self.output_dim() as usize);
+        let input_dim = self.input_dim();
+        let rounding_seed = rounding_seed(checkpoint.settings.table.seed);
         match &mut self.table {
             Table::Reference(table) => {
-                let mut read = ReferenceTable::new(input_dim, output_dim, kept, step)?;
-                checkpoint.read_rows(WEIGHT, 0..input_dim as u32, read.weights_mut())?;
-                read_state(&mut checkpoint, &mut read, input_dim as u32)?;
-                *write(table) = read;
+                let mut table = write(table);
+                let mut read = table.like(kept, step)?;
+                let mut weights = checkpoint.rows(WEIGHT)?;
+                read.set_weights(|row| weights.fill_row(row))?;
+                read_state(&mut checkpoint, &mut read, input_dim)?;
+                read.set_seed(rounding_seed);
+                *table = read;
             }
             Table::Gpu(gpu, table) => {
-                let read = GpuTable::new(gpu, table.layout, kept)?;
+                let read = table.like(gpu, kept)?;
                 let mut weights = checkpoint.rows(WEIGHT)?;
                 read.write(gpu, WEIGHT, |row| weights.fill_row(row))?;
                 read.write_state(gpu, step as u32, |name, rows, values| checkpoint.read_rows(name, rows, values))?;
                 let restart = table.prepare_restart(gpu, &optimizer, step)?;
                 table.copy_from(gpu, &read)?;
+                table.set_seed(gpu, rounding_seed)?;
                 table.restart(gpu, restart)?;
             }
         }
@@ -229,6 +241,8 @@ impl GpuEmbedding {
         compare("trainable", theirs.trainable.to_string(), mine.trainable.to_string());
         compare("mask_zero", theirs.mask_zero.to_string(), mine.mask_zero.to_string());
         compare("padding_idx", format!("{:?}", theirs.padding_idx), format!("{:?}", mine.padding_idx));
+        compare("storage", theirs.precision.storage.name().to_owned(), mine.precision.storage.name().to_owned());
+        compare("rounding", theirs.precision.rounding.name().to_owned(), mine.precision.rounding.name().to_owned());
         compare("input_length", format!("{:?}", theirs.input_length), format!("{:?}", mine.input_length));
         // A frozen table keeps nothing for which they matter.
         if mine.trainable && theirs.trainable {
@@ -250,7 +264,7 @@ fn read_state<R: Read + Seek>(
     input_dim: u32,
 ) -> Result<()> {
     for array in arrays_of(checkpoint.config.trainable, &checkpoint.settings.optimizer).iter().skip(1) {
-        let values = table.array_mut(array.name).expect("an array of this optimizer");
+        let values = table.state_mut(array.name).expect("an array of this optimizer");
         checkpoint.read_rows(array.name, 0..input_dim, values)?;
     }
     Ok(())

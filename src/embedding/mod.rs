@@ -30,8 +30,10 @@ use crate::gpu::region::BufferRegion;
 use crate::gpu::state::element_arrays;
 use crate::gpu::table::GpuTable;
 use crate::optimizer::Optimizer;
+use crate::reference::Rounder;
 use crate::reference::table::ReferenceTable;
 use crate::row_generator::RowGenerator;
+use crate::storage::{Precision, Rounding, Storage, rounding_seed};
 use crate::stream::IndexStream;
 
 /// Batches that [`GpuEmbedding::stream`] prepares ahead.
@@ -118,24 +120,27 @@ impl GpuEmbedding {
         context: &GpuContext,
         config: &EmbeddingConfig,
         optimizer: Optimizer,
-        mut fill_row: impl FnMut(&mut [f32]) -> Result<()>,
+        fill_row: impl FnMut(&mut [f32]) -> Result<()>,
     ) -> Result<Self> {
         optimizer.validate()?;
         let trained_by = config.trainable.then_some(&optimizer);
+        let precision = Precision::new(config.storage, config.rounding);
         let (layout, table) = match context.inner() {
             Some(gpu) => {
                 let arrays = trained_by.map_or(0, element_arrays);
                 let EmbeddingConfig { input_dim, output_dim, max_shard_bytes, .. } = *config;
                 let layout = TableLayout::new(input_dim, output_dim, arrays, max_shard_bytes, &gpu.limits)?;
-                let table = GpuTable::new(gpu, layout, trained_by)?;
+                let table = GpuTable::new(gpu, layout, (precision, rounding_seed(config.seed)), trained_by)?;
                 table.write(gpu, WEIGHT, fill_row)?;
                 (layout, Table::Gpu(gpu.clone(), Box::new(table)))
             }
             None => {
                 let (input_dim, output_dim) = (config.input_dim, config.output_dim);
                 let layout = TableLayout { input_dim, output_dim, rows_per_shard: input_dim };
-                let mut table = ReferenceTable::new(input_dim as usize, output_dim as usize, trained_by, 0)?;
-                table.weights_mut().chunks_exact_mut(output_dim as usize).try_for_each(&mut fill_row)?;
+                let size = [input_dim as usize, output_dim as usize];
+                let rounder = Rounder::new(precision, rounding_seed(config.seed));
+                let mut table = ReferenceTable::new(size, rounder, trained_by, 0)?;
+                table.set_weights(fill_row)?;
                 (layout, Table::Reference(Box::new(RwLock::new(table))))
             }
         };
@@ -193,6 +198,16 @@ impl GpuEmbedding {
     /// The seed that the table was made with.
     pub fn seed(&self) -> u64 {
         self.spec().seed
+    }
+
+    /// How the weights are kept.
+    pub fn storage(&self) -> Storage {
+        self.spec().precision.storage
+    }
+
+    /// How weights in half precision are rounded.
+    pub fn rounding(&self) -> Rounding {
+        self.spec().precision.rounding
     }
 
     /// The optimizer's settings, with the learning rate as it is now.

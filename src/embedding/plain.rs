@@ -7,13 +7,11 @@ use crate::config::WEIGHT;
 use crate::error::Result;
 use crate::file::WholeFile;
 use crate::gpu::readback::Waiting;
-use crate::gpu::table::GpuTable;
-use crate::reference::table::ReferenceTable;
 use crate::safetensors::{TensorFile, header};
 
 impl GpuEmbedding {
-    /// Saves the weights, all rows up to date, as one F32 tensor `[input_dim, output_dim]` of this name in a safetensors
-    /// file. Blocks until it is on the disk. As with [`save`](Self::save) the file is there whole or not at all, and no copy
+    /// Saves the weights, all rows up to date, as one tensor `[input_dim, output_dim]` of this name in a safetensors file: F32, or
+    /// F16 or BF16 as the table [stores](crate::Storage) them. Blocks until it is on the disk. As with [`save`](Self::save) the file is there whole or not at all, and no copy
     /// of the table is made in host memory.
     ///
     /// In Python `safetensors.numpy.load_file(path)[name]` is the array, and `safetensors.torch.load_file(path)` a state
@@ -51,7 +49,7 @@ impl GpuEmbedding {
         self.check_with(waiting).await?;
         // Hugging Face's own loaders ask for a framework's name.
         let metadata = ("format", "pt".to_owned());
-        let header = header(&[(name, &[self.input_dim(), self.output_dim()])], Some(metadata))?.bytes;
+        let header = header(&[(name, self.storage(), &[self.input_dim(), self.output_dim()])], Some(metadata))?.bytes;
         let mut file = WholeFile::create(path)?;
         self.flush()?;
         file.write(&header)?;
@@ -75,16 +73,15 @@ impl GpuEmbedding {
         let mut rows = TensorFile::open(path.as_ref(), Some(name))?.into_table(name, input_dim, output_dim)?;
         match &mut self.table {
             Table::Reference(table) => {
-                let mut read = ReferenceTable::new(input_dim as usize, output_dim as usize, None, 0)?;
-                let weights = read.weights_mut();
-                weights.chunks_exact_mut(output_dim as usize).try_for_each(|row| rows.fill_row(row))?;
                 let mut table = write(table);
+                let mut read = table.like(None, 0)?;
+                read.set_weights(|row| rows.fill_row(row))?;
                 // Flush first: pending steps belong to the old weights.
                 table.flush(&self.optimizer);
-                *table.weights_mut() = std::mem::take(weights);
+                table.take_weights(read);
             }
             Table::Gpu(gpu, table) => {
-                let read = GpuTable::new(gpu, table.layout, None)?;
+                let read = table.like(gpu, None)?;
                 read.write(gpu, WEIGHT, |row| rows.fill_row(row))?;
                 // Flush first: pending steps belong to the old weights.
                 table.flush(gpu)?;

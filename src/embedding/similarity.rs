@@ -142,7 +142,7 @@ impl GpuEmbedding {
             Table::Reference(table) => {
                 let mut table = write(table);
                 table.flush(&self.optimizer);
-                nearest_on_the_host(table.weights_mut(), self.output_dim() as usize, &request)
+                nearest_on_the_host(table.weights(), self.output_dim() as usize, &request)
             }
             Table::Gpu(gpu, table) => {
                 table.flush(gpu)?;

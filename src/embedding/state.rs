@@ -9,15 +9,18 @@ use crate::error::{Error, Result};
 use crate::gpu::readback::{PIECE_BYTES, Waiting};
 use crate::gpu::region::BufferRegion;
 use crate::optimizer::{Extent, Optimizer};
+use crate::storage::Storage;
 
 /// A part of the table on the GPU, see [`GpuEmbedding::weight_shards`].
 #[derive(Debug, Clone)]
 pub struct WeightShard<'a> {
     /// The rows it holds.
     pub rows: std::ops::Range<u32>,
-    /// Floats from one row to the next: `output_dim`, rounded up to a multiple of 4.
+    /// Weights from one row to the next: `output_dim`, rounded up to a multiple of 4.
     pub row_floats: u32,
-    /// Row-major f32, from the buffer's start.
+    /// What each weight is.
+    pub storage: Storage,
+    /// Row-major, from the buffer's start; in half precision two in a word, the first in its lower half.
     pub buffer: &'a wgpu::Buffer,
 }
 
@@ -73,7 +76,11 @@ impl GpuEmbedding {
             Table::Reference(table) => {
                 let mut table = write(table);
                 table.flush(&self.optimizer);
-                table.weights_mut().copy_from_slice(weights);
+                let mut rows = weights.chunks_exact(output_dim);
+                table.set_weights(|row| {
+                    row.copy_from_slice(rows.next().expect("the length was checked"));
+                    Ok(())
+                })?;
             }
             Table::Gpu(gpu, table) => {
                 // Flush first: pending steps belong to the old weights.
@@ -91,7 +98,8 @@ impl GpuEmbedding {
     /// Brings every row of a table with [`Update::Deferred`](crate::Update::Deferred) up to date, in its buffers; with other
     /// updates there is nothing to do. Costs what the whole table costs, in submissions of bounded length; does not wait.
     ///
-    /// Results do not depend on it, but for the last bits: a row that is brought up to date in two parts is rounded twice.
+    /// Results do not depend on it, but for the last bits: a row that is brought up to date in two parts is rounded twice. In half
+    /// precision it is a store, which rounds: see [`Storage`](crate::Storage).
     ///
     /// # Errors
     ///
@@ -120,7 +128,10 @@ impl GpuEmbedding {
         table.flush(gpu)?;
         let row_floats = table.layout.quads() * 4;
         let shards = table.shards.iter();
-        Ok(shards.map(|shard| WeightShard { rows: shard.rows.clone(), row_floats, buffer: &shard.weights }).collect())
+        let storage = table.precision.storage;
+        Ok(shards
+            .map(|shard| WeightShard { rows: shard.rows.clone(), row_floats, storage, buffer: &shard.weights })
+            .collect())
     }
 
     /// Changes the optimizer's settings from the next update on. Weights, state and step count stay.
@@ -247,7 +258,7 @@ impl GpuEmbedding {
             Table::Reference(table) => {
                 let mut table = write(table);
                 table.flush(&self.optimizer);
-                table.array_mut(name).expect("one of its arrays").copy_from_slice(values);
+                table.state_mut(name).expect("one of its arrays").copy_from_slice(values);
             }
             Table::Gpu(gpu, table) => {
                 // Flush first: pending steps belong to the old state.

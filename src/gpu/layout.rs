@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::error::{Error, Result};
+use crate::storage::Storage;
 
 /// Bytes in a quad: four f32.
 pub(crate) const QUAD_BYTES: u64 = 16;
@@ -88,7 +89,12 @@ impl TableLayout {
         self.output_dim.div_ceil(4)
     }
 
-    /// Bytes of a row as the table stores it.
+    /// Bytes of a row's weights as the table stores them.
+    pub(crate) fn weight_bytes(&self, storage: Storage) -> u64 {
+        u64::from(self.quads()) * 4 * u64::from(storage.bytes())
+    }
+
+    /// Bytes of a row of f32, in whole quads.
     pub(crate) fn row_bytes(&self) -> u64 {
         u64::from(self.quads()) * QUAD_BYTES
     }

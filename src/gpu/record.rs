@@ -57,15 +57,16 @@ impl GpuTable {
         lookups: &GpuLookups,
         output: wgpu::BufferBinding<'_>,
     ) -> Result<Vec<Dispatch>> {
-        let mapping = &self.mapping;
+        let (mapping, storage) = (&self.mapping, self.precision.storage);
         let lookup = if lookups.of_shards.is_some() { Lookup::OfShard } else { Lookup::All };
         let training = self.training.as_ref().filter(|training| training.deferred().is_some());
         let deferred = training.and_then(|training| {
-            let kernel = gather_deferred::kernel(lookup, mapping.width(), training.optimizer.rule())?;
+            let kernel = gather_deferred::kernel(lookup, mapping.width(), training.optimizer.rule(), storage)?;
             Some((kernel, training.constants()))
         });
         let is_deferred = deferred.is_some();
-        let (kernel, constants) = deferred.unwrap_or_else(|| (gather::kernel(lookup, mapping.width()), Vec::new()));
+        let (kernel, constants) =
+            deferred.unwrap_or_else(|| (gather::kernel(lookup, mapping.width(), storage), Vec::new()));
         let pipeline = mapping.pipeline(gpu, &kernel, &constants)?;
         let output = gpu.bind(&pipeline, 2, &[("output", output)])?;
         let mut dispatches = Vec::new();
@@ -93,9 +94,8 @@ impl GpuTable {
     ) -> Result<Vec<Dispatch>> {
         let mut dispatches = Vec::new();
         let training = self.training()?;
-        let Some(kernel) = flush::kernel(training.optimizer.rule()).filter(|_| !rows.is_empty()) else {
-            return Ok(dispatches);
-        };
+        let kernel = flush::kernel(training.optimizer.rule(), self.precision.storage);
+        let Some(kernel) = kernel.filter(|_| !rows.is_empty()) else { return Ok(dispatches) };
         let pipeline = self.mapping.pipeline(gpu, &kernel, &training.constants())?;
         let history = &deferred.history;
         let terms = if deferred.need().has_terms() { history.horizon() } else { 0 };

@@ -228,10 +228,10 @@ impl Round<'_> {
         let Piece { row_count, query_count, group_count, .. } = piece;
         let piece_resource = || resource("piece", &uniform);
         let keys_resource = || resource("keys", keys);
-        let (quads, cosine) = (table.layout.quads(), self.cosine);
+        let compared_as = (table.precision.storage, table.layout.quads(), self.cosine);
         let weights = resource("weights", &shard.weights);
         let compared = [piece_resource(), weights, resource("queries", self.queries), keys_resource()];
-        let mut dispatches = vec![similarity::dispatch(gpu, (quads, cosine), (row_count, query_count), &compared)?];
+        let mut dispatches = vec![similarity::dispatch(gpu, compared_as, (row_count, query_count), &compared)?];
         if let Some(excluded) = excluded {
             let struck = [piece_resource(), resource("excluded", excluded), keys_resource()];
             dispatches.push(exclude::dispatch(gpu, piece.excluded_count, &struck)?);

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
-use super::device::{Constant, Gpu, Pipeline, Resource, lock};
+use super::device::{Constant, Gpu, Pipeline, Resource, constant, lock};
 use super::history::{self, Deliveries, Dropped};
 use super::kernels::index_check;
 use super::kernels::inputs::FIRST_POWER;
@@ -17,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::memory::check_room_for;
 use crate::optimizer::{History, Need, Optimizer, Update};
 use crate::shader::Access;
+use crate::storage::{Precision, Rounding, Storage};
 
 const TABLE_USAGE: wgpu::BufferUsages =
     wgpu::BufferUsages::STORAGE.union(wgpu::BufferUsages::COPY_SRC).union(wgpu::BufferUsages::COPY_DST);
@@ -31,6 +32,9 @@ pub(crate) const RULE_OFFSET: u64 = 256;
 #[derive(Debug)]
 pub(crate) struct GpuTable {
     pub layout: TableLayout,
+    /// How the weights are kept, and rounded, with this seed.
+    pub precision: Precision,
+    pub(super) seed: u32,
     /// The threads of each row in kernels that copy or update it, and in those that sum.
     pub mapping: RowMapping,
     pub summing: RowMapping,
@@ -53,6 +57,7 @@ pub(crate) struct GpuTable {
 pub(crate) struct Training {
     /// As the table was made: it decides the kernels and what is kept. The settings themselves come with each step.
     pub optimizer: Optimizer,
+    rounding: Rounding,
     pub state: StateLayout,
     pub update: UpdateKind,
     /// The scalars of the step that is being computed, [`Step`] and at [`RULE_OFFSET`] the rule's; each recorded update
@@ -135,6 +140,7 @@ impl Training {
     pub(crate) fn constants(&self) -> Vec<Constant> {
         let mut constants = self.optimizer.rule().constants();
         constants.extend(self.state.constants());
+        constants.push(constant("STOCHASTIC", (self.rounding == Rounding::Stochastic).into()));
         if let UpdateKind::Deferred(deferred) = &self.update {
             constants.extend(deferred.constants());
         }
@@ -188,22 +194,31 @@ impl GpuTable {
     /// # Errors
     ///
     /// [`Error::OutOfMemory`], on a software adapter before anything is allocated.
-    pub(crate) fn new(gpu: &Gpu, layout: TableLayout, optimizer: Option<&Optimizer>) -> Result<Self> {
+    pub(crate) fn new(
+        gpu: &Gpu,
+        layout: TableLayout,
+        (precision, seed): (Precision, u32),
+        optimizer: Option<&Optimizer>,
+    ) -> Result<Self> {
         let has_row_term = optimizer.is_some_and(|optimizer| optimizer.rule().has_row_term());
         let rounds = optimizer.map_or(1, |optimizer| rounds(optimizer, layout.input_dim));
         let mapping = RowMapping::moved(gpu, layout, rounds, has_row_term);
         let state = optimizer.map(|optimizer| StateLayout::new(optimizer, layout));
-        let bytes = state.as_ref().map_or(0, StateLayout::row_bytes) + layout.row_bytes();
+        let bytes = state.as_ref().map_or(0, StateLayout::row_bytes) + layout.weight_bytes(precision.storage);
         let bytes = u64::from(layout.input_dim).saturating_mul(bytes);
         // No API tells what a GPU has left; there the allocation tells.
         if gpu.info.device_type == wgpu::DeviceType::Cpu {
             check_room_for(TABLE, bytes)?;
         }
-        let training = optimizer.zip(state).map(|(optimizer, state)| Training::new(gpu, layout, optimizer, state));
+        let training = optimizer
+            .zip(state)
+            .map(|(optimizer, state)| Training::new(gpu, layout, (precision.rounding, optimizer), state));
         let training = training.transpose()?;
         let shards = (0..)
             .zip(layout.shards())
-            .map(|(number, rows)| Shard::new(gpu, layout, (number, rows), training.as_ref()))
+            .map(|(number, rows)| {
+                Shard::new(gpu, layout, (precision.storage, seed), (number, rows), training.as_ref())
+            })
             .collect::<Result<_>>()
             .map_err(|error| of_the_table(error, bytes))?;
         let report = IndexReport::new(gpu, layout.input_dim)?;
@@ -214,6 +229,8 @@ impl GpuTable {
         let bindings: Vec<_> = index_check::INDEX_CHECK.bindings.iter().collect();
         let table = Self {
             layout,
+            precision,
+            seed,
             mapping,
             summing: RowMapping::summed(gpu, layout),
             shards,
@@ -226,6 +243,11 @@ impl GpuTable {
         };
         table.write_first_values(gpu)?;
         Ok(table)
+    }
+
+    /// An empty table of the same layout and precision.
+    pub(crate) fn like(&self, gpu: &Gpu, optimizer: Option<&Optimizer>) -> Result<Self> {
+        Self::new(gpu, self.layout, (self.precision, self.seed), optimizer)
     }
 
     pub(crate) fn training(&self) -> Result<&Training> {
@@ -331,7 +353,12 @@ fn rounds(optimizer: &Optimizer, input_dim: u32) -> u32 {
 }
 
 impl Training {
-    fn new(gpu: &Gpu, layout: TableLayout, optimizer: &Optimizer, state: StateLayout) -> Result<Self> {
+    fn new(
+        gpu: &Gpu,
+        layout: TableLayout,
+        (rounding, optimizer): (Rounding, &Optimizer),
+        state: StateLayout,
+    ) -> Result<Self> {
         let update = match optimizer.update() {
             Update::Dense => UpdateKind::Dense,
             Update::Deferred if optimizer.catches_up() => {
@@ -342,7 +369,7 @@ impl Training {
         let scalars = optimizer.rule().scalars(1).len() as u64 * 4;
         let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST;
         let step = gpu.allocate("step", RULE_OFFSET + scalars, usage)?;
-        Ok(Self { optimizer: *optimizer, state, update, step })
+        Ok(Self { optimizer: *optimizer, rounding, state, update, step })
     }
 }
 
@@ -350,15 +377,14 @@ impl Shard {
     fn new(
         gpu: &Gpu,
         layout: TableLayout,
+        (storage, seed): (Storage, u32),
         (number, rows): (u32, Range<u32>),
         training: Option<&Training>,
     ) -> Result<Self> {
         let place_count = rows.end - rows.start;
         let bytes = |of_row: u64| u64::from(place_count) * of_row;
-        let uniform =
-            inputs::ShardPlaces { first_place: rows.start, place_count, input_dim: layout.input_dim, number };
-        let uniform = gpu.allocate_with("shard", bytemuck::bytes_of(&uniform), wgpu::BufferUsages::UNIFORM)?;
-        let weights = gpu.allocate("weights", bytes(layout.row_bytes()), TABLE_USAGE)?;
+        let uniform = shard_places(gpu, layout, (number, &rows), seed)?;
+        let weights = gpu.allocate("weights", bytes(layout.weight_bytes(storage)), TABLE_USAGE)?;
         let state = training.map(|Training { state, .. }| {
             Ok(ShardState {
                 elements: gpu.allocate("state", bytes(state.record_bytes()).max(QUAD_BYTES), TABLE_USAGE)?,
@@ -367,6 +393,26 @@ impl Shard {
         });
         Ok(Self { rows, uniform, weights, state: state.transpose()?, groups: Mutex::default() })
     }
+
+    /// In place of those that it was made with.
+    #[cfg(all(feature = "files", not(target_arch = "wasm32")))]
+    pub(super) fn set_places(&mut self, uniform: wgpu::Buffer) {
+        self.uniform = uniform;
+        lock(&self.groups).clear();
+    }
+}
+
+/// An [`inputs::ShardPlaces`].
+pub(super) fn shard_places(
+    gpu: &Gpu,
+    layout: TableLayout,
+    (number, rows): (u32, &Range<u32>),
+    seed: u32,
+) -> Result<wgpu::Buffer> {
+    let place_count = rows.end - rows.start;
+    let places =
+        inputs::ShardPlaces { first_place: rows.start, place_count, input_dim: layout.input_dim, number, seed };
+    gpu.allocate_with("shard", bytemuck::bytes_of(&places), wgpu::BufferUsages::UNIFORM)
 }
 
 /// Says what the whole table needs where one of its buffers was refused.

@@ -4,13 +4,14 @@
 use std::ops::Range;
 
 use super::device::Gpu;
-use super::readback::{PIECE_BYTES, Waiting, extend_from_le_bytes};
+use super::readback::{PIECE_BYTES, Waiting};
 use super::state::Place;
-use super::table::{GpuTable, Shard};
+use super::table::{GpuTable, Shard, shard_places};
 use crate::config::WEIGHT;
 use crate::error::Result;
 #[cfg(all(feature = "files", not(target_arch = "wasm32")))]
 use crate::optimizer::Extent;
+use crate::storage::Storage;
 
 /// Where an array lies in a shard's buffer: every `stride` bytes the row's `size`.
 struct Array<'a> {
@@ -20,6 +21,8 @@ struct Array<'a> {
     stride: u64,
     /// Of the size, what the caller sees of it.
     dense: u64,
+    /// How its numbers lie there.
+    storage: Storage,
 }
 
 impl GpuTable {
@@ -33,18 +36,19 @@ impl GpuTable {
         name: &str,
         mut fill_row: impl FnMut(&mut [f32]) -> Result<()>,
     ) -> Result<()> {
-        let mut piece = Vec::new();
+        let (mut row, mut piece) = (Vec::new(), Vec::new());
         for shard in &self.shards {
             let array = self.array(shard, name).expect("an array of the table");
-            let (row_floats, dense) = (array.size as usize / 4, array.dense as usize / 4);
+            row.resize(array.dense as usize / array.storage.bytes() as usize, 0.0f32);
             let rows_per_piece = (PIECE_BYTES / array.stride).max(1) as usize;
             let row_count = (shard.rows.end - shard.rows.start) as usize;
             for first in (0..row_count).step_by(rows_per_piece) {
                 let rows = rows_per_piece.min(row_count - first);
                 piece.clear();
-                piece.resize(rows * row_floats, 0.0f32);
-                for row in piece.chunks_exact_mut(row_floats) {
-                    fill_row(&mut row[..dense])?;
+                for number in 1..=rows {
+                    fill_row(&mut row)?;
+                    array.storage.encode(&row, &mut piece);
+                    piece.resize(number * array.size as usize, 0);
                 }
                 array.write(gpu, first as u64, &piece)?;
             }
@@ -56,16 +60,18 @@ impl GpuTable {
     /// one that it does not have.
     pub(crate) async fn read(&self, gpu: &Gpu, name: &str, waiting: Waiting) -> Result<Option<Vec<f32>>> {
         let Some(array) = self.shards.first().and_then(|shard| self.array(shard, name)) else { return Ok(None) };
-        let mut values = Vec::with_capacity(self.layout.input_dim as usize * array.dense as usize / 4);
+        let storage = array.storage;
+        let floats = array.dense as usize / storage.bytes() as usize;
+        let mut values = Vec::with_capacity(self.layout.input_dim as usize * floats);
         self.read_bytes(gpu, name, waiting, |bytes| {
-            extend_from_le_bytes(&mut values, bytes);
+            storage.decode(bytes, &mut values);
             Ok(())
         })
         .await?;
         Ok(Some(values))
     }
 
-    /// Reads the same as little-endian bytes, in order; `take` gets some rows at a time. Of an array that this table does
+    /// Reads the same as little-endian bytes, as the table stores them, in order; `take` gets some rows at a time. Of an array that this table does
     /// not have, none.
     pub(crate) async fn read_bytes(
         &self,
@@ -202,6 +208,18 @@ impl GpuTable {
         gpu.submit(encoder)
     }
 
+    /// Stochastic rounding draws from another seed from now on.
+    #[cfg(all(feature = "files", not(target_arch = "wasm32")))]
+    pub(crate) fn set_seed(&mut self, gpu: &Gpu, seed: u32) -> Result<()> {
+        let places = (0..)
+            .zip(&self.shards)
+            .map(|(number, shard)| shard_places(gpu, self.layout, (number, &shard.rows), seed));
+        let places = places.collect::<Result<Vec<_>>>()?;
+        self.shards.iter_mut().zip(places).for_each(|(shard, places)| shard.set_places(places));
+        self.seed = seed;
+        Ok(())
+    }
+
     /// The weights alone.
     #[cfg(all(feature = "files", not(target_arch = "wasm32")))]
     pub(crate) fn copy_weights_from(&mut self, gpu: &Gpu, other: &Self) -> Result<()> {
@@ -233,11 +251,12 @@ impl GpuTable {
         let stride = training.state.row_words_bytes();
         for shard in &self.shards {
             let Some(state) = &shard.state else { continue };
-            let array = Array { buffer: &state.rows, offset: 0, size: 4, stride, dense: 4 };
+            let array = Array { buffer: &state.rows, offset: 0, size: 4, stride, dense: 4, storage: Storage::F32 };
             let rows = u64::from(shard.rows.end - shard.rows.start);
             let words = vec![f32::from_bits(step); rows.min(PIECE_BYTES / 4) as usize];
             for first in (0..rows).step_by(words.len()) {
-                array.write(gpu, first, &words[..(rows - first).min(words.len() as u64) as usize])?;
+                let words = &words[..(rows - first).min(words.len() as u64) as usize];
+                array.write(gpu, first, bytemuck::cast_slice(words))?;
             }
         }
         Ok(())
@@ -246,7 +265,10 @@ impl GpuTable {
     fn array<'a>(&'a self, shard: &'a Shard, name: &str) -> Option<Array<'a>> {
         let (size, dense) = (self.layout.row_bytes(), self.layout.dense_row_bytes());
         if name == WEIGHT {
-            return Some(Array { buffer: &shard.weights, offset: 0, size, stride: size, dense });
+            let storage = self.precision.storage;
+            let (size, dense) =
+                (self.layout.weight_bytes(storage), u64::from(self.layout.output_dim) * u64::from(storage.bytes()));
+            return Some(Array { buffer: &shard.weights, offset: 0, size, stride: size, dense, storage });
         }
         let (training, state) = (self.training.as_ref()?, shard.state.as_ref()?);
         Some(match training.state.place(name)? {
@@ -256,6 +278,7 @@ impl GpuTable {
                 size,
                 stride: training.state.record_bytes(),
                 dense,
+                storage: Storage::F32,
             },
             Place::Row(word) => Array {
                 buffer: &state.rows,
@@ -263,21 +286,21 @@ impl GpuTable {
                 size: 4,
                 stride: training.state.row_words_bytes(),
                 dense: 4,
+                storage: Storage::F32,
             },
         })
     }
 }
 
 impl Array<'_> {
-    /// Writes rows from `first` on, which follow each other in `values`, and lets go of the queue's own copy.
-    fn write(&self, gpu: &Gpu, first: u64, values: &[f32]) -> Result<()> {
+    /// Writes rows from `first` on, which follow each other in `bytes`, and lets go of the queue's own copy.
+    fn write(&self, gpu: &Gpu, first: u64, bytes: &[u8]) -> Result<()> {
         let start = first * self.stride + self.offset;
         if self.size == self.stride {
-            gpu.write(self.buffer, start, bytemuck::cast_slice(values))?;
+            gpu.write(self.buffer, start, bytes)?;
             return gpu.submit(gpu.encoder("write table"));
         }
         // Between them lies what stays: the rows go to the device as they are, and are copied there to their places.
-        let bytes = bytemuck::cast_slice(values);
         let rows = gpu.allocate_with("rows", bytes, wgpu::BufferUsages::COPY_SRC)?;
         let mut encoder = gpu.encoder("write table");
         for number in 0..bytes.len() as u64 / self.size {

@@ -171,7 +171,8 @@ impl UpdateStep<'_> {
         let (mapping, plan, constants) = (&table.mapping, runs.group(gpu)?, self.constants());
         let pipeline = |runs| {
             let deferred = self.training.deferred().is_some();
-            let kernel = update_rows::kernel(runs, self.training.optimizer.rule(), deferred);
+            let rule = self.training.optimizer.rule();
+            let kernel = update_rows::kernel(runs, rule, deferred, table.precision.storage);
             mapping.pipeline(gpu, &kernel, &constants)
         };
         // What all shards share is looked up once.
@@ -202,7 +203,7 @@ impl UpdateStep<'_> {
     fn all(&self, gpu: &Gpu) -> Result<Vec<Dispatch>> {
         let Self { table, runs, sums, .. } = *self;
         let (mapping, plan) = (&table.mapping, runs.group(gpu)?);
-        let kernel = update_all::kernel(mapping.width(), self.training.optimizer.rule());
+        let kernel = update_all::kernel(mapping.width(), self.training.optimizer.rule(), table.precision.storage);
         let pipeline = mapping.pipeline(gpu, &kernel, &self.constants())?;
         let bytes = (u64::from(runs.run_count) * table.layout.dense_row_bytes()).max(QUAD_BYTES);
         check_binding_size("the batch's summed gradient", bytes, &gpu.limits)?;
@@ -261,6 +262,7 @@ mod tests {
     use crate::gpu::TableLayout;
     use crate::gpu::batch::upload;
     use crate::gpu::plan::SortPlan;
+    use crate::storage::Precision;
     use crate::{EmbeddingConfig, GpuContext};
 
     /// Dispatches of a training step, lookup and update, and shards.
@@ -270,7 +272,7 @@ mod tests {
         let layout =
             TableLayout::new(config.input_dim, config.output_dim, 2, config.max_shard_bytes, &gpu.limits).unwrap();
         let optimizer = Optimizer::default();
-        let table = GpuTable::new(gpu, layout, Some(&optimizer)).unwrap();
+        let table = GpuTable::new(gpu, layout, (Precision::default(), 0), Some(&optimizer)).unwrap();
         let plan = SortPlan::new(indices, &layout, |_| true).unwrap();
         let (lookups, runs) = upload(gpu, &Arc::default(), &layout, indices, &plan).unwrap();
         let buffer = gpu.allocate("test", indices.len() as u64 * 256, wgpu::BufferUsages::STORAGE).unwrap();

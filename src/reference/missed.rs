@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 
+use super::storage::Rounder;
 use super::table::Rows;
 use super::twin::Twin;
 use crate::error::{Error, Result};
@@ -89,42 +90,64 @@ impl MissedSteps {
             self.history.flushed();
         } else if last_cut > 0 {
             let due: Vec<Range<u32>> = self.history.due(now + 1);
-            due.into_iter().flatten().for_each(|row| self.catch_up(rows, twin, row as usize, last_cut));
+            due.into_iter().flatten().for_each(|row| self.catch_up(rows, twin, row as usize, last_cut, true));
         }
     }
 
     /// Brings all rows up to now.
     pub(super) fn catch_up_all(&mut self, rows: &mut Rows, twin: &dyn Twin) {
         let now = self.history.now();
-        (0..self.last_steps.len()).for_each(|row| self.catch_up(rows, twin, row, now));
+        (0..self.last_steps.len()).for_each(|row| self.catch_up(rows, twin, row, now, true));
     }
 
-    /// Brings a row up to now.
+    /// Brings a row up to now, for an update, which alone stores it.
     pub(super) fn catch_up_row(&mut self, rows: &mut Rows, twin: &dyn Twin, row: usize) {
-        self.catch_up(rows, twin, row, self.history.now());
+        self.catch_up(rows, twin, row, self.history.now(), false);
     }
 
-    fn catch_up(&mut self, rows: &mut Rows, twin: &dyn Twin, row: usize, until: u64) {
+    fn catch_up(&mut self, rows: &mut Rows, twin: &dyn Twin, row: usize, until: u64, is_stored: bool) {
         let since = self.last_steps[row];
         if since < until {
-            rows.with_row(row, |weights, state| self.make_up(twin, since..until, weights, state));
+            rows.with_row(row, |rounder, weights, state| {
+                self.make_up(twin, (row, rounder), since..until, weights, state);
+                if is_stored {
+                    rounder.store(row, weights, until);
+                }
+            });
             self.last_steps[row] = until;
         }
     }
 
     /// Brings a copy of a row up to now.
-    pub(super) fn catch_up_copy(&self, twin: &dyn Twin, row: usize, weights: &mut [f32], state: &mut [&mut [f32]]) {
-        self.make_up(twin, self.last_steps[row]..self.history.now(), weights, state);
+    pub(super) fn catch_up_copy(
+        &self,
+        twin: &dyn Twin,
+        (row, rounder): (usize, &Rounder),
+        weights: &mut [f32],
+        state: &mut [&mut [f32]],
+    ) {
+        self.make_up(twin, (row, rounder), self.last_steps[row]..self.history.now(), weights, state);
     }
 
-    /// What the steps after `missed.start`, up to and with `missed.end`, do to a row, segment by segment.
-    fn make_up(&self, twin: &dyn Twin, mut missed: Range<u64>, weights: &mut [f32], state: &mut [&mut [f32]]) {
+    /// What the steps after `missed.start`, up to and with `missed.end`, do to a row, segment by segment. At a cut its weights
+    /// are as the sweep stores them.
+    fn make_up(
+        &self,
+        twin: &dyn Twin,
+        (row, rounder): (usize, &Rounder),
+        mut missed: Range<u64>,
+        weights: &mut [f32],
+        state: &mut [&mut [f32]],
+    ) {
         let cut = u64::from(self.history.cut());
         while missed.start < missed.end {
             let count = (missed.end - missed.start).min(cut - missed.start % cut);
             let segment = Missed::new(self, missed.start, count);
             twin.catch_up_row(weights, state, &segment);
             missed.start += count;
+            if missed.start.is_multiple_of(cut) {
+                rounder.store(row, weights, missed.start);
+            }
         }
     }
 

@@ -26,6 +26,7 @@ mod scatter_add;
 mod sgd;
 mod similarity;
 mod sort;
+mod storage;
 mod top_k;
 mod twin;
 
@@ -40,4 +41,5 @@ pub use index_check::index_check;
 pub use scatter_add::{RowSums, scatter_add};
 pub use similarity::similarity;
 pub use sort::{SortedLookups, sort};
+pub(crate) use storage::Rounder;
 pub use top_k::top_k;

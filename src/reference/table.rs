@@ -3,6 +3,7 @@
 
 use super::RowSums;
 use super::missed::MissedSteps;
+use super::storage::Rounder;
 use super::twin::{Twin, twin};
 use crate::config::WEIGHT;
 use crate::error::{Error, Result};
@@ -22,6 +23,7 @@ pub(crate) struct ReferenceTable {
 pub(super) struct Rows {
     output_dim: usize,
     weights: Vec<f32>,
+    rounder: Rounder,
     /// What the optimizer keeps, in the order in which it lists it; nothing on a frozen table.
     state: Vec<(StateArray, Vec<f32>)>,
 }
@@ -29,7 +31,12 @@ pub(super) struct Rows {
 impl ReferenceTable {
     /// A table with all weights zero, and what the optimizer keeps at its first values, after `step` steps. `optimizer` is
     /// `None` for a frozen table.
-    pub(crate) fn new(input_dim: usize, output_dim: usize, optimizer: Option<&Optimizer>, step: u64) -> Result<Self> {
+    pub(crate) fn new(
+        [input_dim, output_dim]: [usize; 2],
+        rounder: Rounder,
+        optimizer: Option<&Optimizer>,
+        step: u64,
+    ) -> Result<Self> {
         let arrays = optimizer.map(Optimizer::state).unwrap_or_default();
         let optimizer = optimizer.filter(|optimizer| optimizer.catches_up());
         let bytes = |of_row: usize| (input_dim as u64).saturating_mul(of_row as u64);
@@ -52,8 +59,8 @@ impl ReferenceTable {
         let state = arrays
             .into_iter()
             .map(|array| Ok((array, filled(array.name, width_of(&array, output_dim), array.first_value)?)));
-        let rows =
-            Rows { output_dim, weights: filled("weights", output_dim, 0.0)?, state: state.collect::<Result<_>>()? };
+        let state = state.collect::<Result<_>>()?;
+        let rows = Rows { output_dim, weights: filled("weights", output_dim, 0.0)?, rounder, state };
         let missed = optimizer.map(|optimizer| MissedSteps::new(optimizer, input_dim, step)).transpose()?;
         Ok(Self { rows, missed })
     }
@@ -66,21 +73,45 @@ impl ReferenceTable {
         self.rows.state.iter().find(|(array, _)| array.name == name).map(|(_, values)| values)
     }
 
-    /// As [`array`](Self::array).
-    pub(crate) fn array_mut(&mut self, name: &str) -> Option<&mut Vec<f32>> {
-        if name == WEIGHT {
-            return Some(&mut self.rows.weights);
-        }
+    /// An array of the optimizer's state, as [`array`](Self::array).
+    pub(crate) fn state_mut(&mut self, name: &str) -> Option<&mut Vec<f32>> {
         self.rows.state.iter_mut().find(|(array, _)| array.name == name).map(|(_, values)| values)
     }
 
-    pub(crate) fn weights_mut(&mut self) -> &mut Vec<f32> {
-        &mut self.rows.weights
+    pub(crate) fn weights(&self) -> &[f32] {
+        &self.rows.weights
+    }
+
+    /// Sets all weights: `fill_row` is called for each row in order. After an error they are set in part.
+    pub(crate) fn set_weights(&mut self, mut fill_row: impl FnMut(&mut [f32]) -> Result<()>) -> Result<()> {
+        let Rows { output_dim, weights, rounder, .. } = &mut self.rows;
+        weights.chunks_exact_mut(*output_dim).try_for_each(|row| {
+            fill_row(row)?;
+            rounder.write(row);
+            Ok(())
+        })
+    }
+
+    /// Stochastic rounding draws from another seed from now on.
+    #[cfg(all(feature = "files", not(target_arch = "wasm32")))]
+    pub(crate) fn set_seed(&mut self, seed: u32) {
+        self.rows.rounder.set_seed(seed);
+    }
+
+    /// Takes over the weights of another table.
+    pub(crate) fn take_weights(&mut self, other: Self) {
+        self.rows.weights = other.rows.weights;
+    }
+
+    /// An empty table of the same size and precision.
+    pub(crate) fn like(&self, optimizer: Option<&Optimizer>, step: u64) -> Result<Self> {
+        let Rows { output_dim, rounder, .. } = self.rows;
+        Self::new([self.rows.count(), output_dim], rounder, optimizer, step)
     }
 
     /// Rows as the dense optimizer would have them now, zeros where an index is outside the table; the table is left as it is.
     pub(crate) fn gather(&self, optimizer: &Optimizer, indices: &[u32]) -> Vec<f32> {
-        let Rows { output_dim, weights, state } = &self.rows;
+        let Rows { output_dim, weights, state, .. } = &self.rows;
         let mut output = super::gather(weights, *output_dim, indices);
         let Some(missed) = &self.missed else { return output };
         let twin = twin(optimizer, 1);
@@ -93,7 +124,7 @@ impl ReferenceTable {
                 };
                 let mut copies: Vec<_> = state.iter().map(copy).collect();
                 let mut state: Vec<_> = copies.iter_mut().map(|copy| &mut copy[..]).collect();
-                missed.catch_up_copy(&*twin, row, weights, &mut state);
+                missed.catch_up_copy(&*twin, (row, &self.rows.rounder), weights, &mut state);
             }
         }
         output
@@ -122,11 +153,11 @@ impl ReferenceTable {
             (Some(missed), _) => {
                 missed.sweep(&mut self.rows, twin, optimizer);
                 gradient.rows.iter().for_each(|&row| missed.catch_up_row(&mut self.rows, twin, row as usize));
-                self.rows.update(&gradient, twin);
+                self.rows.update(&gradient, twin, step);
                 missed.advance(optimizer, &gradient.rows);
             }
-            (None, Update::Dense) => self.rows.update_all(&gradient, twin),
-            (None, Update::Lazy | Update::Deferred) => self.rows.update(&gradient, twin),
+            (None, Update::Dense) => self.rows.update_all(&gradient, twin, step),
+            (None, Update::Lazy | Update::Deferred) => self.rows.update(&gradient, twin, step),
         }
     }
 }
@@ -137,29 +168,37 @@ impl Rows {
     }
 
     /// Calls `change` with a row's weights and state.
-    pub(super) fn with_row(&mut self, row: usize, change: impl FnOnce(&mut [f32], &mut [&mut [f32]])) {
+    pub(super) fn with_row(&mut self, row: usize, change: impl FnOnce(&Rounder, &mut [f32], &mut [&mut [f32]])) {
         let output_dim = self.output_dim;
         let state = self.state.iter_mut().map(|(array, values)| {
             let width = width_of(array, output_dim);
             &mut values[row * width..][..width]
         });
-        change(&mut self.weights[row * output_dim..][..output_dim], &mut state.collect::<Vec<_>>());
+        let weights = &mut self.weights[row * output_dim..][..output_dim];
+        change(&self.rounder, weights, &mut state.collect::<Vec<_>>());
     }
 
     /// Updates the gradient's rows.
-    fn update(&mut self, gradient: &RowSums, twin: &dyn Twin) {
+    fn update(&mut self, gradient: &RowSums, twin: &dyn Twin, step: u64) {
         for (&row, sum) in gradient.rows.iter().zip(gradient.sums.chunks_exact(self.output_dim)) {
-            self.with_row(row as usize, |weights, state| twin.update_row(weights, state, sum));
+            self.update_row(row as usize, sum, twin, step);
         }
     }
 
+    fn update_row(&mut self, row: usize, sum: &[f32], twin: &dyn Twin, step: u64) {
+        self.with_row(row, |rounder, weights, state| {
+            twin.update_row(weights, state, sum);
+            rounder.store(row, weights, step);
+        });
+    }
+
     /// Updates every row; one outside the batch has gradient zero.
-    fn update_all(&mut self, gradient: &RowSums, twin: &dyn Twin) {
+    fn update_all(&mut self, gradient: &RowSums, twin: &dyn Twin, step: u64) {
         let mut sums = gradient.rows.iter().zip(gradient.sums.chunks_exact(self.output_dim)).peekable();
         let zeros = vec![0.0; self.output_dim];
         for row in 0..self.count() {
             let sum = sums.next_if(|&(&next, _)| next as usize == row).map_or(&zeros[..], |(_, sum)| sum);
-            self.with_row(row, |weights, state| twin.update_row(weights, state, sum));
+            self.update_row(row, sum, twin, step);
         }
     }
 }

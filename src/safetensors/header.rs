@@ -7,6 +7,7 @@ use safetensors::tensor::{Metadata, TensorInfo};
 
 use super::tensors::MAX_HEADER_BYTES;
 use crate::error::{Error, Result};
+use crate::storage::Storage;
 
 /// The start of a file, and where in the file each of its tensors begins.
 #[derive(Debug)]
@@ -15,28 +16,34 @@ pub(crate) struct Header {
     pub starts: Vec<u64>,
 }
 
-/// The header of a file of F32 tensors, which follow each other in this order.
+/// The header of a file of tensors, which follow each other in this order.
 ///
 /// # Errors
 ///
 /// [`Error::InvalidConfig`] for a name that cannot be, and where the file would be too large for this machine's usize.
-pub(crate) fn header(tensors: &[(&str, &[u32])], metadata: Option<(&str, String)>) -> Result<Header> {
+pub(crate) fn header(tensors: &[(&str, Storage, &[u32])], metadata: Option<(&str, String)>) -> Result<Header> {
     let invalid =
         |problem: String| Error::InvalidConfig(format!("the safetensors file cannot be written: {problem}"));
-    if let Some((name, _)) = tensors.iter().find(|&&(name, _)| name == "__metadata__") {
+    if let Some((name, ..)) = tensors.iter().find(|&&(name, ..)| name == "__metadata__") {
         return Err(invalid(format!("no tensor may be called {name}")));
     }
     let mut end = 0usize;
     let mut entries = Vec::new();
     let mut starts = Vec::new();
-    for &(name, shape) in tensors {
+    for &(name, storage, shape) in tensors {
         let start = end;
-        let bytes = shape.iter().try_fold(4usize, |bytes, &extent| bytes.checked_mul(extent as usize));
+        let bytes =
+            shape.iter().try_fold(storage.bytes() as usize, |bytes, &extent| bytes.checked_mul(extent as usize));
         end = bytes.and_then(|bytes| end.checked_add(bytes)).ok_or_else(|| {
             invalid(format!("{} tensors, of which one has the shape {shape:?}, exceed usize", tensors.len()))
         })?;
         let shape = shape.iter().map(|&extent| extent as usize).collect();
-        entries.push((name.to_owned(), TensorInfo { dtype: Dtype::F32, shape, data_offsets: (start, end) }));
+        let dtype = match storage {
+            Storage::F32 => Dtype::F32,
+            Storage::F16 => Dtype::F16,
+            Storage::Bf16 => Dtype::BF16,
+        };
+        entries.push((name.to_owned(), TensorInfo { dtype, shape, data_offsets: (start, end) }));
         starts.push(start as u64);
     }
     let metadata = metadata.map(|(key, value)| HashMap::from([(key.to_owned(), value)]));
@@ -64,8 +71,11 @@ mod tests {
 
     #[test]
     fn tensors_of_one_and_two_dimensions_are_read_where_they_start() {
-        let Header { mut bytes, starts } =
-            header(&[("weight", &[3, 2]), ("sum", &[3])], Some(("key", "value".to_owned()))).unwrap();
+        let Header { mut bytes, starts } = header(
+            &[("weight", Storage::F32, &[3, 2]), ("sum", Storage::F32, &[3])],
+            Some(("key", "value".to_owned())),
+        )
+        .unwrap();
         assert_eq!(starts, [bytes.len() as u64, bytes.len() as u64 + 24]);
         bytes.extend((0..9).flat_map(|i| (i as f32).to_le_bytes()));
         let mut file = TensorFile::new(Cursor::new(bytes), Path::new("file"), None).unwrap();

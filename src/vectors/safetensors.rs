@@ -6,6 +6,7 @@ use super::write::for_each_row;
 use crate::error::{Error, Result};
 use crate::file::WholeFile;
 use crate::safetensors::header;
+use crate::storage::Storage;
 
 /// Writes a table as one f32 tensor, `[row_count, width]`, of a safetensors file, for whoever reads those: Python's
 /// `safetensors`, PyTorch, Hugging Face. Which word stands in which row goes into a file beside it, by
@@ -42,9 +43,9 @@ pub fn write_safetensors<V: AsRef<[f32]>>(
     let Some(columns) = u32::try_from(width).ok().filter(|&width| width > 0) else {
         return Err(Error::InvalidConfig(format!("the width must be from 1 to {}, and is {width}", u32::MAX)));
     };
-    let header = header(&[(tensor, &[row_count, columns])], None)?.bytes;
+    let header = header(&[(tensor, Storage::F32, &[row_count, columns])], None)?.bytes;
     let mut file = WholeFile::create(path.as_ref())?;
     file.write(&header)?;
-    for_each_row(0..row_count, width, rows, |values| file.write_floats(values))?;
+    for_each_row(0..row_count, width, rows, |values| file.write_floats(Storage::F32, values))?;
     file.finish()
 }

@@ -9,6 +9,7 @@ use super::{
 use super::{partial_sums, run_heads, run_plan, scatter_add, similarity, sort_histogram, sort_scatter, sort_small};
 use super::{top_k, update_all, update_rows};
 use crate::optimizer::Optimizer;
+use crate::storage::Storage;
 
 /// Every kernel, in every valid composition.
 pub fn all() -> Vec<Kernel> {
@@ -19,7 +20,6 @@ pub fn all() -> Vec<Kernel> {
         exclude::kernel,
         run_heads::kernel,
         run_plan::kernel,
-        similarity::kernel,
         sort_histogram::kernel,
         sort_scatter::kernel,
         sort_small::kernel,
@@ -29,14 +29,18 @@ pub fn all() -> Vec<Kernel> {
     let of_width = [partial_sums::kernel, scatter_add::kernel, gradient_norm::kernel];
     kernels.extend(of_width.iter().flat_map(|kernel| Width::ALL.map(kernel)));
     let lookups = || Lookup::ALL.into_iter().flat_map(|lookup| Width::ALL.map(|width| (lookup, width)));
-    kernels.extend(lookups().map(|(lookup, width)| gather::kernel(lookup, width)));
-    for optimizer in Optimizer::each_composition() {
-        let rule = optimizer.rule();
-        kernels.extend(lookups().filter_map(|(lookup, width)| gather_deferred::kernel(lookup, width, rule)));
-        kernels.extend(flush::kernel(rule));
-        kernels.extend(Width::ALL.map(|width| update_all::kernel(width, rule)));
-        for deferred in [false, true] {
-            kernels.extend(Runs::ALL.map(|runs| update_rows::kernel(runs, rule, deferred)));
+    for storage in Storage::ALL {
+        kernels.push(similarity::kernel(storage));
+        kernels.extend(lookups().map(|(lookup, width)| gather::kernel(lookup, width, storage)));
+        for optimizer in Optimizer::each_composition() {
+            let rule = optimizer.rule();
+            let of_rule = |(lookup, width)| gather_deferred::kernel(lookup, width, rule, storage);
+            kernels.extend(lookups().filter_map(of_rule));
+            kernels.extend(flush::kernel(rule, storage));
+            kernels.extend(Width::ALL.map(|width| update_all::kernel(width, rule, storage)));
+            for deferred in [false, true] {
+                kernels.extend(Runs::ALL.map(|runs| update_rows::kernel(runs, rule, deferred, storage)));
+            }
         }
     }
     // Many settings have one composition.

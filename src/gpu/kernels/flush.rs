@@ -4,6 +4,7 @@ use super::inputs::FlushedRows;
 use super::{Kernel, parts};
 use crate::optimizer::Rule;
 use crate::shader::{Binding, Part, part};
+use crate::storage::Storage;
 
 /// Its own group 1 are the rows.
 pub(crate) static FLUSH: Part =
@@ -13,10 +14,10 @@ pub(crate) static FLUSH: Part =
 pub(crate) const NOW: u32 = u32::MAX;
 
 /// `None` for a rule that has nothing to catch up.
-pub(crate) fn kernel(rule: &dyn Rule) -> Option<Kernel> {
+pub(crate) fn kernel(rule: &dyn Rule, storage: Storage) -> Option<Kernel> {
     let catch_up = rule.catch_up()?;
     let table = [&parts::ARITHMETIC, &parts::GRID, &parts::ROW, &parts::SHARD];
-    let rows = [&parts::TABLE_WRITE, &parts::QUAD, &parts::STORE_QUAD, &parts::ROW_STATE];
+    let rows = parts::table_write(storage).chain([&parts::QUAD, &parts::STORE_QUAD, &parts::ROW_STATE]);
     let own = catch_up.iter().copied().chain([&parts::HISTORY, &parts::SEGMENTS, &parts::BEHIND_ROWS, &FLUSH]);
     Some(Kernel::new("flush", table.into_iter().chain(rows).chain(own)))
 }

@@ -47,6 +47,8 @@ shader_struct! {
         place_count: u32,
         input_dim: u32,
         number: u32,
+        /// Of stochastic rounding.
+        seed: u32,
     }
 }
 

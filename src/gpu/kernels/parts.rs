@@ -6,7 +6,8 @@ use super::inputs::{NO_CANDIDATE, NOT_A_NUMBER};
 use crate::config::{INVALID, PADDING};
 use crate::gpu::grid::WORKGROUP_SIZE;
 use crate::optimizer::Rule;
-use crate::shader::{Binding, Part, Quad, Words, part};
+use crate::shader::{Binding, Pair, Part, Quad, Words, part};
+use crate::storage::Storage;
 
 pub(crate) static ARITHMETIC: Part = part!("shared/arithmetic_native.wgsl");
 pub(crate) static GRID: Part = part!("shared/grid.wgsl").mirrors(&[("WORKGROUP_SIZE", WORKGROUP_SIZE)]);
@@ -18,15 +19,57 @@ pub(crate) static ROW: Part =
 pub(crate) static SHARD: Part = part!("shared/shard.wgsl").binds(&[Binding::uniform::<ShardPlaces>(0, 0, "shard")]);
 pub(crate) static STEP: Part =
     part!("shared/step.wgsl").binds(&[Binding::uniform::<Step>(0, 1, "step")]).with_constants(&["CLIPPED"]);
-pub(crate) static WEIGHTS_READ: Part =
-    part!("shared/weights_read.wgsl").binds(&[Binding::read::<Quad>(0, 2, "weights")]);
+
+static F32: Part = part!("storage/f32.wgsl");
+static F32_WRITE: Part = part!("storage/f32_write.wgsl");
+static F16: Part = part!("storage/f16.wgsl");
+static F16_WRITE: Part = part!("storage/f16_write.wgsl");
+static BF16: Part = part!("storage/bf16.wgsl");
+static BF16_WRITE: Part = part!("storage/bf16_write.wgsl");
+static ROUNDING: Part = part!("storage/rounding.wgsl").with_constants(&["STOCHASTIC"]);
+
+/// How weights are read.
+pub(crate) fn unpacking(storage: Storage) -> &'static Part {
+    match storage {
+        Storage::F32 => &F32,
+        Storage::F16 => &F16,
+        Storage::Bf16 => &BF16,
+    }
+}
+
+/// How they are written, beside that.
+pub(crate) fn packing(storage: Storage) -> &'static [&'static Part] {
+    static SINGLE: [&Part; 1] = [&F32_WRITE];
+    static HALF: [&Part; 2] = [&ROUNDING, &F16_WRITE];
+    static BRAIN: [&Part; 2] = [&ROUNDING, &BF16_WRITE];
+    match storage {
+        Storage::F32 => &SINGLE,
+        Storage::F16 => &HALF,
+        Storage::Bf16 => &BRAIN,
+    }
+}
+
+/// A shard's weights, to look up.
+pub(crate) fn weights_read(storage: Storage) -> [&'static Part; 2] {
+    const FILE: Part = part!("shared/weights_read.wgsl");
+    static SINGLE: Part = FILE.binds(&[Binding::read::<Quad>(0, 2, "weights")]);
+    static HALF: Part = FILE.binds(&[Binding::read::<Pair>(0, 2, "weights")]);
+    [unpacking(storage), if storage == Storage::F32 { &SINGLE } else { &HALF }]
+}
+
+/// What a shard keeps, to update.
+pub(crate) fn table_write(storage: Storage) -> impl Iterator<Item = &'static Part> {
+    const FILE: Part = part!("shared/table_write.wgsl");
+    const STATE: Binding = Binding::read_write::<Quad>(0, 3, "state");
+    const ROWS: Binding = Binding::read_write::<u32>(0, 4, "row_state");
+    static SINGLE: Part = FILE.binds(&[Binding::read_write::<Quad>(0, 2, "weights"), STATE, ROWS]);
+    static HALF: Part = FILE.binds(&[Binding::read_write::<Pair>(0, 2, "weights"), STATE, ROWS]);
+    let table = if storage == Storage::F32 { &SINGLE } else { &HALF };
+    [unpacking(storage)].into_iter().chain(packing(storage).iter().copied()).chain([table])
+}
+
 pub(crate) static TABLE_READ: Part = part!("shared/table_read.wgsl")
     .binds(&[Binding::read::<Quad>(0, 3, "state"), Binding::read::<u32>(0, 4, "row_state")]);
-pub(crate) static TABLE_WRITE: Part = part!("shared/table_write.wgsl").binds(&[
-    Binding::read_write::<Quad>(0, 2, "weights"),
-    Binding::read_write::<Quad>(0, 3, "state"),
-    Binding::read_write::<u32>(0, 4, "row_state"),
-]);
 pub(crate) static QUAD: Part = part!("shared/quad.wgsl").with_constants(&["ARRAYS"]);
 pub(crate) static STORE_QUAD: Part = part!("shared/store_quad.wgsl");
 pub(crate) static ROW_STATE: Part = part!("shared/row_state.wgsl").with_constants(&["ROW_WORDS", "ROW_NUMBERS"]);

@@ -4,15 +4,14 @@ use super::{Kernel, parts};
 use crate::error::Result;
 use crate::gpu::device::{Dispatch, Gpu, Resource, constant};
 use crate::gpu::grid::WORKGROUP_SIZE;
-use crate::shader::{Binding, Part, Quad, part};
+use crate::shader::{Binding, Pair, Part, Quad, part};
+use crate::storage::Storage;
 
-static SIMILARITY: Part = part!("similarity.wgsl")
-    .binds(&[
-        Binding::read::<Quad>(0, 1, "weights"),
-        Binding::read::<Quad>(0, 2, "queries"),
-        Binding::read_write::<u32>(0, 3, "keys"),
-    ])
-    .with_constants(&["QUADS", "COSINE", "QUERIES"]);
+const FILE: Part = part!("similarity.wgsl").with_constants(&["QUADS", "COSINE", "QUERIES"]);
+const QUERIES_READ: Binding = Binding::read::<Quad>(0, 2, "queries");
+const KEYS: Binding = Binding::read_write::<u32>(0, 3, "keys");
+static SINGLE: Part = FILE.binds(&[Binding::read::<Quad>(0, 1, "weights"), QUERIES_READ, KEYS]);
+static HALF: Part = FILE.binds(&[Binding::read::<Pair>(0, 1, "weights"), QUERIES_READ, KEYS]);
 
 /// Queries that a thread takes, where there is more than one.
 pub(crate) const QUERIES: u32 = 4;
@@ -20,8 +19,10 @@ pub(crate) const QUERIES: u32 = 4;
 /// Rows that a thread takes.
 const ROWS: u32 = 4;
 
-pub(crate) fn kernel() -> Kernel {
-    Kernel::new("similarity", [&parts::GRID, &parts::PIECE, &parts::SCORE_KEY, &SIMILARITY])
+/// Of weights that are kept so.
+pub(crate) fn kernel(storage: Storage) -> Kernel {
+    let own = if storage == Storage::F32 { &SINGLE } else { &HALF };
+    Kernel::new("similarity", [&parts::GRID, &parts::PIECE, &parts::SCORE_KEY, parts::unpacking(storage), own])
 }
 
 /// How many queries there must be for so many, with what fills them up.
@@ -33,12 +34,16 @@ pub(crate) fn padded(query_count: u32) -> u32 {
 /// `queries` and `keys`.
 pub(crate) fn dispatch(
     gpu: &Gpu,
-    (quads, cosine): (u32, bool),
+    (storage, quads, cosine): (Storage, u32, bool),
     (row_count, query_count): (u32, u32),
     resources: &[Resource<'_>; 4],
 ) -> Result<Dispatch> {
     let queries = query_count.min(QUERIES);
     let constants = [constant("QUADS", quads), constant("COSINE", cosine.into()), constant("QUERIES", queries)];
     let threads = u64::from(row_count.div_ceil(ROWS)) * u64::from(query_count / queries);
-    gpu.dispatch_alone(&gpu.pipeline(&kernel(), &constants)?, resources, threads.div_ceil(WORKGROUP_SIZE.into()))
+    gpu.dispatch_alone(
+        &gpu.pipeline(&kernel(storage), &constants)?,
+        resources,
+        threads.div_ceil(WORKGROUP_SIZE.into()),
+    )
 }

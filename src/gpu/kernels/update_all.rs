@@ -4,11 +4,12 @@ use super::inputs::Width;
 use super::{Kernel, parts};
 use crate::optimizer::Rule;
 use crate::shader::{Part, part};
+use crate::storage::Storage;
 
 static UPDATE_ALL: Part = part!("update_all.wgsl");
 
 /// From the sums of the batch's rows, of this width.
-pub(crate) fn kernel(width: Width, rule: &dyn Rule) -> Kernel {
+pub(crate) fn kernel(width: Width, rule: &dyn Rule, storage: Storage) -> Kernel {
     let table = [
         &parts::ARITHMETIC,
         &parts::GRID,
@@ -18,7 +19,7 @@ pub(crate) fn kernel(width: Width, rule: &dyn Rule) -> Kernel {
         &parts::PLAN_LAYOUT,
         &parts::PLAN,
     ];
-    let rows = [&parts::TABLE_WRITE, &parts::QUAD, &parts::STORE_QUAD, &parts::ROW_STATE, &parts::STEP];
+    let rows = parts::table_write(storage).chain([&parts::QUAD, &parts::STORE_QUAD, &parts::ROW_STATE, &parts::STEP]);
     Kernel::new(
         "update_all",
         table

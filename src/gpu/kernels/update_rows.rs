@@ -4,11 +4,12 @@ use super::inputs::Runs;
 use super::{Kernel, parts};
 use crate::optimizer::Rule;
 use crate::shader::{Part, part};
+use crate::storage::Storage;
 
 static UPDATE_ROWS: Part = part!("update_rows.wgsl");
 
 /// Of rows that are current, or with `deferred` after the steps that they have missed.
-pub(crate) fn kernel(runs: Runs, rule: &dyn Rule, deferred: bool) -> Kernel {
+pub(crate) fn kernel(runs: Runs, rule: &dyn Rule, deferred: bool, storage: Storage) -> Kernel {
     let table = [
         &parts::ARITHMETIC,
         &parts::GRID,
@@ -30,7 +31,7 @@ pub(crate) fn kernel(runs: Runs, rule: &dyn Rule, deferred: bool) -> Kernel {
             &parts::LONG_RUNS,
         ],
     };
-    let rows = [&parts::TABLE_WRITE, &parts::QUAD, &parts::STORE_QUAD, &parts::ROW_STATE, &parts::STEP];
+    let rows = parts::table_write(storage).chain([&parts::QUAD, &parts::STORE_QUAD, &parts::ROW_STATE, &parts::STEP]);
     let catch_up = match rule.catch_up().filter(|_| deferred) {
         Some(catch_up) => {
             catch_up.iter().copied().chain([&parts::HISTORY, &parts::SEGMENTS, &parts::BEHIND_ROWS]).collect()
