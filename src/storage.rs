@@ -107,6 +107,9 @@ impl Storage {
 }
 
 impl Rounding {
+    /// Both of them.
+    pub const ALL: [Self; 2] = [Self::Nearest, Self::Stochastic];
+
     /// Its name: `nearest`, `stochastic`.
     pub fn name(self) -> &'static str {
         match self {

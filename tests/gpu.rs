@@ -272,6 +272,7 @@ fn main() {
             trained_tables_agree_with_the_reference,
             the_same_inputs_give_the_same_bits,
             a_lookup_is_what_a_flush_stores_within_an_ulp,
+            a_row_in_between_is_that_of_f32_from_its_last_store,
             small_steps_are_not_lost,
             the_nearest_rows_are_those_of_the_stored_weights,
             checkpoints_hold_what_is_stored,

@@ -35,6 +35,52 @@ fn case(key: &str, value: &str) -> Result<Case, String> {
     Case::from_bytes(&safetensors::serialize(tensors, Some(metadata.into())).unwrap(), None)
 }
 
+/// A case of format 2 that keeps its weights in half precision.
+fn half(storage: &str, rounding: &str) -> Result<Case, String> {
+    let metadata = [
+        ("format", "embedding-replay/2"),
+        ("input_dim", "2"),
+        ("output_dim", "1"),
+        ("steps", "1"),
+        ("optimizer", "sgd"),
+        ("update", "deferred"),
+        ("learning_rate", "1"),
+        ("storage", storage),
+        ("rounding", rounding),
+    ];
+    let metadata = metadata.map(|(key, value)| (key.to_owned(), value.to_owned()));
+    let [weight, gradient] = [[1.001f32, 1.001], [0.5, 0.0]].map(|values| values.map(f32::to_le_bytes).concat());
+    let index = [0; 8];
+    let tensors = [
+        ("weight", TensorView::new(Dtype::F32, vec![2, 1], &weight).unwrap()),
+        ("step.0.indices", TensorView::new(Dtype::I64, vec![1], &index).unwrap()),
+        ("step.0.grad_output", TensorView::new(Dtype::F32, vec![1, 1], &gradient[..4]).unwrap()),
+    ];
+    Case::from_bytes(&safetensors::serialize(tensors, Some(metadata.into())).unwrap(), None)
+}
+
+#[test]
+fn weights_in_half_precision_come_out_in_f32() {
+    for (storage, expected) in
+        [("bf16", [0.5f32, 1.0]), ("f16", [0.5 + 1.0 / 1024.0, 1.0 + 1.0 / 1024.0]), ("f32", [1.001 - 0.5, 1.001])]
+    {
+        for rounding in ["nearest", "stochastic"] {
+            let bytes = run(&half(storage, rounding).unwrap(), &GpuContext::reference()).unwrap().to_bytes().unwrap();
+            let file = SafeTensors::deserialize(&bytes).unwrap();
+            let weight = file.tensor("weight").unwrap();
+            assert_eq!(weight.dtype(), Dtype::F32);
+            assert_eq!(weight.data(), expected.map(f32::to_le_bytes).concat(), "{storage}, {rounding}");
+        }
+    }
+    for (storage, rounding, expected) in [
+        ("f64", "nearest", "metadata storage must be f32 or f16 or bf16"),
+        ("bf16", "up", "metadata rounding must be nearest or stochastic"),
+    ] {
+        let error = half(storage, rounding).err().unwrap();
+        assert!(error.starts_with(expected), "{error}");
+    }
+}
+
 #[test]
 fn errors_are_short() {
     let long = "9x".repeat(1 << 20);

@@ -54,6 +54,8 @@ CASE's metadata, all strings:
   momentum, initial_accumulator, weight_decay  0 where it is left out
   nesterov, amsgrad                            true, or false where it is left out
   padding_idx                                  none where it is left out
+  storage         how weights are kept: f32, f16 or bf16; f32 where it is left out
+  rounding        of f16 and bf16: nearest, or stochastic where it is left out
 CASE's tensors:
   weight              F32 [input_dim, output_dim]
   step.K.indices      I64, any shape, for each K in 0..steps

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use wgpu_embedding::{EmbeddingConfig, Error, Optimizer, Update};
+use wgpu_embedding::{EmbeddingConfig, Error, Optimizer, Rounding, Storage, Update};
 
 use super::{UPDATES, choose, cut};
 
@@ -13,7 +13,7 @@ const ADAMW: &str = "adamw";
 const ADAM: &str = "adam";
 
 /// What every case of format 2 may have.
-const KEYS: [&str; 9] = [
+const KEYS: [&str; 11] = [
     "format",
     "input_dim",
     "output_dim",
@@ -23,6 +23,8 @@ const KEYS: [&str; 9] = [
     "update",
     "learning_rate",
     "weight_decay",
+    "storage",
+    "rounding",
 ];
 
 /// What a case of format 2 may have for its optimizer, and what it is where it is left out; without that it must be there.
@@ -42,7 +44,7 @@ const SETTINGS: [(&str, Option<&str>); 9] = [
 const ONLY_EPSILON_FORM: (&str, &str) = ("epsilon_form", "pytorch");
 
 /// What later versions of format 2 may have.
-const LATER: [&str; 3] = ["storage", "rounding", "combiner"];
+const LATER: [&str; 1] = ["combiner"];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
@@ -81,6 +83,16 @@ impl<'a> Metadata<'a> {
         let mut config = EmbeddingConfig::new(self.count("input_dim")?, self.count("output_dim")?);
         if self.get("padding_idx").is_some() {
             config = config.with_padding_idx(self.count("padding_idx")?);
+        }
+        if self.format == Format::Two {
+            if let Some(storage) = self.get("storage") {
+                let storages = Storage::ALL.map(|storage| (storage.name(), storage));
+                config = config.with_storage(choose("metadata storage", storage, &storages)?);
+            }
+            if let Some(rounding) = self.get("rounding") {
+                let roundings = Rounding::ALL.map(|rounding| (rounding.name(), rounding));
+                config = config.with_rounding(choose("metadata rounding", rounding, &roundings)?);
+            }
         }
         config.validate().map_err(|error| error.to_string())?;
         Ok(config)
@@ -187,7 +199,7 @@ impl<'a> Metadata<'a> {
         let Some(key) = keys.filter(|key| !is_known(key)).min() else { return Ok(()) };
         if LATER.contains(&key) {
             return Err(format!(
-                "metadata {key} must be left out: this version of wgpu-embedding replays tables of F32, one row a lookup"
+                "metadata {key} must be left out: this version of wgpu-embedding replays one row a lookup"
             ));
         }
         let known: Vec<_> = KEYS.into_iter().chain(settings).collect();

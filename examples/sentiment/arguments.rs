@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use encoding_rs::{Encoding, UTF_8};
 use lexopt::prelude::*;
+use wgpu_embedding::Storage;
 
 use crate::program::number;
 use crate::{encoding, learning_rate};
@@ -23,6 +24,7 @@ Usage: cargo run --release --example sentiment -- [OPTIONS]
   --seed N             seeds the first weights and the order of the sentences [1]
   --dim N              floats a word, 1 to 4096 [64]
   --vocabulary N       one more than the words to keep, the most frequent ones; at least 2 [10000]
+  --storage NAME       how the embedding's weights are kept: f32, f16 or bf16 [f32]
   --reference          train on the CPU reference, even if there is a GPU
   --help               print this
 
@@ -42,6 +44,7 @@ pub struct Arguments {
     pub seed: u64,
     pub dim: u32,
     pub vocabulary: u32,
+    pub storage: Storage,
     pub reference: bool,
 }
 
@@ -57,7 +60,7 @@ pub fn parse(mut parser: lexopt::Parser) -> Result<Command, lexopt::Error> {
     let (mut positive, mut negative) = (None, None);
     let mut learning_rate = None;
     let (mut epochs, mut seed, mut dim, mut vocabulary) = (12, 1, 64, 10_000);
-    let (mut reference, mut encoding) = (false, UTF_8);
+    let (mut reference, mut encoding, mut storage) = (false, UTF_8, Storage::F32);
     while let Some(argument) = parser.next()? {
         match argument {
             Long("positive") => positive = Some(PathBuf::from(parser.value()?)),
@@ -74,6 +77,11 @@ pub fn parse(mut parser: lexopt::Parser) -> Result<Command, lexopt::Error> {
             }
             Long("vocabulary") => {
                 vocabulary = number(&mut parser, "--vocabulary", "a whole number from 2", |&words| words >= 2)?;
+            }
+            Long("storage") => {
+                let name = parser.value()?.string()?;
+                let known = Storage::ALL.into_iter().find(|storage| storage.name() == name);
+                storage = known.ok_or_else(|| format!("--storage must be f32, f16 or bf16, and is {name:?}"))?;
             }
             Long("reference") => reference = true,
             Long("help") | Short('h') => return Ok(Command::Help),
@@ -96,6 +104,7 @@ pub fn parse(mut parser: lexopt::Parser) -> Result<Command, lexopt::Error> {
         seed,
         dim,
         vocabulary,
+        storage,
         reference,
     }))
 }
@@ -111,7 +120,7 @@ mod tests {
     #[test]
     fn options_are_read() {
         let Ok(Command::Train(arguments)) =
-            parse_line("--positive a --negative=b --dim 7 --seed 3 --reference --encoding cp1252")
+            parse_line("--positive a --negative=b --dim 7 --seed 3 --reference --encoding cp1252 --storage bf16")
         else {
             panic!("these are good");
         };
@@ -119,6 +128,7 @@ mod tests {
         assert_eq!((arguments.epochs, arguments.learning_rate), (12, 0.001));
         assert_eq!(arguments.encoding, encoding_rs::WINDOWS_1252);
         assert_eq!((arguments.dim, arguments.seed, arguments.reference), (7, 3, true));
+        assert_eq!(arguments.storage, Storage::Bf16);
         assert_eq!(parse_line("--dim 4096 --help"), Ok(Command::Help));
     }
 
@@ -128,6 +138,7 @@ mod tests {
             ("--epochs 0", "--epochs must be a whole number from 1, and is \"0\""),
             ("--epochs -1", "--epochs must be"),
             ("--seed 1.5", "--seed must be"),
+            ("--storage f64", "--storage must be"),
             ("--dim 4097", "--dim must be a whole number from 1 to 4096"),
             ("--dim 0", "--dim must be"),
             ("--vocabulary 1", "--vocabulary must be"),

@@ -123,6 +123,7 @@ fn new_classifier(
     let config = EmbeddingConfig::new(table_rows, arguments.dim)
         .with_padding_idx(PADDING)
         .with_mask_zero(true)
+        .with_storage(arguments.storage)
         .with_seed(arguments.seed);
     let optimizer = Adam::default().with_learning_rate(arguments.learning_rate);
     let embedding = GpuEmbedding::new(context, config, optimizer)?;

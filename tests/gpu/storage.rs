@@ -196,6 +196,32 @@ pub fn a_lookup_is_what_a_flush_stores_within_an_ulp() {
     }
 }
 
+/// Between two stores a row is what f32 makes of the stored one.
+pub fn a_row_in_between_is_that_of_f32_from_its_last_store() {
+    for storage in HALVES {
+        for optimizer in [Adam::default().into(), Sgd::default().with_momentum(0.9).into()] {
+            let mut half = trained(&context(), &config(400, 12, storage), optimizer);
+            let mut single = trained(&context(), &config(400, 12, Storage::F32), optimizer);
+            single.set_weights(&half.weights().unwrap()).unwrap();
+            for array in optimizer.state() {
+                single.set_state(array.name, &half.state(array.name).unwrap()).unwrap();
+            }
+            let rows: Vec<u32> = (1..400).collect();
+            for step in 0..40 {
+                for table in [&mut half, &mut single] {
+                    table.update(&table.batch(&[0]).unwrap(), &fractions(12, step)).unwrap();
+                }
+                let [got, expected] = [&half, &single].map(|table| table.rows(&rows).unwrap());
+                assert_same_bits(&format!("{storage:?}, {optimizer:?}, {step} steps later"), &got, &expected);
+            }
+            let stored = half.weights().unwrap();
+            let back: Vec<f32> =
+                stored[12..].iter().zip(single.weights().unwrap()[12..].iter()).map(|(h, s)| h - s).collect();
+            assert!(back.iter().any(|&difference| difference != 0.0), "a flush rounds");
+        }
+    }
+}
+
 /// Where steps are far below half a unit in the last place, rounding to nearest stalls, and stochastic rounding does not.
 pub fn small_steps_are_not_lost() {
     const ELEMENTS: usize = 10_000;

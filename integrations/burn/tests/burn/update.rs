@@ -1,7 +1,7 @@
 //! What an update does: one step of the table itself, whatever the lookups and wherever their gradients lie.
 
 use burn::prelude::*;
-use burn_wgpu_embedding::wgpu_embedding::{Adam, GpuEmbedding, Update};
+use burn_wgpu_embedding::wgpu_embedding::{Adam, GpuEmbedding, Storage, Update};
 use burn_wgpu_embedding::{Error, SparseEmbedding};
 
 use crate::support::*;
@@ -24,6 +24,24 @@ fn a_step_is_the_tables_own() {
     }
     assert_eq!(layer.with_table(|table| table.step_count()), 5);
     assert_same_bits("weights", &weights(&layer), &twin.weights().unwrap());
+}
+
+#[test]
+#[ignore = "needs a GPU adapter"]
+fn a_table_in_half_precision_is_stepped_as_by_itself() {
+    for storage in [Storage::F16, Storage::Bf16] {
+        let layer = SparseEmbedding::new(&shared(), config().with_storage(storage), Adam::default()).unwrap();
+        let mut twin =
+            GpuEmbedding::new(shared().context(), config().with_storage(storage), Adam::default()).unwrap();
+        for step in 0..5 {
+            let (values, gradient) = (indices(200, step), fractions(200 * WIDTH, step + 10));
+            let output: Tensor<2> = layer.lookup(ints(&values, [200])).unwrap();
+            assert_same_bits("output", &read(&output), &twin.rows(&values).unwrap());
+            layer.update(&mut loss_with_gradient(output, &gradient).backward()).unwrap();
+            twin.update(&twin.batch(&values).unwrap(), &gradient).unwrap();
+        }
+        assert_same_bits("weights", &weights(&layer), &twin.weights().unwrap());
+    }
 }
 
 /// What one step with all of `parts`' indices and gradients, one after the other, makes of the table.
