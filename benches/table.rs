@@ -5,7 +5,7 @@
 //! from runs that take turns: that share is the figure that holds across machines.
 //!
 //! `cargo bench` runs all of it; `cargo bench -- FILTER` some of Criterion's cases; `cargo bench -- ratios` the last
-//! table alone.
+//! table alone. `cargo bench -- gpu` is for hardware: what each kernel takes by the GPU's own clock (table/gpu.rs).
 
 use std::time::Duration;
 
@@ -15,6 +15,8 @@ use criterion::{Criterion, Throughput};
 mod cases;
 #[path = "table/copy.rs"]
 mod copy;
+#[path = "table/gpu.rs"]
+mod gpu;
 #[path = "table/nearest.rs"]
 mod nearest;
 #[path = "table/ratios.rs"]
@@ -22,6 +24,10 @@ mod ratios;
 
 fn main() {
     env_logger::init();
+    // As a whole word: Criterion's filters may have it in them.
+    if std::env::args().any(|argument| argument == "gpu") {
+        return gpu::run();
+    }
     let context = wgpu_embedding::GpuContext::auto().expect("an adapter that is there must work");
     println!("device: {context}");
     let only_ratios = std::env::args().any(|argument| argument == "ratios");

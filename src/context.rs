@@ -8,6 +8,7 @@ use crate::gpu::device::Gpu;
 #[cfg(not(target_arch = "wasm32"))]
 use crate::gpu::device::lock;
 use crate::gpu::mapping::Mapping;
+use crate::gpu::profile::KernelTime;
 use crate::gpu::readback::{PIECE_BYTES, Waiting};
 use crate::gpu::region::BufferRegion;
 
@@ -137,6 +138,36 @@ impl GpuContext {
     #[must_use]
     pub fn with_mapping(&self, mapping: Mapping) -> Self {
         Self { gpu: self.gpu.as_ref().map(|gpu| Arc::new(gpu.with_mapping(mapping))) }
+    }
+
+    /// From now on the GPU's own time of each kernel that this context's calls record is taken, until
+    /// [`take_kernel_times`](Self::take_kernel_times). For measuring alone: each kernel gets a pass of its own. Of the first
+    /// 2,048 the times are kept.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NeedsGpu`] on the CPU reference; [`Error::NoTimestamps`] if the device was made without
+    /// `wgpu::Features::TIMESTAMP_QUERY`, as [`gpu`](Self::gpu) does: request it, and use [`from_wgpu`](Self::from_wgpu).
+    pub fn start_kernel_times(&self) -> Result<()> {
+        self.gpu.as_ref().ok_or(Error::NeedsGpu { call: "start_kernel_times" })?.start_timing()
+    }
+
+    /// The times of the kernels that were recorded since [`start_kernel_times`](Self::start_kernel_times), in that order; all
+    /// of it must be submitted by now. Blocks until the GPU has computed it. Nothing is timed any longer.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NeedsGpu`] on the CPU reference; [`Error::Device`].
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn take_kernel_times(&self) -> Result<Vec<KernelTime>> {
+        let gpu = self.gpu.as_ref().ok_or(Error::NeedsGpu { call: "take_kernel_times" })?;
+        crate::gpu::readback::block_on(|waiting| gpu.take_times(waiting))
+    }
+
+    /// The async form of [`take_kernel_times`](Self::take_kernel_times).
+    pub async fn take_kernel_times_async(&self) -> Result<Vec<KernelTime>> {
+        let gpu = self.gpu.as_ref().ok_or(Error::NeedsGpu { call: "take_kernel_times" })?;
+        gpu.take_times(Waiting::Yield).await
     }
 
     /// What computes this context's calls.

@@ -64,6 +64,13 @@ pub enum Error {
         call: &'static str,
     },
 
+    /// The device was made without timestamps.
+    #[error(
+        "timing kernels needs a device with wgpu::Features::TIMESTAMP_QUERY; request it, where the adapter has it, and use \
+         GpuContext::from_wgpu"
+    )]
+    NoTimestamps,
+
     /// A configuration value is out of its range.
     #[error("invalid configuration: {0}")]
     InvalidConfig(String),

@@ -36,13 +36,14 @@ pub mod text;
 #[cfg(feature = "vectors")]
 pub mod vectors;
 
-pub use batch::{BatchMaker, HostIndices, Index, IndexBatch};
+pub use batch::{BatchMaker, HostIndices, Index, IndexBatch, Sorting};
 pub use config::{EmbeddingConfig, INVALID, MAX_INPUT_DIM, PADDING};
 pub use context::{Backend, GpuContext};
 pub use embedding::{GpuEmbedding, Neighbour, RowGradient, Search, Similarity, WeightShard};
 pub use error::{Error, Result};
 pub use gpu::kernels;
 pub use gpu::mapping::Mapping;
+pub use gpu::profile::KernelTime;
 pub use gpu::region::BufferRegion;
 pub use initializer::Initializer;
 pub use optimizer::{

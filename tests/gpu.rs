@@ -123,6 +123,7 @@ fn main() {
         context {
             the_context_describes_itself,
             a_callers_own_device_will_do,
+            kernels_are_timed_in_the_order_of_their_dispatches,
             a_device_with_too_low_limits_is_refused,
             uncaught_errors_fail_the_test,
             a_callers_encoder_and_buffer,
@@ -206,6 +207,7 @@ fn main() {
             split_tables_have_the_same_bits,
             every_update_has_the_same_bits,
             runs_of_every_length_have_the_same_bits,
+            the_nearest_rows_have_the_same_scores,
             a_context_of_another_mapping_is_another_context,
         }
         optimizers {
@@ -285,6 +287,8 @@ fn main() {
             a_panic_in_the_source_is_raised_again,
             dropping_it_half_way_ends_the_worker,
             a_blocked_source_does_not_block_the_drop,
+            the_gpu_sorts_a_streams_batches_as_the_host_does,
+            a_batch_that_the_gpu_sorts_is_one_of_host_indices,
         }
         weights {
             tables_start_equal_on_both_sides,

@@ -1,6 +1,6 @@
 //! Cases that take turns, and the ratios of their medians.
 
-use wgpu_embedding::{GpuContext, Update};
+use wgpu_embedding::{GpuContext, Storage, Update};
 
 use crate::cases::{BASE, Case, Operation, Setting, Skew, TableCase};
 use crate::copy::Copy;
@@ -32,7 +32,7 @@ pub fn print(context: &GpuContext) {
     for queries in [1, 16] {
         board.cases.push(Box::new(NearestCase::new(context, queries)));
     }
-    board.add(BASE);
+    let gathers = [Storage::F32, Storage::Bf16].map(|storage| board.add(Setting { storage, ..BASE }));
     board.add(with(Operation::ScatterAdd, BASE));
     board.add(with(Operation::Update(Update::Deferred), step));
     board.add(with(Operation::Update(Update::Lazy), step));
@@ -49,6 +49,7 @@ pub fn print(context: &GpuContext) {
     let dense = board.add(with(Operation::Step(Update::Dense), step));
     let largest = board.room_for(4_000_000).then(|| board.add(of_the_first(4_000_000)));
 
+    let steps = [Storage::F32, Storage::Bf16].map(|storage| board.add(Setting { storage, ..step }));
     let medians = board.run();
     let ratio = |what: &str, case: usize, to: usize| println!("{what:<72} {:.2}", medians[case] / medians[to]);
     println!();
@@ -63,6 +64,8 @@ pub fn print(context: &GpuContext) {
     ratio("lazy step of all rows: V = 400,000 over V = 10,000", lazy_large, lazy_small);
     ratio("deferred step, V = 400,000: in one over in separate calls", uniform, separate);
 
+    ratio("gather, V = 400,000: bf16 over f32", gathers[1], gathers[0]);
+    ratio("deferred step, V = 400,000: bf16 over f32", steps[1], steps[0]);
     ratio("deferred step, V = 400,000: sorted on the GPU over on the host", resident, uniform);
     ratio("step, V = 400,000: dense over deferred", dense, uniform);
     host_times(context, &Setting { lookups: 65_536, ..step }, medians[large_batch]);

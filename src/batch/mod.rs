@@ -10,10 +10,11 @@ use crate::config::TableSpec;
 use crate::context::GpuContext;
 use crate::error::{Error, Result};
 use crate::gpu::TableLayout;
-use crate::gpu::batch::{BatchPool, GpuLookups, SortedRuns, copied, resident, upload};
+use crate::gpu::batch::{BatchPool, GpuLookups, SortedRuns, copied, resident, upload, upload_unsorted};
 use crate::gpu::plan::SortPlan;
 use crate::gpu::readback::Waiting;
 use crate::gpu::region::BufferRegion;
+use crate::stream::IndexStream;
 
 /// A batch of indices for one table, or for others of the same rows on the same context.
 ///
@@ -36,9 +37,34 @@ pub(crate) enum BatchData {
     Reference { indices: Vec<u32>, rows: Vec<u32> },
     /// Made from host indices, all of them rows of the table.
     Sorted { indices: Vec<u32>, rows: Vec<u32>, lookups: GpuLookups, runs: Box<SortedRuns> },
+    /// Made from host indices, all of them rows of the table, which the GPU sorts each time that they train.
+    Unsorted(Box<Unsorted>),
     /// Indices that another kernel writes: checked, and sorted, on the GPU, each time anew. What sorting takes is allocated
     /// when it is first asked for.
     Resident { lookups: GpuLookups, runs: OnceLock<Box<SortedRuns>> },
+}
+
+/// A batch that the GPU sorts. What the host must know of its rows, where it is asked, is found then.
+#[derive(Debug)]
+pub(crate) struct Unsorted {
+    pub indices: Vec<u32>,
+    lookups: GpuLookups,
+    runs: OnceLock<SortedRuns>,
+    rows: OnceLock<Vec<u32>>,
+    /// Sorted on the host, for calls that hand out a gradient for each row.
+    sorted: OnceLock<(GpuLookups, SortedRuns)>,
+}
+
+/// Who sorts the batches that a [`BatchMaker`] makes of host indices. Results have the same bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Sorting {
+    /// The host, once, when the batch is made: some nanoseconds a lookup. Best for a batch that is used again and again, and
+    /// where the GPU has more to do than the host.
+    Host,
+    /// The GPU, in each update: the host then validates and uploads indices alone. Best for streams of batches that are used
+    /// once, on hardware.
+    Gpu,
 }
 
 impl IndexBatch {
@@ -61,16 +87,25 @@ impl IndexBatch {
     pub fn indices(&self) -> Option<&[u32]> {
         match &self.data {
             BatchData::Reference { indices, .. } | BatchData::Sorted { indices, .. } => Some(indices),
+            BatchData::Unsorted(unsorted) => Some(&unsorted.indices),
             BatchData::Resident { .. } => None,
         }
     }
 
-    /// The distinct rows that get a gradient, rising: all but `padding_idx`.
+    /// The distinct rows that get a gradient, rising: all but `padding_idx`. Of a batch that the GPU sorts
+    /// ([`Sorting::Gpu`]) they are found when they are first asked for.
     ///
     /// `None` if the indices are GPU-resident.
     pub fn unique_rows(&self) -> Option<&[u32]> {
         match &self.data {
             BatchData::Reference { rows, .. } | BatchData::Sorted { rows, .. } => Some(rows),
+            BatchData::Unsorted(unsorted) => Some(unsorted.rows.get_or_init(|| {
+                let trains = |row: &u32| self.maker.trains(*row);
+                let mut rows: Vec<u32> = unsorted.indices.iter().copied().filter(trains).collect();
+                rows.sort_unstable();
+                rows.dedup();
+                rows
+            })),
             BatchData::Resident { .. } => None,
         }
     }
@@ -98,6 +133,7 @@ impl IndexBatch {
         match &self.data {
             BatchData::Reference { .. } => None,
             BatchData::Sorted { lookups, .. } | BatchData::Resident { lookups, .. } => Some(lookups),
+            BatchData::Unsorted(unsorted) => Some(&unsorted.lookups),
         }
     }
 
@@ -105,11 +141,11 @@ impl IndexBatch {
     pub(crate) fn unchecked(&self) -> Option<&GpuLookups> {
         match &self.data {
             BatchData::Resident { lookups, .. } => Some(lookups),
-            BatchData::Reference { .. } | BatchData::Sorted { .. } => None,
+            BatchData::Reference { .. } | BatchData::Sorted { .. } | BatchData::Unsorted(_) => None,
         }
     }
 
-    /// The sorted batch, on the GPU.
+    /// The sorted batch, on the GPU, for an update.
     pub(crate) fn runs(&self) -> Result<&SortedRuns> {
         match &self.data {
             BatchData::Sorted { runs, .. } => Ok(runs),
@@ -117,11 +153,48 @@ impl IndexBatch {
                 if let Some(runs) = runs.get() {
                     return Ok(runs);
                 }
-                let gpu = self.maker.context.inner().expect("resident on a GPU");
-                let sorted = SortedRuns::on_the_gpu(gpu, lookups, &self.maker.layout, self.maker.spec.padding_idx)?;
+                let sorted = self.maker.sorted_on_the_gpu(lookups)?;
                 Ok(runs.get_or_init(|| Box::new(sorted)))
             }
+            BatchData::Unsorted(unsorted) => {
+                if let Some(runs) = unsorted.runs.get() {
+                    return Ok(runs);
+                }
+                let sorted = self.maker.sorted_on_the_gpu(&unsorted.lookups)?;
+                Ok(unsorted.runs.get_or_init(|| sorted))
+            }
             BatchData::Reference { .. } => Err(Error::NeedsGpu { call: "sorting on the GPU" }),
+        }
+    }
+
+    /// The same for calls that hand out a gradient for each row: of host indices as many runs as there are rows.
+    pub(crate) fn runs_of_rows(&self) -> Result<&SortedRuns> {
+        let BatchData::Unsorted(unsorted) = &self.data else { return self.runs() };
+        if let Some((_, runs)) = unsorted.sorted.get() {
+            return Ok(runs);
+        }
+        let gpu = self.maker.context.inner().expect("uploaded to a GPU");
+        let (sorted, _) = self.maker.with_plan(&unsorted.indices, |plan| {
+            upload(gpu, &self.maker.pool, &self.maker.layout, &unsorted.indices, plan)
+        })?;
+        Ok(&unsorted.sorted.get_or_init(|| sorted).1)
+    }
+
+    /// Keeps its buffers from being filled again until what is recorded has run.
+    pub(crate) fn hold(&self, encoder: &wgpu::CommandEncoder) {
+        match &self.data {
+            BatchData::Reference { .. } => {}
+            // All in one buffer.
+            BatchData::Sorted { lookups, .. } => lookups.indices.hold(encoder),
+            BatchData::Resident { lookups, runs } => {
+                lookups.indices.hold(encoder);
+                runs.get().into_iter().for_each(|runs| runs.hold(encoder));
+            }
+            BatchData::Unsorted(unsorted) => {
+                unsorted.lookups.indices.hold(encoder);
+                let sorted = unsorted.sorted.get().map(|(_, runs)| runs);
+                unsorted.runs.get().into_iter().chain(sorted).for_each(|runs| runs.hold(encoder));
+            }
         }
     }
 
@@ -150,9 +223,27 @@ pub struct BatchMaker {
     pub(crate) layout: TableLayout,
     pub(crate) spec: Arc<TableSpec>,
     pub(crate) pool: Arc<BatchPool>,
+    pub(crate) sorting: Sorting,
 }
 
 impl BatchMaker {
+    /// Who sorts the batches that it makes from now on; the host unless this is called. On the CPU reference the host does.
+    #[must_use]
+    pub fn with_sorting(self, sorting: Sorting) -> Self {
+        Self { sorting, ..self }
+    }
+
+    /// As [`GpuEmbedding::stream_with_depth`](crate::GpuEmbedding::stream_with_depth), with batches that are sorted as
+    /// this maker's are.
+    pub fn stream<I>(self, batches: I, depth: usize) -> IndexStream
+    where
+        I: IntoIterator,
+        I::IntoIter: Send + 'static,
+        I::Item: HostIndices,
+    {
+        IndexStream::new(self, batches.into_iter(), depth)
+    }
+
     /// As [`GpuEmbedding::batch`](crate::GpuEmbedding::batch): validates, sorts and uploads.
     ///
     /// # Errors
@@ -160,15 +251,49 @@ impl BatchMaker {
     /// As [`GpuEmbedding::batch`](crate::GpuEmbedding::batch).
     pub fn batch<T: HostIndices + ?Sized>(&self, indices: &T) -> Result<IndexBatch> {
         let (indices, shape) = indices::validate(indices, self.layout.input_dim, self.spec.input_length)?;
-        let plan = self.sort(&indices)?;
-        let data = match self.context.inner() {
-            None => BatchData::Reference { indices, rows: plan.rows },
-            Some(gpu) => {
-                let (lookups, runs) = upload(gpu, &self.pool, &self.layout, &indices, &plan)?;
-                BatchData::Sorted { indices, rows: plan.rows, lookups, runs: Box::new(runs) }
+        let data = match (self.context.inner(), self.sorting) {
+            (None, _) => {
+                let ((), rows) = self.with_plan(&indices, |_| Ok(()))?;
+                BatchData::Reference { indices, rows }
+            }
+            (Some(gpu), Sorting::Host) => {
+                let upload = |plan: &SortPlan| upload(gpu, &self.pool, &self.layout, &indices, plan);
+                let ((lookups, runs), rows) = self.with_plan(&indices, upload)?;
+                BatchData::Sorted { indices, rows, lookups, runs: Box::new(runs) }
+            }
+            (Some(gpu), Sorting::Gpu) => {
+                let lookups = upload_unsorted(gpu, &self.pool, &self.layout, &indices)?;
+                // What can fail fails here, and what takes the host's time is off the training thread.
+                let runs = if self.spec.trainable {
+                    OnceLock::from(self.sorted_on_the_gpu(&lookups)?)
+                } else {
+                    OnceLock::new()
+                };
+                BatchData::Unsorted(Box::new(Unsorted {
+                    indices,
+                    lookups,
+                    runs,
+                    rows: OnceLock::new(),
+                    sorted: OnceLock::new(),
+                }))
             }
         };
         Ok(IndexBatch { maker: self.clone(), shape, data })
+    }
+
+    /// Sorts what trains of a batch, for `take`; gives its rows too.
+    fn with_plan<T>(&self, indices: &[u32], take: impl FnOnce(&SortPlan) -> Result<T>) -> Result<(T, Vec<u32>)> {
+        let plan = SortPlan::new(indices, &self.layout, |row| self.trains(row), self.pool.take_scratch())?;
+        let taken = take(&plan)?;
+        let (rows, scratch) = plan.into_rows();
+        self.pool.give_scratch(scratch);
+        Ok((taken, rows))
+    }
+
+    /// Prepares a sort on the GPU.
+    fn sorted_on_the_gpu(&self, lookups: &GpuLookups) -> Result<SortedRuns> {
+        let gpu = self.context.inner().expect("lookups on a GPU");
+        SortedRuns::on_the_gpu(gpu, &self.pool, lookups, &self.layout, self.spec.padding_idx)
     }
 
     /// Takes indices that are on the GPU.
@@ -207,11 +332,6 @@ impl BatchMaker {
     fn unchecked(&self, shape: &[usize], lookups: GpuLookups) -> IndexBatch {
         let data = BatchData::Resident { lookups, runs: OnceLock::new() };
         IndexBatch { maker: self.clone(), shape: shape.to_vec(), data }
-    }
-
-    /// Sorts what trains of a batch.
-    pub(crate) fn sort(&self, indices: &[u32]) -> Result<SortPlan> {
-        SortPlan::new(indices, &self.layout, |row| self.trains(row))
     }
 
     /// Whether lookups of this row get a gradient.

@@ -224,7 +224,7 @@ impl GpuEmbedding {
         let mut uploaded = None;
         let region = self.gradient_region(gpu, batch, gradient, &mut uploaded)?;
         let mut encoder = gpu.encoder("embedding gradient");
-        let gradient = BatchGradient { runs: batch.runs()?, region, unchecked: batch.unchecked() };
+        let gradient = BatchGradient { runs: batch.runs_of_rows()?, region, unchecked: batch.unchecked() };
         let value = record(gpu, table, &mut encoder, gradient)?;
         gpu.submit(encoder)?;
         Ok(value)

@@ -20,12 +20,13 @@ pub(crate) use similarity::directions;
 pub use similarity::{Neighbour, Search, Similarity};
 pub use state::WeightShard;
 
-use crate::batch::{BatchMaker, HostIndices, IndexBatch};
+use crate::batch::{BatchMaker, HostIndices, IndexBatch, Sorting};
 use crate::config::{EmbeddingConfig, TableSpec, WEIGHT};
 use crate::context::GpuContext;
 use crate::error::{Error, Result};
 use crate::gpu::TableLayout;
 use crate::gpu::device::Gpu;
+use crate::gpu::mapping::Mapping;
 use crate::gpu::region::BufferRegion;
 use crate::gpu::state::element_arrays;
 use crate::gpu::table::GpuTable;
@@ -144,8 +145,13 @@ impl GpuEmbedding {
                 (layout, Table::Reference(Box::new(RwLock::new(table))))
             }
         };
-        let maker =
-            BatchMaker { context: context.clone(), layout, spec: Arc::new(config.spec()), pool: Arc::default() };
+        let maker = BatchMaker {
+            context: context.clone(),
+            layout,
+            spec: Arc::new(config.spec()),
+            pool: Arc::default(),
+            sorting: Sorting::Host,
+        };
         Ok(Self { maker, table, optimizer, step_count: 0 })
     }
 
@@ -284,6 +290,9 @@ impl GpuEmbedding {
 
     /// Prepares batches ahead, on a worker thread: validates, sorts and uploads the next two while the GPU computes.
     ///
+    /// On hardware the GPU sorts them, unless the table is split over several buffers; elsewhere the worker does.
+    /// [`BatchMaker::with_sorting`] and [`BatchMaker::stream`] choose.
+    ///
     /// The stream does not borrow the embedding. See [`IndexStream`] for order, errors and the end.
     ///
     /// ```
@@ -315,7 +324,13 @@ impl GpuEmbedding {
         I::IntoIter: Send + 'static,
         I::Item: HostIndices,
     {
-        IndexStream::new(self.maker.clone(), batches.into_iter(), depth)
+        self.batch_maker().with_sorting(self.sorting_of_streams()).stream(batches, depth)
+    }
+
+    /// The GPU's own sort goes through all shards with the whole batch.
+    fn sorting_of_streams(&self) -> Sorting {
+        let is_hardware = self.context().inner().is_some_and(|gpu| gpu.mapping == Mapping::Gpu);
+        if is_hardware && self.shard_count() == 1 { Sorting::Gpu } else { Sorting::Host }
     }
 
     pub(super) fn gpu_table(&self, call: &'static str) -> Result<(&Arc<Gpu>, &GpuTable)> {

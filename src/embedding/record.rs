@@ -32,7 +32,7 @@ impl GpuEmbedding {
         shape: &[usize],
     ) -> Result<IndexBatch> {
         let batch = self.maker.make_copy(encoder, parts, shape)?;
-        hold(encoder, &batch);
+        batch.hold(encoder);
         Ok(batch)
     }
 
@@ -56,7 +56,7 @@ impl GpuEmbedding {
         self.gpu_table("record_lookup")?;
         batch.check_made_by(&self.maker)?;
         self.encode_lookup(encoder, batch, output.into())?;
-        hold(encoder, batch);
+        batch.hold(encoder);
         Ok(())
     }
 
@@ -187,10 +187,10 @@ impl GpuEmbedding {
             table,
             gpu,
             encoder,
-            BatchGradient { runs: batch.runs()?, region: gradient, unchecked: batch.unchecked() },
+            BatchGradient { runs: batch.runs_of_rows()?, region: gradient, unchecked: batch.unchecked() },
             output,
         )?;
-        hold(encoder, batch);
+        batch.hold(encoder);
         Ok(())
     }
 
@@ -211,7 +211,7 @@ impl GpuEmbedding {
         let gradient = BatchGradient { runs: batch.runs()?, region, unchecked: batch.unchecked() };
         let step = (&self.optimizer, self.step_count + 1);
         let recorded = table.record_update(gpu, encoder, gradient, scale, step)?;
-        hold(encoder, batch);
+        batch.hold(encoder);
         Ok(recorded)
     }
 
@@ -239,10 +239,3 @@ impl GpuEmbedding {
 /// A call of the table's that takes a batch's gradient and writes an output.
 type RecordGradient =
     fn(&GpuTable, &Gpu, &mut wgpu::CommandEncoder, BatchGradient<'_>, BufferRegion<'_>) -> Result<()>;
-
-/// Keeps the batch's buffers from being filled again before the recording has run.
-fn hold(encoder: &wgpu::CommandEncoder, batch: &IndexBatch) {
-    if let Some(lookups) = batch.lookups() {
-        lookups.indices.hold(encoder);
-    }
-}

@@ -317,6 +317,7 @@ impl GpuEmbedding {
         let mask = |indices: &[u32]| Some(indices.iter().map(|&index| index != 0 && index != PADDING).collect());
         match &batch.data {
             BatchData::Reference { indices, .. } | BatchData::Sorted { indices, .. } => Ok(mask(indices)),
+            BatchData::Unsorted(unsorted) => Ok(mask(&unsorted.indices)),
             BatchData::Resident { .. } => Ok(mask(&self.read_indices(batch, waiting).await?)),
         }
     }

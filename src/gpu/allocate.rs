@@ -3,6 +3,27 @@
 use super::device::Gpu;
 use crate::error::{Error, Result};
 
+/// The memory that a write is put together in, from its start to its end.
+pub(crate) struct Writer {
+    view: wgpu::QueueWriteBufferView,
+    end: usize,
+}
+
+impl Writer {
+    /// Writes at an offset at or past the end of what was written, with zeros in between.
+    pub(crate) fn write(&mut self, offset: u64, bytes: &[u8]) {
+        self.fill_up_to(offset);
+        let start = self.end;
+        self.end += bytes.len();
+        self.view.slice(start..self.end).copy_from_slice(bytes);
+    }
+
+    fn fill_up_to(&mut self, offset: u64) {
+        self.view.slice(self.end..offset as usize).fill(0);
+        self.end = offset as usize;
+    }
+}
+
 impl Gpu {
     /// A buffer of `size` bytes, zeroed by wgpu where it is read before it is written.
     ///
@@ -32,6 +53,25 @@ impl Gpu {
     /// Writes through the queue: what is submitted from now on sees it.
     pub(crate) fn write(&self, buffer: &wgpu::Buffer, offset: u64, bytes: &[u8]) -> Result<()> {
         let ((), error) = self.scoped(|| self.queue.write_buffer(buffer, offset, bytes));
+        match error {
+            None => Ok(()),
+            Some(error) => Err(Error::Device { doing: "writing to the GPU", reason: error.to_string() }),
+        }
+    }
+
+    /// As [`write`](Self::write), of `size` bytes at the buffer's start that `fill` puts together, straight in the memory that
+    /// the queue copies from. Where it writes nothing there are zeros.
+    pub(crate) fn write_with(&self, buffer: &wgpu::Buffer, size: u64, fill: impl FnOnce(&mut Writer)) -> Result<()> {
+        let Some(size) = wgpu::BufferSize::new(size) else { return Ok(()) };
+        let ((), error) = self.scoped(|| {
+            // None of an invalid buffer, of which the scope tells.
+            if let Some(view) = self.queue.write_buffer_with(buffer, 0, size) {
+                let mut writer = Writer { view, end: 0 };
+                fill(&mut writer);
+                let rest = writer.view.len() as u64;
+                writer.fill_up_to(rest);
+            }
+        });
         match error {
             None => Ok(()),
             Some(error) => Err(Error::Device { doing: "writing to the GPU", reason: error.to_string() }),

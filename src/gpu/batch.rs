@@ -5,19 +5,23 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use super::TableLayout;
 use super::device::{Dispatch, Gpu, lock};
+use super::host_sort::SortScratch;
 use super::kernels::parts;
 use super::lookups::{LookupLayout, ShardLookups};
 use super::plan::{PlanLayout, SortPlan, partial_levels};
 use super::readback::{PIECE_BYTES, Waiting};
 use super::region::{BufferRegion, check_binding_size};
-use super::sort::GpuSort;
+use super::sort::{self, GpuSort};
 use crate::error::Result;
 
 /// Sections of a batch's buffer start at multiples of this: the strictest alignment that WebGPU knows.
 const ALIGNMENT: u64 = 256;
 
 /// Idle buffers that a pool keeps.
-const MAX_IDLE: usize = 8;
+const MAX_IDLE: usize = 16;
+
+/// Bytes of a sort's memory that a pool keeps: those of a batch of four million lookups.
+const MAX_SCRATCH_BYTES: usize = 64 << 20;
 
 /// The lookups of a batch, for the gather and the index check.
 #[derive(Debug, Clone)]
@@ -87,6 +91,7 @@ impl SortedRuns {
     /// Prepares the sort of a GPU-resident batch.
     pub(crate) fn on_the_gpu(
         gpu: &Gpu,
+        pool: &Arc<BatchPool>,
         lookups: &GpuLookups,
         table: &TableLayout,
         padding_idx: Option<u32>,
@@ -95,11 +100,18 @@ impl SortedRuns {
         let (layout, words) = PlanLayout::new(count, count, count, table.shard_count())?;
         let bytes = words * 4;
         check_binding_size("the sorted batch", bytes, &gpu.limits)?;
-        let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC;
-        let plan = Section::of_buffer(gpu.allocate("plan", bytes, usage)?);
+        let plan = match count {
+            // Nothing sorts an empty batch: its plan is zeros, as a new buffer is.
+            0 => {
+                let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC;
+                Section::of_buffer(gpu.allocate("plan", bytes, usage)?)
+            }
+            _ => Section { buffer: pool.take(gpu, bytes)?, offset: 0, size: bytes },
+        };
         let uniform = gpu.allocate_with("plan layout", bytemuck::bytes_of(&layout), wgpu::BufferUsages::UNIFORM)?;
         let (indices, binding) = (lookups.indices.binding(), plan.binding());
-        let sort = GpuSort::new(gpu, indices, count, table, padding_idx, layout, binding)?;
+        let input = sort::Input { indices, table, padding_idx, layout, plan: binding };
+        let sort = GpuSort::new(gpu, &pool.workspace, input)?;
         let of_shard = |rows: Range<u32>| ShardRuns { run_count: count.min(rows.end - rows.start), longest: count };
         Ok(Self {
             lookup_count: count,
@@ -126,6 +138,11 @@ impl SortedRuns {
         let bytes = word(self.rows_word)..word(self.rows_word + run_count);
         gpu.read(region.buffer, bytes, PIECE_BYTES, waiting, take).await?;
         Ok(rows)
+    }
+
+    /// Keeps its plan's buffer as [`Section::hold`] does.
+    pub(crate) fn hold(&self, encoder: &wgpu::CommandEncoder) {
+        self.plan.hold(encoder);
     }
 
     /// The buffers that it is read from, which no call may write beside.
@@ -210,16 +227,30 @@ impl Drop for BatchBuffer {
     }
 }
 
-/// Buffers of earlier batches, to be filled again.
+/// Buffers of earlier batches, to be filled again, and the memory of sorts on the host.
 ///
 /// Filling goes through the queue, so it comes after everything submitted before; what is recorded but not submitted
 /// holds its buffer ([`Section::hold`]), so that one is not here.
 #[derive(Debug, Default)]
 pub(crate) struct BatchPool {
     idle: Mutex<Vec<wgpu::Buffer>>,
+    scratch: Mutex<Vec<SortScratch>>,
+    workspace: sort::Workspace,
 }
 
 impl BatchPool {
+    /// What an earlier sort has left, or new.
+    pub(crate) fn take_scratch(&self) -> SortScratch {
+        lock(&self.scratch).pop().unwrap_or_default()
+    }
+
+    /// For the next sort; as many are kept as sort at once, but none that is very large.
+    pub(crate) fn give_scratch(&self, scratch: SortScratch) {
+        if scratch.bytes() <= MAX_SCRATCH_BYTES {
+            lock(&self.scratch).push(scratch);
+        }
+    }
+
     /// An idle buffer of at least `size` bytes, but not more than four times that, or a new one.
     fn take(self: &Arc<Self>, gpu: &Gpu, size: u64) -> Result<Arc<BatchBuffer>> {
         let idle = {
@@ -239,10 +270,10 @@ impl BatchPool {
     }
 }
 
-/// A buffer's contents being put together, section by section.
+/// Sections of a buffer, one after the other.
 #[derive(Default)]
-struct Image {
-    bytes: Vec<u8>,
+struct Sections {
+    end: u64,
 }
 
 /// Where a section will be.
@@ -252,20 +283,13 @@ struct Span {
     size: u64,
 }
 
-impl Image {
-    fn push<T: bytemuck::Pod>(&mut self, values: &[T]) -> Span {
-        self.bytes.resize(self.bytes.len().next_multiple_of(ALIGNMENT as usize), 0);
-        let offset = self.bytes.len() as u64;
-        self.bytes.extend_from_slice(bytemuck::cast_slice(values));
+impl Sections {
+    fn push(&mut self, bytes: u64) -> Span {
+        let offset = self.end.next_multiple_of(ALIGNMENT);
         // An empty section must still be bindable.
-        self.bytes.resize(self.bytes.len().max(offset as usize + 16), 0);
-        Span { offset, size: (size_of_val(values) as u64).max(16) }
-    }
-
-    fn upload(&self, gpu: &Gpu, pool: &Arc<BatchPool>) -> Result<Arc<BatchBuffer>> {
-        let buffer = pool.take(gpu, self.bytes.len() as u64)?;
-        gpu.write(buffer.buffer(), 0, &self.bytes)?;
-        Ok(buffer)
+        let size = bytes.max(16);
+        self.end = offset + size;
+        Span { offset, size }
     }
 }
 
@@ -283,44 +307,96 @@ pub(crate) fn upload(
     indices: &[u32],
     plan: &SortPlan,
 ) -> Result<(GpuLookups, SortedRuns)> {
+    let (lookups, uploaded) = upload_with(gpu, pool, table, indices, Some(plan))?;
+    let Uploaded { layout, plan: words, indices } = uploaded.expect("there is a plan");
+    let shards = plan.runs.iter().zip(&plan.longest);
+    let runs = SortedRuns {
+        lookup_count: lookups.count,
+        shards: shards.map(|(&run_count, &longest)| ShardRuns { run_count, longest }).collect(),
+        run_count: plan.rows.len() as u32,
+        sort: Vec::new(),
+        plan: words,
+        indices,
+        rows_word: plan.layout.rows,
+        layout,
+        group: OnceLock::new(),
+    };
+    Ok((lookups, runs))
+}
+
+/// Uploads host indices, all of them rows of the table, that are not sorted.
+pub(crate) fn upload_unsorted(
+    gpu: &Gpu,
+    pool: &Arc<BatchPool>,
+    table: &TableLayout,
+    indices: &[u32],
+) -> Result<GpuLookups> {
+    Ok(upload_with(gpu, pool, table, indices, None)?.0)
+}
+
+/// A plan's sections, and the indices'.
+struct Uploaded {
+    layout: Section,
+    plan: Section,
+    indices: Section,
+}
+
+fn upload_with(
+    gpu: &Gpu,
+    pool: &Arc<BatchPool>,
+    table: &TableLayout,
+    indices: &[u32],
+    plan: Option<&SortPlan>,
+) -> Result<(GpuLookups, Option<Uploaded>)> {
     let count = indices.len() as u32;
     let words = match table.shard_count() {
         1 => u64::from(count),
         shards => LookupLayout::by_shard(count, shards).1,
     };
     check_binding_size("the batch's indices", words * 4, &gpu.limits)?;
-    check_binding_size("the sorted batch", size_of_val(&plan.words[..]) as u64, &gpu.limits)?;
+    let plan_bytes = plan.map_or(0, |plan| plan.word_count * 4);
+    check_binding_size("the sorted batch", plan_bytes, &gpu.limits)?;
     let by_shard = (table.shard_count() > 1).then(|| ShardLookups::new(indices, table));
     let lookup_layout = by_shard.as_ref().map_or(LookupLayout::in_batch_order(count), |by_shard| by_shard.layout);
-    let mut image = Image::default();
-    let lookup_layout = image.push(&[lookup_layout]);
-    let layout = image.push(&[plan.layout]);
-    let indices = image.push(indices);
-    let lookups = by_shard.as_ref().map_or(indices, |by_shard| image.push(&by_shard.words));
-    let words = image.push(&plan.words);
-    let buffer = image.upload(gpu, pool)?;
-    let shards = plan.runs.iter().zip(&plan.longest);
-    Ok((
-        GpuLookups {
-            count,
-            indices: indices.of(&buffer),
-            layout: lookup_layout.of(&buffer),
-            lookups: lookups.of(&buffer),
-            of_shards: by_shard.map(|by_shard| by_shard.counts),
-            group: OnceLock::new(),
-        },
-        SortedRuns {
-            lookup_count: count,
-            shards: shards.map(|(&run_count, &longest)| ShardRuns { run_count, longest }).collect(),
-            run_count: plan.rows.len() as u32,
-            sort: Vec::new(),
-            plan: words.of(&buffer),
-            indices: indices.of(&buffer),
-            rows_word: plan.layout.rows,
-            layout: layout.of(&buffer),
-            group: OnceLock::new(),
-        },
-    ))
+    let mut sections = Sections::default();
+    let lookup_layout_at = sections.push(size_of::<LookupLayout>() as u64);
+    let indices_at = sections.push(u64::from(count) * 4);
+    let lookups_at = match &by_shard {
+        Some(by_shard) => sections.push(size_of_val(&by_shard.words[..]) as u64),
+        None => indices_at,
+    };
+    let plan_at = plan.map(|plan| (plan, sections.push(size_of::<PlanLayout>() as u64), sections.push(plan_bytes)));
+    let buffer = pool.take(gpu, sections.end)?;
+    // Straight into the memory that the queue copies from.
+    gpu.write_with(buffer.buffer(), sections.end, |writer| {
+        writer.write(lookup_layout_at.offset, bytemuck::bytes_of(&lookup_layout));
+        writer.write(indices_at.offset, bytemuck::cast_slice(indices));
+        if let Some(by_shard) = &by_shard {
+            writer.write(lookups_at.offset, bytemuck::cast_slice(&by_shard.words));
+        }
+        if let Some((plan, layout_at, words_at)) = plan_at {
+            writer.write(layout_at.offset, bytemuck::bytes_of(&plan.layout));
+            let mut offset = words_at.offset;
+            plan.write(|words| {
+                writer.write(offset, bytemuck::cast_slice(words));
+                offset += size_of_val(words) as u64;
+            });
+        }
+    })?;
+    let lookups = GpuLookups {
+        count,
+        indices: indices_at.of(&buffer),
+        layout: lookup_layout_at.of(&buffer),
+        lookups: lookups_at.of(&buffer),
+        of_shards: by_shard.map(|by_shard| by_shard.counts),
+        group: OnceLock::new(),
+    };
+    let uploaded = plan_at.map(|(_, layout_at, words_at)| Uploaded {
+        layout: layout_at.of(&buffer),
+        plan: words_at.of(&buffer),
+        indices: indices_at.of(&buffer),
+    });
+    Ok((lookups, uploaded))
 }
 
 /// Takes indices that are on the GPU already: `count` u32 at the start of `region`.

@@ -9,6 +9,7 @@ use std::task::{Context, Poll, Waker};
 use super::grid;
 use super::kernel::{GROUPS, Kernel};
 use super::mapping::Mapping;
+use super::profile::Profile;
 use crate::error::{Error, Result};
 use crate::shader::{Access, Binding};
 
@@ -43,6 +44,8 @@ pub(crate) struct Gpu {
     pipelines: Mutex<HashMap<PipelineKey, Arc<Pipeline>>>,
     layouts: Mutex<HashMap<LayoutKey, wgpu::BindGroupLayout>>,
     in_flight: Mutex<VecDeque<wgpu::SubmissionIndex>>,
+    /// What is timed, where something is.
+    pub(super) profile: Mutex<Option<Profile>>,
     /// Why the device was lost, once it is; known for devices of this crate's own.
     lost: Arc<OnceLock<String>>,
 }
@@ -99,6 +102,7 @@ impl Gpu {
             pipelines: Mutex::default(),
             layouts: Mutex::default(),
             in_flight: Mutex::default(),
+            profile: Mutex::default(),
             lost: Arc::default(),
         })
     }
@@ -114,6 +118,7 @@ impl Gpu {
             pipelines: Mutex::default(),
             layouts: Mutex::default(),
             in_flight: Mutex::default(),
+            profile: Mutex::default(),
             lost: self.lost.clone(),
         }
     }
@@ -306,7 +311,7 @@ impl Gpu {
     ) -> Result<()> {
         let ((), error) = self.scoped(|| {
             before(encoder);
-            if !dispatches.is_empty() {
+            if !dispatches.is_empty() && !self.record_timed(encoder, dispatches) {
                 record_pass(encoder, label, dispatches);
             }
             after(encoder);
@@ -343,14 +348,23 @@ impl Gpu {
 fn record_pass(encoder: &mut wgpu::CommandEncoder, label: &'static str, dispatches: &[Dispatch]) {
     let descriptor = wgpu::ComputePassDescriptor { label: Some(label), timestamp_writes: None };
     let mut pass = encoder.begin_compute_pass(&descriptor);
-    for dispatch in dispatches {
-        pass.set_pipeline(&dispatch.pipeline.pipeline);
-        for (number, group) in (0..).zip(&dispatch.groups) {
+    dispatches.iter().for_each(|dispatch| dispatch.record(&mut pass));
+}
+
+impl Dispatch {
+    /// The kernel's name.
+    pub(super) fn kernel(&self) -> &'static str {
+        self.pipeline.name
+    }
+
+    pub(super) fn record(&self, pass: &mut wgpu::ComputePass<'_>) {
+        pass.set_pipeline(&self.pipeline.pipeline);
+        for (number, group) in (0..).zip(&self.groups) {
             if group.is_some() {
                 pass.set_bind_group(number, group, &[]);
             }
         }
-        pass.dispatch_workgroups(dispatch.grid[0], dispatch.grid[1], 1);
+        pass.dispatch_workgroups(self.grid[0], self.grid[1], 1);
     }
 }
 

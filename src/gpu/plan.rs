@@ -20,10 +20,14 @@
 //! CHUNK of their sums, until one is left.
 
 use super::TableLayout;
+use super::host_sort::{self, SortScratch};
 pub(crate) use super::kernels::inputs::PlanLayout;
 use super::kernels::inputs::{CHUNK, HEADER_WORDS};
 use super::region::check_numbers;
 use crate::error::Result;
+
+/// Words of a plan that are handed out at once.
+const PIECE_WORDS: usize = 1_024;
 
 impl PlanLayout {
     /// For a batch of `lookup_count` lookups, of which `valid` at most are valid, in `runs` runs at most.
@@ -48,16 +52,22 @@ impl PlanLayout {
 }
 
 /// A plan made on the host.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug)]
 pub(crate) struct SortPlan {
     pub layout: PlanLayout,
-    pub words: Vec<u32>,
+    /// Words that it takes.
+    pub word_count: u64,
     /// The distinct rows, rising.
     pub rows: Vec<u32>,
     /// Runs in each shard.
     pub runs: Vec<u32>,
     /// Lookups in the longest run of each shard.
     pub longest: Vec<u32>,
+    starts: Vec<u32>,
+    blocks: Vec<u32>,
+    first_runs: Vec<u32>,
+    /// With the sorted lookups.
+    scratch: SortScratch,
 }
 
 impl SortPlan {
@@ -66,17 +76,19 @@ impl SortPlan {
     /// # Errors
     ///
     /// As [`PlanLayout::new`].
-    pub(crate) fn new(indices: &[u32], table: &TableLayout, is_valid: impl Fn(u32) -> bool) -> Result<Self> {
+    pub(crate) fn new(
+        indices: &[u32],
+        table: &TableLayout,
+        is_valid: impl Fn(u32) -> bool,
+        mut scratch: SortScratch,
+    ) -> Result<Self> {
         let lookup_count = u32::try_from(indices.len()).expect("a batch has fewer than u32::MAX indices");
-        let mut lookups: Vec<(u32, u32)> =
-            indices.iter().copied().zip(0..lookup_count).filter(|&(row, _)| is_valid(row)).collect();
-        // Stable, so positions of one row stay in their order.
-        radsort::sort_by_key(&mut lookups, |&(row, _)| row);
+        let lookups = scratch.sort(indices, table.input_dim, is_valid);
         let valid = lookups.len() as u32;
 
         let mut rows = Vec::new();
         let mut starts = Vec::new();
-        for (start, &(row, _)) in (0..valid).zip(&lookups) {
+        for (start, row) in (0..valid).zip(lookups.iter().copied().map(host_sort::row_of)) {
             if rows.last() != Some(&row) {
                 rows.push(row);
                 starts.push(start);
@@ -86,29 +98,48 @@ impl SortPlan {
 
         let run_count = rows.len() as u32;
         let (layout, word_count) = PlanLayout::new(lookup_count, valid, run_count, table.shard_count())?;
-        let mut words = Vec::with_capacity(word_count as usize);
-        words.extend([run_count, valid, 0, 0]);
-        words.extend(lookups.iter().map(|&(_, position)| position));
-        words.extend(&rows);
-        words.extend(&starts);
         let mut run = 0;
-        for block in 0..=lookup_count.div_ceil(CHUNK) {
+        let block_run = |block: u32| {
             while run < rows.len() && u64::from(starts[run + 1]) <= u64::from(block) * u64::from(CHUNK) {
                 run += 1;
             }
-            words.push(run as u32);
-        }
+            run as u32
+        };
+        let blocks = (0..=lookup_count.div_ceil(CHUNK)).map(block_run).collect();
         let mut first_runs: Vec<u32> =
             table.shards().map(|shard| rows.partition_point(|&row| row < shard.start) as u32).collect();
         first_runs.push(run_count);
-        words.extend(&first_runs);
-        debug_assert_eq!(words.len(), word_count as usize);
 
         let of_shards = || first_runs.windows(2).map(|shard| shard[0] as usize..shard[1] as usize);
         let runs = of_shards().map(|runs| runs.len() as u32).collect();
         let longest =
             of_shards().map(|runs| runs.map(|run| starts[run + 1] - starts[run]).max().unwrap_or(0)).collect();
-        Ok(Self { layout, words, rows, runs, longest })
+        Ok(Self { layout, word_count, rows, runs, longest, starts, blocks, first_runs, scratch })
+    }
+
+    /// Hands out the plan's words, in order and in several pieces.
+    pub(crate) fn write(&self, mut push: impl FnMut(&[u32])) {
+        let valid = *self.starts.last().expect("the end of the last run");
+        push(&[self.rows.len() as u32, valid, 0, 0]);
+        for lookups in self.scratch.sorted(valid).chunks(PIECE_WORDS) {
+            let mut positions = [0; PIECE_WORDS];
+            positions.iter_mut().zip(lookups).for_each(|(position, &item)| *position = host_sort::position_of(item));
+            push(&positions[..lookups.len()]);
+        }
+        [&self.rows, &self.starts, &self.blocks, &self.first_runs].into_iter().for_each(|section| push(section));
+    }
+
+    /// The rows, and the memory for another sort.
+    pub(crate) fn into_rows(self) -> (Vec<u32>, SortScratch) {
+        (self.rows, self.scratch)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn words(&self) -> Vec<u32> {
+        let mut words = Vec::new();
+        self.write(|piece| words.extend(piece));
+        assert_eq!(words.len() as u64, self.word_count);
+        words
     }
 }
 
@@ -156,23 +187,26 @@ mod tests {
     fn a_small_plan_in_full() {
         let table = TableLayout { input_dim: 10, output_dim: 4, rows_per_shard: 4 };
         // Row 8 is padding, and 12 is no row.
-        let plan = SortPlan::new(&[5, 2, 5, 8, 2, 5, 12], &table, |row| row < 10 && row != 8).unwrap();
+        let sort = |indices: &[u32], is_valid: fn(u32) -> bool| {
+            SortPlan::new(indices, &table, is_valid, SortScratch::default()).unwrap()
+        };
+        let plan = sort(&[5, 2, 5, 8, 2, 5, 12], |row| row < 10 && row != 8);
         let header = [2, 5, 0, 0];
         let order = [1, 4, 0, 2, 5];
         let rows = [2, 5];
         let starts = [0, 2, 5];
         let blocks = [0, 2];
         let shards = [0, 1, 2, 2];
-        assert_eq!(plan.words, [&header[..], &order, &rows, &starts, &blocks, &shards].concat());
+        assert_eq!(plan.words(), [&header[..], &order, &rows, &starts, &blocks, &shards].concat());
         let layout = PlanLayout { lookup_count: 7, order: 4, rows: 9, places: 9, starts: 11, blocks: 14, shards: 16 };
         assert_eq!(plan.layout, layout);
         assert_eq!(plan.rows, rows);
         assert_eq!((plan.runs, plan.longest), (vec![1, 1, 0], vec![2, 3, 0]));
 
-        let empty = SortPlan::new(&[8, 12], &table, |row| row < 10 && row != 8).unwrap();
-        assert_eq!(empty.words, [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
-        let nothing = SortPlan::new(&[], &table, |_| true).unwrap();
-        assert_eq!(nothing.words, [0; 10]);
+        let empty = sort(&[8, 12], |row| row < 10 && row != 8);
+        assert_eq!(empty.words(), [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+        let nothing = sort(&[], |_| true);
+        assert_eq!(nothing.words(), [0; 10]);
         assert_eq!(nothing.longest, [0, 0, 0]);
     }
 
@@ -182,19 +216,19 @@ mod tests {
     const NONE: Run = (0, 0, 0);
 
     /// The shaders' walk over a plan, function for function: shared/plan.wgsl and shared/partial_slots.wgsl.
-    struct Walk<'a>(&'a SortPlan);
+    struct Walk<'a>(&'a SortPlan, Vec<u32>);
 
     impl Walk<'_> {
         fn word(&self, part: u32, number: u32) -> u32 {
-            self.0.words[(part + number) as usize]
+            self.1[(part + number) as usize]
         }
 
         fn run_count(&self) -> u32 {
-            self.0.words[0]
+            self.1[0]
         }
 
         fn valid_count(&self) -> u32 {
-            self.0.words[1]
+            self.1[1]
         }
 
         fn run_number(&self, run: u32) -> Run {
@@ -304,8 +338,8 @@ mod tests {
         let indices: Vec<u32> =
             (0..).zip(&lengths).flat_map(|(row, &length)| (0..length).map(move |_| row)).collect();
         let table = TableLayout { input_dim: rows, output_dim: 4, rows_per_shard: rows };
-        let plan = SortPlan::new(&indices, &table, |_| true).unwrap();
-        let walk = Walk(&plan);
+        let plan = SortPlan::new(&indices, &table, |_| true, SortScratch::default()).unwrap();
+        let walk = Walk(&plan, plan.words());
         let sums = walk.partial_sums();
         let mut starts = Vec::new();
         let mut start = 0;

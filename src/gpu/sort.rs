@@ -13,6 +13,7 @@ use super::kernels::inputs::{Form, SortPass};
 use super::kernels::{run_heads, run_plan, sort_histogram, sort_scatter, sort_small};
 use super::plan::PlanLayout;
 use super::region::check_binding_size;
+use super::scratch::Scratch;
 use crate::error::Result;
 
 /// The most bits that a pass sorts by: a workgroup has a thread for each digit.
@@ -75,6 +76,38 @@ fn bits(value: u32) -> u32 {
     u32::BITS - value.leading_zeros()
 }
 
+/// What a sort keeps between its dispatches. All sorts of a pool share it: each is done with it, in the order in which the GPU
+/// computes, before the next begins.
+#[derive(Debug)]
+pub(crate) struct Workspace {
+    counts: Scratch,
+    items: [Scratch; 2],
+}
+
+impl Default for Workspace {
+    fn default() -> Self {
+        let scratch = |what| Scratch::new(what, wgpu::BufferUsages::STORAGE);
+        Self { counts: scratch("sort counts"), items: [scratch("sort items"), scratch("sort items")] }
+    }
+}
+
+/// A part of a buffer of which more may be there.
+fn start_of(buffer: &wgpu::Buffer, bytes: u64) -> wgpu::BufferBinding<'_> {
+    wgpu::BufferBinding { buffer, offset: 0, size: wgpu::BufferSize::new(bytes) }
+}
+
+/// What is sorted, and where to.
+pub(crate) struct Input<'a> {
+    /// The plan's lookups.
+    pub indices: wgpu::BufferBinding<'a>,
+    pub table: &'a TableLayout,
+    pub padding_idx: Option<u32>,
+    /// With room for as many runs as lookups.
+    pub layout: PlanLayout,
+    /// Of another buffer than the indices.
+    pub plan: wgpu::BufferBinding<'a>,
+}
+
 /// The sort of one batch, prepared.
 ///
 /// Its dispatches may be recorded any number of times: each time they sort the indices that the buffer then holds.
@@ -84,8 +117,7 @@ pub(crate) struct GpuSort {
 }
 
 impl GpuSort {
-    /// Prepares the sort of the first `lookup_count` words of `indices` into `plan`, laid out with room for as many runs
-    /// as lookups. The two must be different buffers.
+    /// Prepares a sort, in the memory that the sorts of a pool share.
     ///
     /// An empty batch needs no dispatch: its plan is zeros, as a new buffer is.
     ///
@@ -93,16 +125,9 @@ impl GpuSort {
     ///
     /// [`Error::TooLarge`](crate::Error::TooLarge) if the lookups do not fit a binding on their way,
     /// [`Error::OutOfMemory`](crate::Error::OutOfMemory), or an error of the device.
-    pub(crate) fn new(
-        gpu: &Gpu,
-        indices: wgpu::BufferBinding<'_>,
-        lookup_count: u32,
-        table: &TableLayout,
-        padding_idx: Option<u32>,
-        layout: PlanLayout,
-        plan: wgpu::BufferBinding<'_>,
-    ) -> Result<Self> {
-        assert_eq!(layout.lookup_count, lookup_count);
+    pub(crate) fn new(gpu: &Gpu, workspace: &Workspace, input: Input<'_>) -> Result<Self> {
+        let Input { indices, table, padding_idx, layout, plan } = input;
+        let lookup_count = layout.lookup_count;
         assert_eq!(layout.places, layout.rows, "the kernels write rows alone, which are places too");
         if lookup_count == 0 {
             return Ok(Self { dispatches: Vec::new() });
@@ -118,18 +143,19 @@ impl GpuSort {
 
         let item_bytes = item_bytes(*form, lookup_count);
         check_binding_size("the batch's lookups, being sorted,", item_bytes, &gpu.limits)?;
-        let allocate = |size| gpu.allocate("sort", size, wgpu::BufferUsages::STORAGE);
         let last = passes.len() - 1;
-        let counts = allocate(u64::from(passes[last].block_count) * u64::from(DIGITS) * 4)?;
-        let counts = || ("counts", counts.as_entire_buffer_binding());
+        let count_bytes = u64::from(passes[last].block_count) * u64::from(DIGITS) * 4;
+        let counts = workspace.counts.at_least(gpu, count_bytes)?;
+        let counts = || ("counts", start_of(&counts, count_bytes));
         // The passes write the one and the other in turn; a single one needs no other.
-        let items = passes.iter().take(2).map(|_| allocate(item_bytes)).collect::<Result<Vec<_>>>()?;
+        let items = workspace.items.iter().take(passes.len());
+        let items = items.map(|items| items.at_least(gpu, item_bytes)).collect::<Result<Vec<_>>>()?;
 
         let mut dispatches = Vec::new();
         let (mut from, mut source) = (Form::Indices, indices);
         for (number, pass) in passes.iter().enumerate() {
             let sort = || ("sort", uniforms.pass(number));
-            let destination = items[number % 2].as_entire_buffer_binding();
+            let destination = start_of(&items[number % 2], item_bytes);
             dispatches.push(sort_histogram::dispatch(
                 gpu,
                 pass,
@@ -207,6 +233,7 @@ mod tests {
 
     use super::*;
     use crate::GpuContext;
+    use crate::gpu::host_sort::SortScratch;
     use crate::gpu::kernels::inputs::{CHUNK, HEADER_WORDS};
     use crate::gpu::plan::SortPlan;
     use crate::gpu::readback::{PIECE_BYTES, Waiting};
@@ -241,17 +268,9 @@ mod tests {
             let (layout, words) = PlanLayout::new(count, count, count, table.shard_count()).unwrap();
             let indices = gpu.allocate("indices", u64::from(count).max(1) * 4, usage).unwrap();
             let plan = gpu.allocate("plan", words * 4, usage).unwrap();
-            let sort = GpuSort::new(
-                gpu,
-                indices.as_entire_buffer_binding(),
-                count,
-                &table,
-                padding_idx,
-                layout,
-                plan.as_entire_buffer_binding(),
-            )
-            .unwrap()
-            .into_dispatches();
+            let [source, plan_binding] = [&indices, &plan].map(wgpu::Buffer::as_entire_buffer_binding);
+            let input = Input { indices: source, table: &table, padding_idx, layout, plan: plan_binding };
+            let sort = GpuSort::new(gpu, &Workspace::default(), input).unwrap().into_dispatches();
             Self { gpu, table, padding_idx, layout, indices, plan, sort }
         }
 
@@ -276,8 +295,9 @@ mod tests {
                 .unwrap();
 
             let keep = |index| index < self.table.input_dim && Some(index) != self.padding_idx;
-            let host = SortPlan::new(indices, &self.table, keep).unwrap();
-            let [run_count, valid_count] = [host.words[0], host.words[1]];
+            let host = SortPlan::new(indices, &self.table, keep, SortScratch::default()).unwrap();
+            let host_words = host.words();
+            let [run_count, valid_count] = [host_words[0], host_words[1]];
             let part =
                 |words: &'_ [u32], start: u32, length: u32| words[start as usize..][..length as usize].to_vec();
             let parts = |words: &[u32], layout: PlanLayout| {
@@ -290,7 +310,7 @@ mod tests {
                     ("shards", part(words, layout.shards, self.table.shard_count() + 1)),
                 ]
             };
-            let [found, expected] = [parts(&words, self.layout), parts(&host.words, host.layout)];
+            let [found, expected] = [parts(&words, self.layout), parts(&host_words, host.layout)];
             for ((name, found), (_, expected)) in found.iter().zip(&expected) {
                 let differ = found.iter().zip(expected).position(|(found, expected)| found != expected);
                 if let Some(at) = differ {

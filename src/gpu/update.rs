@@ -261,6 +261,7 @@ mod tests {
     use super::*;
     use crate::gpu::TableLayout;
     use crate::gpu::batch::upload;
+    use crate::gpu::host_sort::SortScratch;
     use crate::gpu::plan::SortPlan;
     use crate::storage::Precision;
     use crate::{EmbeddingConfig, GpuContext};
@@ -273,7 +274,7 @@ mod tests {
             TableLayout::new(config.input_dim, config.output_dim, 2, config.max_shard_bytes, &gpu.limits).unwrap();
         let optimizer = Optimizer::default();
         let table = GpuTable::new(gpu, layout, (Precision::default(), 0), Some(&optimizer)).unwrap();
-        let plan = SortPlan::new(indices, &layout, |_| true).unwrap();
+        let plan = SortPlan::new(indices, &layout, |_| true, SortScratch::default()).unwrap();
         let (lookups, runs) = upload(gpu, &Arc::default(), &layout, indices, &plan).unwrap();
         let buffer = gpu.allocate("test", indices.len() as u64 * 256, wgpu::BufferUsages::STORAGE).unwrap();
         let gradient = BatchGradient { runs: &runs, region: (&buffer).into(), unchecked: None };

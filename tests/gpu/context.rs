@@ -4,10 +4,20 @@ use crate::support::*;
 
 /// A device as a caller's own code would make it.
 fn own_device(limits: wgpu::Limits) -> (wgpu::Adapter, wgpu::Device, wgpu::Queue) {
+    own_device_with(limits, wgpu::Features::empty())
+}
+
+/// With those of the features that the adapter has.
+fn own_device_with(
+    limits: wgpu::Limits,
+    features: wgpu::Features,
+) -> (wgpu::Adapter, wgpu::Device, wgpu::Queue) {
     let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle_from_env());
     pollster::block_on(async {
         let adapter = instance.request_adapter(&Default::default()).await.unwrap();
-        let descriptor = wgpu::DeviceDescriptor { required_limits: limits, ..Default::default() };
+        let required_features = features & adapter.features();
+        let descriptor =
+            wgpu::DeviceDescriptor { required_limits: limits, required_features, ..Default::default() };
         let (device, queue) = adapter.request_device(&descriptor).await.unwrap();
         (adapter, device, queue)
     })
@@ -44,6 +54,36 @@ pub fn a_callers_own_device_will_do() {
     let output = twin.lookup(&batch).unwrap();
     twin.update(&batch, &output).unwrap();
     assert_close("own device", &embedding.weights().unwrap(), &twin.weights().unwrap(), |_| 1e-8);
+}
+
+pub fn kernels_are_timed_in_the_order_of_their_dispatches() {
+    let (adapter, device, queue) = own_device_with(wgpu::Limits::default(), wgpu::Features::TIMESTAMP_QUERY);
+    let context = GpuContext::from_wgpu(&adapter, device, queue).unwrap();
+    let without = GpuContext::gpu().unwrap().start_kernel_times();
+    assert_eq!(without, Err(Error::NoTimestamps), "a context asks for no feature that it can do without");
+    assert!(matches!(GpuContext::reference().start_kernel_times(), Err(Error::NeedsGpu { .. })));
+    assert_eq!(context.take_kernel_times().unwrap(), [], "nothing was timed");
+    if !adapter.features().contains(wgpu::Features::TIMESTAMP_QUERY) {
+        assert_eq!(context.start_kernel_times(), Err(Error::NoTimestamps));
+        return;
+    }
+    let mut embedding = GpuEmbedding::new(&context, EmbeddingConfig::new(1_000, 64), Adam::default()).unwrap();
+    let batch = embedding.batch(&indices(5_000, 1_000, Skew::Zipf, 1)).unwrap();
+    let output = embedding.lookup(&batch).unwrap();
+    context.start_kernel_times().unwrap();
+    let again = embedding.lookup(&batch).unwrap();
+    embedding.update(&batch, &output).unwrap();
+    let times = context.take_kernel_times().unwrap();
+    let kernels: Vec<_> = times.iter().map(|time| time.kernel).collect();
+    assert_eq!(kernels[0], "gather_deferred");
+    assert!(kernels.contains(&"partial_sums") && kernels.contains(&"update_rows"), "{kernels:?}");
+    for pair in times.windows(2) {
+        assert!(pair[0].begin <= pair[1].begin && pair[0].begin <= pair[0].end, "{times:?}");
+    }
+    assert!(times.iter().any(|time| !time.duration().is_zero()));
+    assert_same_bits("timed or not", &again.read().unwrap(), &output.read().unwrap());
+    embedding.lookup(&batch).unwrap();
+    assert_eq!(context.take_kernel_times().unwrap(), [], "nothing is timed any longer");
 }
 
 pub fn a_device_with_too_low_limits_is_refused() {

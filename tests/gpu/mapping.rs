@@ -2,7 +2,7 @@
 
 use wgpu_embedding::{
     Adam, Clipping, EmbeddingConfig, GpuContext, GpuEmbedding, Mapping, Optimizer, RowWiseAdagrad, RowWiseAdam,
-    Update,
+    Search, Similarity, Storage, Update,
 };
 
 use crate::support::*;
@@ -85,6 +85,26 @@ pub fn runs_of_every_length_have_the_same_bits() {
             rows.sums.read().unwrap()
         });
         assert_same_bits(&format!("{width} floats"), &gpu, &cpu);
+    }
+}
+
+/// On GPUs rows go through workgroup memory.
+pub fn the_nearest_rows_have_the_same_scores() {
+    for (width, storage) in [(1, Storage::F32), (6, Storage::F32), (64, Storage::F32), (300, Storage::Bf16)] {
+        for (rows, queries) in [(255, 1), (256, 4), (257, 5), (3_000, 1), (3_000, 17)] {
+            let config = EmbeddingConfig::new(rows, width).with_storage(storage).with_max_shard_bytes(1 << 20);
+            let queries = fractions(queries * width as usize, 3);
+            for similarity in [Similarity::Cosine, Similarity::Dot] {
+                let search = Search::new(10).with_similarity(similarity);
+                let [gpu, cpu] = contexts().map(|context| {
+                    let table = GpuEmbedding::new(&context, config.clone(), Adam::default()).unwrap();
+                    let found = table.nearest(&queries, &search).unwrap();
+                    found.into_iter().flatten().map(|neighbour| neighbour.score).collect::<Vec<_>>()
+                });
+                // Each adds a row's products in the order of its elements, but a compiler may fuse them differently.
+                assert_close("scores", &gpu, &cpu, |at| 4e-6 * f64::from(cpu[at].abs()).max(0.1));
+            }
+        }
     }
 }
 

@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use wgpu_embedding::{Adam, EmbeddingConfig, Error, GpuContext, GpuEmbedding, IndexBatch};
+use wgpu_embedding::{Adam, EmbeddingConfig, Error, GpuContext, GpuEmbedding, IndexBatch, Sorting};
 
 use crate::support::*;
 
@@ -123,4 +123,78 @@ pub fn a_blocked_source_does_not_block_the_drop() {
     drop(stream);
     assert!(start.elapsed() < Duration::from_secs(5));
     drop(sender);
+}
+
+/// The GPU sorts as the host does; batches may be dropped before their recordings are submitted, and their buffers filled again.
+pub fn the_gpu_sorts_a_streams_batches_as_the_host_does() {
+    const ROWS: u32 = 3_000;
+    let plain = EmbeddingConfig::new(ROWS, 4);
+    let configs = [
+        plain.clone(),
+        plain.clone().with_padding_idx(0),
+        plain.clone().with_padding_idx(7).with_max_shard_bytes(1_024 * 16),
+    ];
+    // A batch of nothing, tiles of the sort and what is beside them, and hot rows.
+    let lengths = [300, 0, 1, 2_048, 2_049, 5_000, 64, 70, 4_097, 12, 3_000, 9_000];
+    for config in configs {
+        let run = |sorting| {
+            let mut table = GpuEmbedding::new(&context(), config.clone(), Adam::default()).unwrap();
+            let source = (0u64..).zip(lengths).map(|(seed, count)| {
+                indices(count, ROWS, if seed % 2 == 0 { Skew::Zipf } else { Skew::Uniform }, seed)
+            });
+            let source: Vec<Vec<u32>> = source.collect();
+            let mut stream = table.batch_maker().with_sorting(sorting).stream(source, 2);
+            let mut outputs = Vec::new();
+            loop {
+                // Three steps in a submission, the last of fewer.
+                let mut encoder = encoder();
+                let mut steps = 0;
+                for batch in stream.by_ref().take(3) {
+                    let batch = batch.unwrap();
+                    let gradient = buffer(&fractions(batch.len() * 4, batch.len() as u64));
+                    let output = buffer(&vec![POISON; batch.len() * 4]);
+                    table.record_lookup(&mut encoder, &batch, &output).unwrap();
+                    table.record_update(&mut encoder, &batch, &gradient).unwrap();
+                    outputs.push(output);
+                    steps += 1;
+                }
+                queue().submit([encoder.finish()]);
+                if steps < 3 {
+                    break;
+                }
+            }
+            let mut seen = outputs.iter().flat_map(read).collect::<Vec<_>>();
+            seen.extend(table.weights().unwrap());
+            seen.extend(table.state("exp_avg_sq").unwrap());
+            seen
+        };
+        assert_same_bits("sorted on the GPU", &run(Sorting::Gpu), &run(Sorting::Host));
+    }
+}
+
+pub fn a_batch_that_the_gpu_sorts_is_one_of_host_indices() {
+    let config = EmbeddingConfig::new(100, 4).with_padding_idx(9).with_mask_zero(true);
+    let table = GpuEmbedding::new(&context(), config.clone(), Adam::default()).unwrap();
+    let indices = [5u32, 9, 5, 0, 99, 5];
+    let [host, gpu] = [Sorting::Host, Sorting::Gpu]
+        .map(|sorting| table.batch_maker().with_sorting(sorting).batch(&indices).unwrap());
+    assert_eq!(gpu.indices(), Some(&indices[..]));
+    assert_eq!(gpu.unique_rows(), Some(&[0, 5, 99][..]));
+    assert_eq!(table.mask(&gpu).unwrap(), table.mask(&host).unwrap());
+    let gradient = fractions(24, 1);
+    let [of_host, of_gpu] = [&host, &gpu].map(|batch| table.row_gradient(batch, &gradient).unwrap());
+    assert_eq!(of_host.rows, of_gpu.rows);
+    assert_same_bits("sums", &of_gpu.sums.read().unwrap(), &of_host.sums.read().unwrap());
+    let [of_host, of_gpu] = [&host, &gpu].map(|batch| table.gradient_norm(batch, &gradient).unwrap());
+    assert_eq!(of_host.to_bits(), of_gpu.to_bits());
+    let error = table.batch_maker().with_sorting(Sorting::Gpu).batch(&[1i32, -1]).unwrap_err();
+    assert_eq!(error, Error::IndexOutOfRange { position: 1, value: -1, input_dim: 100 });
+
+    // A frozen table is looked up; on the reference the host sorts.
+    let frozen = config.with_trainable(false);
+    for context in [context(), GpuContext::reference()] {
+        let frozen = GpuEmbedding::new(&context, frozen.clone(), Adam::default()).unwrap();
+        let batch = frozen.batch_maker().with_sorting(Sorting::Gpu).batch(&indices).unwrap();
+        assert_eq!(frozen.lookup(&batch).unwrap().read().unwrap(), frozen.rows(&indices).unwrap());
+    }
 }

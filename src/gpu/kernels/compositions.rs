@@ -6,7 +6,7 @@ use super::inputs::{Lookup, Runs, Width};
 use super::{
     Kernel, exclude, flush, gather, gather_deferred, gradient_norm, gradient_scale, group_best, index_check,
 };
-use super::{partial_sums, run_heads, run_plan, scatter_add, similarity, sort_histogram, sort_scatter, sort_small};
+use super::{partial_sums, run_heads, run_plan, scatter_add, similarity, similarity_staged, sort_histogram, sort_scatter, sort_small};
 use super::{top_k, update_all, update_rows};
 use crate::optimizer::Optimizer;
 use crate::storage::Storage;
@@ -30,7 +30,7 @@ pub fn all() -> Vec<Kernel> {
     kernels.extend(of_width.iter().flat_map(|kernel| Width::ALL.map(kernel)));
     let lookups = || Lookup::ALL.into_iter().flat_map(|lookup| Width::ALL.map(|width| (lookup, width)));
     for storage in Storage::ALL {
-        kernels.push(similarity::kernel(storage));
+        kernels.extend([similarity::kernel(storage), similarity_staged::kernel(storage)]);
         kernels.extend(lookups().map(|(lookup, width)| gather::kernel(lookup, width, storage)));
         for optimizer in Optimizer::each_composition() {
             let rule = optimizer.rule();

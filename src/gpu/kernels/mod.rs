@@ -29,6 +29,7 @@ pub(crate) mod run_heads;
 pub(crate) mod run_plan;
 pub(crate) mod scatter_add;
 pub(crate) mod similarity;
+pub(crate) mod similarity_staged;
 pub(crate) mod sort_histogram;
 pub(crate) mod sort_scatter;
 pub(crate) mod sort_small;

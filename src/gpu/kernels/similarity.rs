@@ -1,9 +1,10 @@
-//! `keys[query, row] =` the query's score with the row.
+//! `keys[query, row] =` the query's score with the row: on CPU adapters by `similarity`, on GPUs by `similarity_staged`.
 
-use super::{Kernel, parts};
+use super::{Kernel, parts, similarity_staged};
 use crate::error::Result;
 use crate::gpu::device::{Dispatch, Gpu, Resource, constant};
 use crate::gpu::grid::WORKGROUP_SIZE;
+use crate::gpu::mapping::Mapping;
 use crate::shader::{Binding, Pair, Part, Quad, part};
 use crate::storage::Storage;
 
@@ -40,10 +41,16 @@ pub(crate) fn dispatch(
 ) -> Result<Dispatch> {
     let queries = query_count.min(QUERIES);
     let constants = [constant("QUADS", quads), constant("COSINE", cosine.into()), constant("QUERIES", queries)];
-    let threads = u64::from(row_count.div_ceil(ROWS)) * u64::from(query_count / queries);
-    gpu.dispatch_alone(
-        &gpu.pipeline(&kernel(storage), &constants)?,
-        resources,
-        threads.div_ceil(WORKGROUP_SIZE.into()),
-    )
+    let groups = u64::from(query_count / queries);
+    let (kernel, workgroups) = match gpu.mapping {
+        Mapping::Gpu => {
+            let of_rows = u64::from(row_count.div_ceil(WORKGROUP_SIZE));
+            (similarity_staged::kernel(storage), of_rows * groups)
+        }
+        Mapping::Cpu => {
+            let threads = u64::from(row_count.div_ceil(ROWS)) * groups;
+            (kernel(storage), threads.div_ceil(WORKGROUP_SIZE.into()))
+        }
+    };
+    gpu.dispatch_alone(&gpu.pipeline(&kernel, &constants)?, resources, workgroups)
 }

@@ -69,7 +69,7 @@ fn parts_that_vary(kernel: &Kernel) -> String {
 fn variants(kernel: &Kernel) -> Vec<(&'static str, Vec<Constant>)> {
     match kernel.name() {
         "partial_sums" => vec![("level 0", vec![("LEVEL", 0.0)]), ("level 1", vec![("LEVEL", 1.0)])],
-        "similarity" => vec![("1 query", vec![("QUERIES", 1.0)]), ("4 queries", vec![("QUERIES", 4.0)])],
+        "similarity" | "similarity_staged" => vec![("1 query", vec![("QUERIES", 1.0)]), ("4 queries", vec![("QUERIES", 4.0)])],
         "top_k" => vec![("pairs", vec![("SOURCE", 0.0)]), ("groups", vec![("SOURCE", 1.0)])],
         _ if has_part(kernel, "adam_catch_up.wgsl") => vec![
             ("later on", Vec::new()),
