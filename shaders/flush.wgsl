@@ -29,7 +29,7 @@ fn flush(
     let place = rows.first_place + lane.work;
     let until = select(rows.until, step_before(), rows.until == NOW);
     let row = shard.first_place + place;
-    let missed = missed_by(lane, row, place, live, until);
+    let missed = missed_by(lane, row, load_kept(lane, place, live, until), until);
     if !live || missed.count == 0u {
         return;
     }

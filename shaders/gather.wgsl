@@ -29,25 +29,29 @@ fn copied(lane: Lane, number: u32) -> Copied {
     return Copied(lookup.position, select(0u, place, is_held), is_held, is_written);
 }
 
-fn store_copied(copy: Copied, quad: u32, value: vec4<f32>) {
+fn copy_one(copy: Copied, quad: u32) {
     if copy.is_written {
-        store_output(copy.position, quad, select(vec4<f32>(), value, copy.is_held));
+        store_output(copy.position, quad, select(vec4<f32>(), load_weights(copy.place, quad), copy.is_held));
     }
 }
 
-fn copy_one(copy: Copied, quad: u32) {
-    store_copied(copy, quad, load_weights(copy.place, quad));
-}
-
+// Loads stand together only where no store is in a branch of its own: a compiler moves a load to where alone it is used.
 fn copy_four(first: Copied, second: Copied, third: Copied, fourth: Copied, quad: u32) {
-    let a = load_weights(first.place, quad);
-    let b = load_weights(second.place, quad);
-    let c = load_weights(third.place, quad);
-    let d = load_weights(fourth.place, quad);
-    store_copied(first, quad, a);
-    store_copied(second, quad, b);
-    store_copied(third, quad, c);
-    store_copied(fourth, quad, d);
+    if first.is_written && second.is_written && third.is_written && fourth.is_written {
+        let a = load_weights(first.place, quad);
+        let b = load_weights(second.place, quad);
+        let c = load_weights(third.place, quad);
+        let d = load_weights(fourth.place, quad);
+        store_output(first.position, quad, select(vec4<f32>(), a, first.is_held));
+        store_output(second.position, quad, select(vec4<f32>(), b, second.is_held));
+        store_output(third.position, quad, select(vec4<f32>(), c, third.is_held));
+        store_output(fourth.position, quad, select(vec4<f32>(), d, fourth.is_held));
+    } else {
+        copy_one(first, quad);
+        copy_one(second, quad);
+        copy_one(third, quad);
+        copy_one(fourth, quad);
+    }
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)

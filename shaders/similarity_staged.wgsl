@@ -38,6 +38,25 @@ fn store_staged(local: u32, turn: u32, value: vec4<f32>) {
     staged[stage(entry / STAGED, entry % STAGED)] = value;
 }
 
+// Of a thread's row: with each of its queries, and with itself.
+struct Sums {
+    products: vec4<f32>,
+    square: f32,
+}
+
+// With one more of the staged quads, `at` that of the first query.
+fn with_quad(sums: Sums, local: u32, quad: u32, at: u32) -> Sums {
+    let x = staged[stage(local, quad)];
+    var products = sums.products;
+    products.x += dot(queries[at], x);
+    if QUERIES == 4u {
+        products.y += dot(queries[at + QUADS], x);
+        products.z += dot(queries[at + 2u * QUADS], x);
+        products.w += dot(queries[at + 3u * QUADS], x);
+    }
+    return Sums(products, sums.square + dot(x, x));
+}
+
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn similarity_staged(
     @builtin(workgroup_id) workgroup: vec3<u32>,
@@ -50,8 +69,7 @@ fn similarity_staged(
     // A folded grid may overhang: such a workgroup computes the last queries, and does not write.
     let query = number / groups * QUERIES;
     let query_quads = min(query, piece.query_count - QUERIES) * QUADS;
-    var products = vec4<f32>();
-    var square = 0.0;
+    var sums = Sums();
     var a = load_staged(first_row, 0u, local, 0u);
     var b = load_staged(first_row, 0u, local, 1u);
     var c = load_staged(first_row, 0u, local, 2u);
@@ -67,25 +85,24 @@ fn similarity_staged(
         b = load_staged(first_row, first + STAGED, local, 1u);
         c = load_staged(first_row, first + STAGED, local, 2u);
         d = load_staged(first_row, first + STAGED, local, 3u);
-        for (var quad = 0u; quad < min(STAGED, QUADS - first); quad++) {
-            let x = staged[stage(local, quad)];
-            let at = query_quads + first + quad;
-            square += dot(x, x);
-            products.x += dot(queries[at], x);
-            if QUERIES == 4u {
-                products.y += dot(queries[at + QUADS], x);
-                products.z += dot(queries[at + 2u * QUADS], x);
-                products.w += dot(queries[at + 3u * QUADS], x);
-            }
+        sums = with_quad(sums, local, 0u, query_quads + first);
+        if first + 1u < QUADS {
+            sums = with_quad(sums, local, 1u, query_quads + first + 1u);
+        }
+        if first + 2u < QUADS {
+            sums = with_quad(sums, local, 2u, query_quads + first + 2u);
+        }
+        if first + 3u < QUADS {
+            sums = with_quad(sums, local, 3u, query_quads + first + 3u);
         }
     }
     let row = first_row + local;
     if row >= piece.row_count || query >= piece.query_count {
         return;
     }
-    let length = sqrt(square);
+    let length = sqrt(sums.square);
     for (var i = 0u; i < QUERIES; i++) {
-        var score = products[i];
+        var score = sums.products[i];
         if COSINE == 1u {
             score = select(score / length, 0.0, length == 0.0);
         }

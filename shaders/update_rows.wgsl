@@ -26,6 +26,7 @@ fn update_rows(
     }
     let live = run.end != 0u;
     let place = run.place - shard.first_place;
+    let kept = load_kept(lane, place, live, step_before());
     // Of a thread's only quad all loads are issued before any is waited for, also over the barriers.
     var old: Quad;
     var gradient: vec4<f32>;
@@ -33,7 +34,7 @@ fn update_rows(
         old = load_quad(place, lane.part);
         gradient = gradient_of(run, lane.part);
     }
-    let missed = missed_by(lane, run.row, place, live, step_before());
+    let missed = missed_by(lane, run.row, kept, step_before());
     let row_number = updated_row_number(lane, caught_up_number(missed), run, live);
     if !live {
         return;

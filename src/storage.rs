@@ -135,6 +135,7 @@ impl Precision {
     }
 
     /// Whether weights are in f32: of such a table checkpoints say nothing.
+    #[cfg(feature = "files")]
     pub(crate) fn is_single(&self) -> bool {
         self.storage == Storage::F32
     }

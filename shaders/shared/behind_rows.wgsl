@@ -8,14 +8,24 @@
 var<workgroup> last_steps: array<u32, WORKGROUP_SIZE>;
 var<workgroup> row_numbers: array<f32, WORKGROUP_SIZE>;
 
-// Up to step `until`; `row` is its number in the table.
-fn missed_by(lane: Lane, row: u32, place: u32, live: bool, until: u32) -> Missed {
-    var last_step = until;
-    var row_number = 0.0;
+// What is kept of a row as a whole; of a row's first thread alone.
+struct Kept {
+    last_step: u32,
+    row_number: f32,
+}
+
+// A step of its own, so that other loads may be on their way with it.
+fn load_kept(lane: Lane, place: u32, live: bool, until: u32) -> Kept {
     if live && lane.part == 0u {
-        last_step = row_state[place * ROW_WORDS];
-        row_number = load_row_number(place);
+        return Kept(row_state[place * ROW_WORDS], load_row_number(place));
     }
+    return Kept(until, 0.0);
+}
+
+// What a row has missed up to step `until`; `row` is its number in the table.
+fn missed_by(lane: Lane, row: u32, kept: Kept, until: u32) -> Missed {
+    var last_step = kept.last_step;
+    var row_number = kept.row_number;
     if THREADS > 1u {
         if lane.part == 0u {
             last_steps[lane.slot] = last_step;

@@ -13,12 +13,19 @@ fn step_before() -> u32 {
     return 0u;
 }
 
-fn missed_by(lane: Lane, row: u32, place: u32, live: bool, until: u32) -> Missed {
-    var row_number = 0.0;
+struct Kept {
+    row_number: f32,
+}
+
+fn load_kept(lane: Lane, place: u32, live: bool, until: u32) -> Kept {
     if live && lane.part == 0u {
-        row_number = load_row_number(place);
+        return Kept(load_row_number(place));
     }
-    return Missed(0u, row_number);
+    return Kept(0.0);
+}
+
+fn missed_by(lane: Lane, row: u32, kept: Kept, until: u32) -> Missed {
+    return Missed(0u, kept.row_number);
 }
 
 fn caught_up_number(missed: Missed) -> f32 {

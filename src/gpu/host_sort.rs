@@ -92,7 +92,7 @@ mod tests {
                     (state >> 33) as u32
                 };
                 let mut indices: Vec<u32> =
-                    (0..count).map(|_| (u64::from(random()) * u64::from(input_dim) >> 31) as u32).collect();
+                    (0..count).map(|_| ((u64::from(random()) * u64::from(input_dim)) >> 31) as u32).collect();
                 // The last row, again and again, and one that is left out.
                 indices.iter_mut().step_by(7).for_each(|row| *row = input_dim - 1);
                 let is_valid = |row: u32| row % 5 != 3;

@@ -32,9 +32,8 @@ pub(crate) const RULE_OFFSET: u64 = 256;
 #[derive(Debug)]
 pub(crate) struct GpuTable {
     pub layout: TableLayout,
-    /// How the weights are kept, and rounded, with this seed.
+    /// How the weights are kept, and rounded.
     pub precision: Precision,
-    pub(super) seed: u32,
     /// The threads of each row in kernels that copy or update it, and in those that sum.
     pub mapping: RowMapping,
     pub summing: RowMapping,
@@ -230,7 +229,6 @@ impl GpuTable {
         let table = Self {
             layout,
             precision,
-            seed,
             mapping,
             summing: RowMapping::summed(gpu, layout),
             shards,
@@ -245,9 +243,10 @@ impl GpuTable {
         Ok(table)
     }
 
-    /// An empty table of the same layout and precision.
+    /// An empty table of the same layout and precision, to be copied from: it is never trained itself.
+    #[cfg(all(feature = "files", not(target_arch = "wasm32")))]
     pub(crate) fn like(&self, gpu: &Gpu, optimizer: Option<&Optimizer>) -> Result<Self> {
-        Self::new(gpu, self.layout, (self.precision, self.seed), optimizer)
+        Self::new(gpu, self.layout, (self.precision, 0), optimizer)
     }
 
     pub(crate) fn training(&self) -> Result<&Training> {
@@ -402,7 +401,7 @@ impl Shard {
     }
 }
 
-/// An [`inputs::ShardPlaces`].
+/// An [`inputs::ShardPlaces`]; the seed is that of stochastic rounding.
 pub(super) fn shard_places(
     gpu: &Gpu,
     layout: TableLayout,

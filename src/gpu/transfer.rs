@@ -6,7 +6,9 @@ use std::ops::Range;
 use super::device::Gpu;
 use super::readback::{PIECE_BYTES, Waiting};
 use super::state::Place;
-use super::table::{GpuTable, Shard, shard_places};
+#[cfg(all(feature = "files", not(target_arch = "wasm32")))]
+use super::table::shard_places;
+use super::table::{GpuTable, Shard};
 use crate::config::WEIGHT;
 use crate::error::Result;
 #[cfg(all(feature = "files", not(target_arch = "wasm32")))]
@@ -216,7 +218,6 @@ impl GpuTable {
             .map(|(number, shard)| shard_places(gpu, self.layout, (number, &shard.rows), seed));
         let places = places.collect::<Result<Vec<_>>>()?;
         self.shards.iter_mut().zip(places).for_each(|(shard, places)| shard.set_places(places));
-        self.seed = seed;
         Ok(())
     }
 

@@ -99,11 +99,13 @@ impl ReferenceTable {
     }
 
     /// Takes over the weights of another table.
+    #[cfg(all(feature = "files", not(target_arch = "wasm32")))]
     pub(crate) fn take_weights(&mut self, other: Self) {
         self.rows.weights = other.rows.weights;
     }
 
     /// An empty table of the same size and precision.
+    #[cfg(all(feature = "files", not(target_arch = "wasm32")))]
     pub(crate) fn like(&self, optimizer: Option<&Optimizer>, step: u64) -> Result<Self> {
         let Rows { output_dim, rounder, .. } = self.rows;
         Self::new([self.rows.count(), output_dim], rounder, optimizer, step)

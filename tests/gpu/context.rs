@@ -8,16 +8,12 @@ fn own_device(limits: wgpu::Limits) -> (wgpu::Adapter, wgpu::Device, wgpu::Queue
 }
 
 /// With those of the features that the adapter has.
-fn own_device_with(
-    limits: wgpu::Limits,
-    features: wgpu::Features,
-) -> (wgpu::Adapter, wgpu::Device, wgpu::Queue) {
+fn own_device_with(limits: wgpu::Limits, features: wgpu::Features) -> (wgpu::Adapter, wgpu::Device, wgpu::Queue) {
     let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle_from_env());
     pollster::block_on(async {
         let adapter = instance.request_adapter(&Default::default()).await.unwrap();
         let required_features = features & adapter.features();
-        let descriptor =
-            wgpu::DeviceDescriptor { required_limits: limits, required_features, ..Default::default() };
+        let descriptor = wgpu::DeviceDescriptor { required_limits: limits, required_features, ..Default::default() };
         let (device, queue) = adapter.request_device(&descriptor).await.unwrap();
         (adapter, device, queue)
     })

@@ -6,7 +6,10 @@ use super::inputs::{Lookup, Runs, Width};
 use super::{
     Kernel, exclude, flush, gather, gather_deferred, gradient_norm, gradient_scale, group_best, index_check,
 };
-use super::{partial_sums, run_heads, run_plan, scatter_add, similarity, similarity_staged, sort_histogram, sort_scatter, sort_small};
+use super::{
+    partial_sums, run_heads, run_plan, scatter_add, similarity, similarity_staged, sort_histogram, sort_scatter,
+    sort_small,
+};
 use super::{top_k, update_all, update_rows};
 use crate::optimizer::Optimizer;
 use crate::storage::Storage;

@@ -60,7 +60,8 @@ fn parts_that_vary(kernel: &Kernel) -> String {
         "shared/short_runs" | "shared/long_runs" | "shared/all_lookups" | "shared/shard_lookups" => {
             Some(file.trim_start_matches("shared/"))
         }
-        file => file.strip_prefix("rules/").or(file.strip_prefix("storage/")),
+        "storage/f16" | "storage/bf16" => file.strip_prefix("storage/"),
+        file => file.strip_prefix("rules/"),
     });
     varying.collect::<Vec<_>>().join(" ")
 }
@@ -69,7 +70,9 @@ fn parts_that_vary(kernel: &Kernel) -> String {
 fn variants(kernel: &Kernel) -> Vec<(&'static str, Vec<Constant>)> {
     match kernel.name() {
         "partial_sums" => vec![("level 0", vec![("LEVEL", 0.0)]), ("level 1", vec![("LEVEL", 1.0)])],
-        "similarity" | "similarity_staged" => vec![("1 query", vec![("QUERIES", 1.0)]), ("4 queries", vec![("QUERIES", 4.0)])],
+        "similarity" | "similarity_staged" => {
+            vec![("1 query", vec![("QUERIES", 1.0)]), ("4 queries", vec![("QUERIES", 4.0)])]
+        }
         "top_k" => vec![("pairs", vec![("SOURCE", 0.0)]), ("groups", vec![("SOURCE", 1.0)])],
         _ if has_part(kernel, "adam_catch_up.wgsl") => vec![
             ("later on", Vec::new()),
@@ -108,7 +111,8 @@ fn of_optimizer(kernel: &Kernel) -> Vec<Constant> {
 }
 
 /// What does not depend on the kernel.
-const ALONE: [Constant; 13] = [
+const ALONE: [Constant; 14] = [
+    ("STOCHASTIC", 1.0),
     ("AMSGRAD", 0.0),
     ("KERAS", 0.0),
     ("NESTEROV", 0.0),
