@@ -14,7 +14,6 @@ use crate::config::{EmbeddingConfig, WEIGHT};
 use crate::error::Result;
 use crate::optimizer::{Extent, Optimizer, StateArray};
 use crate::safetensors::{Float, TensorFile, TensorRows};
-use crate::storage::Storage;
 
 /// Floats that are read at once.
 const PIECE_FLOATS: usize = 1 << 16;
@@ -56,11 +55,7 @@ impl<R: Read + Seek> Checkpoint<R> {
         let expected: Vec<_> = arrays.iter().map(|array| array.name).collect();
         for (array, &name) in arrays.iter().zip(&expected) {
             let tensor = file.tensor(name)?;
-            let required = match settings.table.precision.storage {
-                Storage::F16 if name == WEIGHT => Float::F16,
-                Storage::Bf16 if name == WEIGHT => Float::BF16,
-                _ => Float::F32,
-            };
+            let required = if name == WEIGHT { Float::of(settings.table.precision.storage) } else { Float::F32 };
             if tensor.float != required {
                 let problem = format!("it must be {required:?} in this checkpoint, and is {:?}", tensor.float);
                 return Err(file.malformed_tensor(name, problem));

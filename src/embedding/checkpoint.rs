@@ -211,7 +211,7 @@ impl GpuEmbedding {
             Table::Gpu(gpu, table) => {
                 let read = table.like(gpu, kept)?;
                 let mut weights = checkpoint.rows(WEIGHT)?;
-                read.write(gpu, WEIGHT, |row| weights.fill_row(row))?;
+                read.write_stored(gpu, WEIGHT, |floats, storage, bytes| weights.append_row(floats, storage, bytes))?;
                 read.write_state(gpu, step as u32, |name, rows, values| checkpoint.read_rows(name, rows, values))?;
                 let restart = table.prepare_restart(gpu, &optimizer, step)?;
                 table.copy_from(gpu, &read)?;

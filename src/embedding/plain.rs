@@ -82,7 +82,7 @@ impl GpuEmbedding {
             }
             Table::Gpu(gpu, table) => {
                 let read = table.like(gpu, None)?;
-                read.write(gpu, WEIGHT, |row| rows.fill_row(row))?;
+                read.write_stored(gpu, WEIGHT, |floats, storage, bytes| rows.append_row(floats, storage, bytes))?;
                 // Flush first: pending steps belong to the old weights.
                 table.flush(gpu)?;
                 table.copy_weights_from(gpu, &read)?;

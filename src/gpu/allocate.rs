@@ -63,18 +63,20 @@ impl Gpu {
     /// the queue copies from. Where it writes nothing there are zeros.
     pub(crate) fn write_with(&self, buffer: &wgpu::Buffer, size: u64, fill: impl FnOnce(&mut Writer)) -> Result<()> {
         let Some(size) = wgpu::BufferSize::new(size) else { return Ok(()) };
-        let ((), error) = self.scoped(|| {
-            // None of an invalid buffer, of which the scope tells.
-            if let Some(view) = self.queue.write_buffer_with(buffer, 0, size) {
-                let mut writer = Writer { view, end: 0 };
-                fill(&mut writer);
-                let rest = writer.view.len() as u64;
-                writer.fill_up_to(rest);
-            }
+        let (is_written, error) = self.scoped(|| {
+            let Some(view) = self.queue.write_buffer_with(buffer, 0, size) else { return false };
+            let mut writer = Writer { view, end: 0 };
+            fill(&mut writer);
+            let rest = writer.view.len() as u64;
+            writer.fill_up_to(rest);
+            true
         });
+        let doing = "writing to the GPU";
         match error {
-            None => Ok(()),
-            Some(error) => Err(Error::Device { doing: "writing to the GPU", reason: error.to_string() }),
+            None if is_written => Ok(()),
+            // Of a lost device wgpu gives no memory, and no reason.
+            None => Err(Error::Device { doing, reason: "the device gives no memory for it".to_owned() }),
+            Some(error) => Err(Error::Device { doing, reason: error.to_string() }),
         }
     }
 

@@ -38,18 +38,33 @@ impl GpuTable {
         name: &str,
         mut fill_row: impl FnMut(&mut [f32]) -> Result<()>,
     ) -> Result<()> {
-        let (mut row, mut piece) = (Vec::new(), Vec::new());
+        let mut row = Vec::new();
+        self.write_stored(gpu, name, |floats, storage, bytes| {
+            row.resize(floats, 0.0f32);
+            fill_row(&mut row)?;
+            storage.encode(&row, bytes);
+            Ok(())
+        })
+    }
+
+    /// The same from bytes: `append_row` adds so many numbers to the rows before, as they are stored.
+    pub(crate) fn write_stored(
+        &self,
+        gpu: &Gpu,
+        name: &str,
+        mut append_row: impl FnMut(usize, Storage, &mut Vec<u8>) -> Result<()>,
+    ) -> Result<()> {
+        let mut piece = Vec::new();
         for shard in &self.shards {
             let array = self.array(shard, name).expect("an array of the table");
-            row.resize(array.dense as usize / array.storage.bytes() as usize, 0.0f32);
+            let floats = array.dense as usize / array.storage.bytes() as usize;
             let rows_per_piece = (PIECE_BYTES / array.stride).max(1) as usize;
             let row_count = (shard.rows.end - shard.rows.start) as usize;
             for first in (0..row_count).step_by(rows_per_piece) {
                 let rows = rows_per_piece.min(row_count - first);
                 piece.clear();
                 for number in 1..=rows {
-                    fill_row(&mut row)?;
-                    array.storage.encode(&row, &mut piece);
+                    append_row(floats, array.storage, &mut piece)?;
                     piece.resize(number * array.size as usize, 0);
                 }
                 array.write(gpu, first as u64, &piece)?;

@@ -12,6 +12,7 @@ use crate::error::{Error, Result, quoted};
 use crate::file::file_error;
 use crate::file_kind::START_BYTES;
 use crate::json;
+use crate::storage::Storage;
 
 /// The longest header, as the format has it. A hostile one takes some twenty times as much memory to parse.
 pub(super) const MAX_HEADER_BYTES: u64 = 100_000_000;
@@ -70,7 +71,7 @@ impl TensorFile {
         }
         let Self { path, mut reader, data_start, .. } = self;
         seek(&mut reader, &path, data_start + tensor.start)?;
-        Ok(TensorRows { reader, path, float: tensor.float, bytes: Vec::new() })
+        Ok(TensorRows { reader, path, float: tensor.float, bytes: Vec::new(), values: Vec::new() })
     }
 }
 
@@ -168,7 +169,7 @@ impl<R: Read + Seek> TensorFile<R> {
         let row_floats: usize = tensor.shape.iter().skip(1).product();
         let row_bytes = (row_floats * tensor.float.bytes()) as u64;
         seek(reader, path, *data_start + tensor.start + u64::from(first) * row_bytes)?;
-        Ok(TensorRows { reader, path: path.clone(), float: tensor.float, bytes: Vec::new() })
+        Ok(TensorRows { reader, path: path.clone(), float: tensor.float, bytes: Vec::new(), values: Vec::new() })
     }
 
     pub(crate) fn malformed(&self, place: String, problem: String) -> Error {
@@ -192,8 +193,9 @@ pub(crate) struct TensorRows<R = BufReader<File>> {
     reader: R,
     path: PathBuf,
     float: Float,
-    /// A row as it is in the file.
+    /// A row as it is in the file, and in f32.
     bytes: Vec<u8>,
+    values: Vec<f32>,
 }
 
 impl<R: Read> TensorRows<R> {
@@ -204,9 +206,36 @@ impl<R: Read> TensorRows<R> {
         self.float.convert(&self.bytes, row);
         Ok(())
     }
+
+    /// Appends the next `floats` floats as a table stores them: as they are, where the file stores them so.
+    pub(crate) fn append_row(&mut self, floats: usize, storage: Storage, row: &mut Vec<u8>) -> Result<()> {
+        if self.float == Float::of(storage) {
+            let start = row.len();
+            row.resize(start + floats * self.float.bytes(), 0);
+            return self
+                .reader
+                .read_exact(&mut row[start..])
+                .map_err(|error| file_error("reading", &self.path, &error));
+        }
+        let mut values = std::mem::take(&mut self.values);
+        values.resize(floats, 0.0);
+        let filled = self.fill_row(&mut values);
+        storage.encode(&values, row);
+        self.values = values;
+        filled
+    }
 }
 
 impl Float {
+    /// How a table's weights are written.
+    pub(crate) fn of(storage: Storage) -> Self {
+        match storage {
+            Storage::F32 => Self::F32,
+            Storage::F16 => Self::F16,
+            Storage::Bf16 => Self::BF16,
+        }
+    }
+
     fn bytes(self) -> usize {
         match self {
             Self::F16 | Self::BF16 => 2,

@@ -338,5 +338,16 @@ pub fn plain_weights_go_out_and_in_as_they_are() {
             other.save_weights(&path, "weight").unwrap();
             assert_eq!(std::fs::read(&path).unwrap(), bytes);
         }
+
+        // On a GPU they are never anything else: a signalling NaN, which a conversion makes quiet, comes back as it was.
+        let mut with_nan = bytes.clone();
+        let end = with_nan.len();
+        let nan: u16 = if storage == Storage::F16 { 0x7c01 } else { 0x7f81 };
+        with_nan[end - 2..].copy_from_slice(&nan.to_le_bytes());
+        std::fs::write(&path, &with_nan).unwrap();
+        let mut other = GpuEmbedding::new(&context(), config(400, 10, storage), Adam::default()).unwrap();
+        other.load_weights(&path, "weight").unwrap();
+        other.save_weights(&path, "weight").unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), with_nan);
     }
 }
