@@ -7,8 +7,12 @@
 @group(0) @binding(2) var<storage, read_write> counts: array<RunCount>;
 
 @compute @workgroup_size(WORKGROUP_SIZE)
-fn run_heads(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let block = workgroup.x;
+fn run_heads(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) grid: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let block = workgroup.y * grid.x + workgroup.x;
     var count = RunCount(0u, 0u);
     if block < sort.block_count {
         let start = block * sort.block_items;

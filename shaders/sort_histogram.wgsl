@@ -1,4 +1,4 @@
-// counts[block, digit] = how many of a block's lookups have this digit
+// counts[digit, block] = how many of a block's lookups have this digit
 //
 // One workgroup a block.
 //
@@ -10,8 +10,12 @@
 var<workgroup> digit_counts: array<atomic<u32>, 256>;
 
 @compute @workgroup_size(WORKGROUP_SIZE)
-fn sort_histogram(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let block = workgroup.x;
+fn sort_histogram(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) grid: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let block = workgroup.y * grid.x + workgroup.x;
     atomicStore(&digit_counts[local], 0u);
     workgroupBarrier();
     if block < sort.block_count {
@@ -25,6 +29,6 @@ fn sort_histogram(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_in
     workgroupBarrier();
     if block < sort.block_count {
         // Adding nothing is a load: the contract test forbids atomicLoad, with which kernels spin on one another.
-        counts[block * WORKGROUP_SIZE + local] = atomicAdd(&digit_counts[local], 0u);
+        counts[local * sort.block_count + block] = atomicAdd(&digit_counts[local], 0u);
     }
 }

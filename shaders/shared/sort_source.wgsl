@@ -4,9 +4,7 @@
 // first pass reads the caller's indices as they are. After that, key and position share a word where they fit; where
 // they do not, the keys stand first and the positions behind them.
 //
-// The batch is cut in blocks, at most one for each thread of a workgroup, so that a workgroup can add up by itself what
-// all blocks have counted: no kernel needs another one's result within a dispatch, and none waits. A block is a whole
-// number of tiles.
+// The batch is cut in blocks, each a tile of the sort, the last one what is left.
 
 // How the lookups are stored: SOURCE is one of these.
 const INDICES: u32 = 0u;

@@ -1,16 +1,15 @@
 //! Sorts a batch whose indices are on the GPU, and writes its plan (`plan`).
 //!
 //! A radix sort, least digit first, of the lookups' rows; only the bits that a row of the table can have are sorted. A
-//! batch of one tile is sorted, and its plan written, by one workgroup in one dispatch. A larger one is cut in at most
-//! [`MAX_BLOCKS`] blocks. For each digit of up to [`DIGIT_BITS`] bits, one dispatch counts the digits of each block, and
-//! one moves the lookups; two more find the runs and write the plan. With so few blocks every workgroup adds up by
-//! itself what all of them have counted, so that no dispatch is needed in between.
+//! batch of one tile is sorted, and its plan written, by one workgroup in one dispatch. A larger one is cut in blocks of a
+//! tile. For each digit of up to [`DIGIT_BITS`] bits, one dispatch counts the digits of each block, one adds the counts up,
+//! and one moves the lookups; two more find the runs and write the plan.
 
 use super::TableLayout;
-use super::device::{Constant, Dispatch, Gpu, constant};
+use super::device::{Dispatch, Gpu};
 use super::kernels::inputs::TILE;
 use super::kernels::inputs::{Form, SortPass};
-use super::kernels::{run_heads, run_plan, sort_histogram, sort_scatter, sort_small};
+use super::kernels::{run_heads, run_plan, sort_histogram, sort_scan, sort_scatter, sort_small};
 use super::plan::PlanLayout;
 use super::region::check_binding_size;
 use super::scratch::Scratch;
@@ -21,16 +20,6 @@ const DIGIT_BITS: u32 = 8;
 
 /// Digits that a block counts, whatever the pass.
 const DIGITS: u32 = super::grid::WORKGROUP_SIZE;
-
-/// The most blocks: a workgroup has a thread for each.
-const MAX_BLOCKS: u32 = super::grid::WORKGROUP_SIZE;
-
-impl SortPass {
-    /// The `override` constant that spares kernels their loop over a block's tiles.
-    pub(crate) fn one_tile(&self) -> Constant {
-        constant("ONE_TILE", (self.block_items == TILE).into())
-    }
-}
 
 /// How a batch is sorted: pure arithmetic.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,9 +37,8 @@ impl Passes {
         let key_bits = bits(table.input_dim);
         let position_bits = bits(count - 1);
         let form = if key_bits + position_bits <= u32::BITS { Form::Packed } else { Form::Pairs };
-        let tiles = count.div_ceil(TILE);
-        let block_items = tiles.div_ceil(MAX_BLOCKS) * TILE;
-        let pass_count = if tiles == 1 { 1 } else { key_bits.div_ceil(DIGIT_BITS) };
+        let block_count = count.div_ceil(TILE);
+        let pass_count = if block_count == 1 { 1 } else { key_bits.div_ceil(DIGIT_BITS) };
         // Equal digits, for a pass with fewer bits is a little faster.
         let digit_bits = key_bits.div_ceil(pass_count);
         let pass = |shift| SortPass {
@@ -62,8 +50,8 @@ impl Passes {
             shift,
             digit_bits: digit_bits.min(key_bits - shift),
             key_bits,
-            block_items,
-            block_count: count.div_ceil(block_items),
+            block_items: TILE,
+            block_count,
             rows_per_shard: table.rows_per_shard,
             shard_count: table.shard_count(),
         };
@@ -144,7 +132,8 @@ impl GpuSort {
         let item_bytes = item_bytes(*form, lookup_count);
         check_binding_size("the batch's lookups, being sorted,", item_bytes, &gpu.limits)?;
         let last = passes.len() - 1;
-        let count_bytes = u64::from(passes[last].block_count) * u64::from(DIGITS) * 4;
+        // Of each block and digit, and of each digit.
+        let count_bytes = (u64::from(passes[last].block_count) + 1) * u64::from(DIGITS) * 4;
         let counts = workspace.counts.at_least(gpu, count_bytes)?;
         let counts = || ("counts", start_of(&counts, count_bytes));
         // The passes write the one and the other in turn; a single one needs no other.
@@ -162,6 +151,7 @@ impl GpuSort {
                 from,
                 &[sort(), ("source", source.clone()), counts()],
             )?);
+            dispatches.push(sort_scan::dispatch(gpu, &[sort(), ("source", source.clone()), counts()])?);
             let resources = [sort(), ("source", source), counts(), ("destination", destination.clone())];
             dispatches.push(sort_scatter::dispatch(gpu, pass, [from, *form], &resources)?);
             (from, source) = (*form, destination);
@@ -430,14 +420,15 @@ mod tests {
     fn plans_of_large_batches_are_those_of_the_host() {
         let gpu = gpu();
         let mut rng = ChaCha8Rng::seed_from_u64(4);
-        let tiles_of_a_block = (MAX_BLOCKS * TILE) as usize;
+        // As many blocks as a workgroup has threads.
+        let blocks_of_a_thread = (DIGITS * TILE) as usize;
         for (count, input_dim) in [
             (65_536 + 3, 400_000),
             // Pairs: 17 bits of position.
             (65_536 + 3, 100_000_000),
             // One tile a block, then two.
-            (tiles_of_a_block, 1000),
-            (tiles_of_a_block + 1, 10_000),
+            (blocks_of_a_thread, 1000),
+            (blocks_of_a_thread + 1, 10_000),
             (1_000_003, 1_000_000),
         ] {
             let prepared = Prepared::new(&gpu, count, table(input_dim, input_dim / 3 + 1), Some(0));
@@ -469,8 +460,7 @@ mod tests {
                     assert!(pass.digit_bits > 0);
                     assert!(pass.digit_bits <= DIGIT_BITS || count <= TILE);
                     next += pass.digit_bits;
-                    assert!((1..=MAX_BLOCKS).contains(&pass.block_count));
-                    assert_eq!(pass.block_items % TILE, 0);
+                    assert_eq!(pass.block_items, TILE);
                     assert!(u64::from(pass.block_count) * u64::from(pass.block_items) >= u64::from(count));
                     assert!(u64::from(pass.block_count - 1) * u64::from(pass.block_items) < u64::from(count));
                 }

@@ -7,8 +7,8 @@ use super::{
     Kernel, exclude, flush, gather, gather_deferred, gradient_norm, gradient_scale, group_best, index_check,
 };
 use super::{
-    partial_sums, run_heads, run_plan, scatter_add, similarity, similarity_staged, sort_histogram, sort_scatter,
-    sort_small,
+    partial_sums, run_heads, run_plan, scatter_add, similarity, similarity_staged, sort_histogram, sort_scan,
+    sort_scatter, sort_small,
 };
 use super::{top_k, update_all, update_rows};
 use crate::optimizer::Optimizer;
@@ -24,6 +24,7 @@ pub fn all() -> Vec<Kernel> {
         run_heads::kernel,
         run_plan::kernel,
         sort_histogram::kernel,
+        sort_scan::kernel,
         sort_scatter::kernel,
         sort_small::kernel,
         top_k::kernel,

@@ -31,6 +31,7 @@ pub(crate) mod scatter_add;
 pub(crate) mod similarity;
 pub(crate) mod similarity_staged;
 pub(crate) mod sort_histogram;
+pub(crate) mod sort_scan;
 pub(crate) mod sort_scatter;
 pub(crate) mod sort_small;
 pub(crate) mod top_k;

@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::gpu::device::{Dispatch, Gpu, Resource, constant};
 use crate::shader::{Part, part};
 
-static RUN_PLAN: Part = part!("run_plan.wgsl").binds(&[parts::run_counts(4, false)]).with_constants(&["ONE_TILE"]);
+static RUN_PLAN: Part = part!("run_plan.wgsl").binds(&[parts::run_counts(4, false)]);
 
 pub(crate) fn kernel() -> Kernel {
     let parts = [
@@ -24,6 +24,6 @@ pub(crate) fn kernel() -> Kernel {
 
 /// One dispatch, a workgroup for each block; `resources` are `sort`, `source`, `batch`, `plan` and `counts`.
 pub(crate) fn dispatch(gpu: &Gpu, pass: &SortPass, form: Form, resources: &[Resource<'_>; 5]) -> Result<Dispatch> {
-    let pipeline = gpu.pipeline(&kernel(), &[constant("SOURCE", form as u32), pass.one_tile()])?;
+    let pipeline = gpu.pipeline(&kernel(), &[constant("SOURCE", form as u32)])?;
     gpu.dispatch_alone(&pipeline, resources, pass.block_count.into())
 }

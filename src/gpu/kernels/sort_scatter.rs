@@ -8,7 +8,7 @@ use crate::shader::{Binding, Part, part};
 
 static SORT_SCATTER: Part = part!("sort_scatter.wgsl")
     .binds(&[Binding::read::<u32>(0, 2, "counts"), Binding::read_write::<u32>(0, 3, "destination")])
-    .with_constants(&["DESTINATION", "ONE_TILE"]);
+    .with_constants(&["DESTINATION"]);
 
 pub(crate) fn kernel() -> Kernel {
     let parts = [&parts::GRID, &parts::SORT_SOURCE, &parts::WORKGROUP_SCAN, &parts::SORT_TILE, &SORT_SCATTER];
@@ -22,6 +22,6 @@ pub(crate) fn dispatch(
     [from, to]: [Form; 2],
     resources: &[Resource<'_>; 4],
 ) -> Result<Dispatch> {
-    let constants = [constant("SOURCE", from as u32), constant("DESTINATION", to as u32), pass.one_tile()];
+    let constants = [constant("SOURCE", from as u32), constant("DESTINATION", to as u32)];
     gpu.dispatch_alone(&gpu.pipeline(&kernel(), &constants)?, resources, pass.block_count.into())
 }

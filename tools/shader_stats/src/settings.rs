@@ -111,7 +111,7 @@ fn of_optimizer(kernel: &Kernel) -> Vec<Constant> {
 }
 
 /// What does not depend on the kernel.
-const ALONE: [Constant; 14] = [
+const ALONE: [Constant; 13] = [
     ("STOCHASTIC", 1.0),
     ("AMSGRAD", 0.0),
     ("KERAS", 0.0),
@@ -125,5 +125,4 @@ const ALONE: [Constant; 14] = [
     ("DENSE", 0.0),
     ("COSINE", 1.0),
     ("DESTINATION", 1.0),
-    ("ONE_TILE", 1.0),
 ];
