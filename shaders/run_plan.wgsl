@@ -6,11 +6,9 @@
 
 @group(0) @binding(4) var<storage, read> counts: array<RunCount>;
 
+// Loaded without a branch, so that no load waits for another.
 fn sorted_key(entry: u32) -> u32 {
-    if entry < sort.count {
-        return source_key(entry);
-    }
-    return sort.input_dim;
+    return select(sort.input_dim, source_key(min(entry, sort.count - 1u)), entry < sort.count);
 }
 
 fn sorted_position(entry: u32) -> u32 {

@@ -1,6 +1,6 @@
 // counts[digit, block] = how many of a block's lookups have this digit
 //
-// One workgroup a block.
+// One workgroup a block. Of a whole one a thread loads all its keys before it counts the first.
 //
 // Parts: grid, sort_source.
 
@@ -8,6 +8,10 @@
 
 // One for each digit, and so one for each thread.
 var<workgroup> digit_counts: array<atomic<u32>, 256>;
+
+fn count_key(key: u32) {
+    atomicAdd(&digit_counts[(key >> sort.shift) & ((1u << sort.digit_bits) - 1u)], 1u);
+}
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn sort_histogram(
@@ -19,11 +23,29 @@ fn sort_histogram(
     atomicStore(&digit_counts[local], 0u);
     workgroupBarrier();
     if block < sort.block_count {
-        let start = block * sort.block_items;
-        let end = min(start + sort.block_items, sort.count);
-        let mask = (1u << sort.digit_bits) - 1u;
-        for (var entry = start + local; entry < end; entry += WORKGROUP_SIZE) {
-            atomicAdd(&digit_counts[(source_key(entry) >> sort.shift) & mask], 1u);
+        let start = block * TILE;
+        let first = start + local;
+        if sort.count - start >= TILE {
+            let a = source_key(first);
+            let b = source_key(first + WORKGROUP_SIZE);
+            let c = source_key(first + 2u * WORKGROUP_SIZE);
+            let d = source_key(first + 3u * WORKGROUP_SIZE);
+            let e = source_key(first + 4u * WORKGROUP_SIZE);
+            let f = source_key(first + 5u * WORKGROUP_SIZE);
+            let g = source_key(first + 6u * WORKGROUP_SIZE);
+            let h = source_key(first + 7u * WORKGROUP_SIZE);
+            count_key(a);
+            count_key(b);
+            count_key(c);
+            count_key(d);
+            count_key(e);
+            count_key(f);
+            count_key(g);
+            count_key(h);
+        } else {
+            for (var entry = first; entry < sort.count; entry += WORKGROUP_SIZE) {
+                count_key(source_key(entry));
+            }
         }
     }
     workgroupBarrier();

@@ -15,17 +15,26 @@ override DESTINATION: u32;
 // Where a digit's lookups start in the sorted tile; 0 where there are none.
 var<workgroup> digit_starts: array<u32, 256>;
 
+// Writes the lookup of an item that is at `entry` of the sorted tile; neighbouring threads write neighbouring entries.
+fn store_lookup(lookup: SortItem, item: u32, entry: u32) {
+    let goal = digit_starts[item >> ENTRY_BITS] + entry;
+    if DESTINATION == PACKED {
+        destination[goal] = (lookup.key << sort.position_bits) | lookup.position;
+    } else {
+        destination[goal] = lookup.key;
+        destination[sort.count + goal] = lookup.position;
+    }
+}
+
 // Moves the lookups of the tile that starts at `tile`. Thread d's `next` is where the first lookup of digit d goes.
 fn scatter_tile(local: u32, tile: u32, next: u32) {
     let tile_count = min(sort.count - min(tile, sort.count), TILE);
     let mask = (1u << sort.digit_bits) - 1u;
     for (var i = 0u; i < ITEMS; i++) {
         let entry = local * ITEMS + i;
-        // What fills up the last tile stays behind all lookups.
-        var digit = mask;
-        if entry < tile_count {
-            digit = (source_key(tile + entry) >> sort.shift) & mask;
-        }
+        // What fills up the last tile stays behind all lookups. Loaded without a branch, so that no load waits for another.
+        let key = source_key(min(tile + entry, sort.count - 1u));
+        let digit = select(mask, (key >> sort.shift) & mask, entry < tile_count);
         exchange[spread(entry)] = (digit << ENTRY_BITS) | entry;
     }
     digit_starts[local] = 0u;
@@ -48,20 +57,36 @@ fn scatter_tile(local: u32, tile: u32, next: u32) {
     digit_starts[local] = next - digit_starts[local];
     workgroupBarrier();
 
-    for (var i = 0u; i < ITEMS; i++) {
-        // Neighbouring threads write neighbouring entries.
-        let entry = i * WORKGROUP_SIZE + local;
-        if entry < tile_count {
+    if tile_count == TILE {
+        // All loads before the first store.
+        let a = exchange[spread(local)];
+        let b = exchange[spread(local + WORKGROUP_SIZE)];
+        let c = exchange[spread(local + 2u * WORKGROUP_SIZE)];
+        let d = exchange[spread(local + 3u * WORKGROUP_SIZE)];
+        let e = exchange[spread(local + 4u * WORKGROUP_SIZE)];
+        let f = exchange[spread(local + 5u * WORKGROUP_SIZE)];
+        let g = exchange[spread(local + 6u * WORKGROUP_SIZE)];
+        let h = exchange[spread(local + 7u * WORKGROUP_SIZE)];
+        let of_a = source_lookup(tile + (a & ENTRY_MASK));
+        let of_b = source_lookup(tile + (b & ENTRY_MASK));
+        let of_c = source_lookup(tile + (c & ENTRY_MASK));
+        let of_d = source_lookup(tile + (d & ENTRY_MASK));
+        let of_e = source_lookup(tile + (e & ENTRY_MASK));
+        let of_f = source_lookup(tile + (f & ENTRY_MASK));
+        let of_g = source_lookup(tile + (g & ENTRY_MASK));
+        let of_h = source_lookup(tile + (h & ENTRY_MASK));
+        store_lookup(of_a, a, local);
+        store_lookup(of_b, b, local + WORKGROUP_SIZE);
+        store_lookup(of_c, c, local + 2u * WORKGROUP_SIZE);
+        store_lookup(of_d, d, local + 3u * WORKGROUP_SIZE);
+        store_lookup(of_e, e, local + 4u * WORKGROUP_SIZE);
+        store_lookup(of_f, f, local + 5u * WORKGROUP_SIZE);
+        store_lookup(of_g, g, local + 6u * WORKGROUP_SIZE);
+        store_lookup(of_h, h, local + 7u * WORKGROUP_SIZE);
+    } else {
+        for (var entry = local; entry < tile_count; entry += WORKGROUP_SIZE) {
             let item = exchange[spread(entry)];
-            let origin = tile + (item & ENTRY_MASK);
-            let goal = digit_starts[item >> ENTRY_BITS] + entry;
-            let lookup = source_lookup(origin);
-            if DESTINATION == PACKED {
-                destination[goal] = (lookup.key << sort.position_bits) | lookup.position;
-            } else {
-                destination[goal] = lookup.key;
-                destination[sort.count + goal] = lookup.position;
-            }
+            store_lookup(source_lookup(tile + (item & ENTRY_MASK)), item, entry);
         }
     }
 }

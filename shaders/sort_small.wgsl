@@ -2,12 +2,10 @@
 //
 // Parts: grid, sort_source, workgroup_scan, sort_tile, plan_layout, write_plan.
 
-// What fills up the tile has the sentinel for a key, and stays behind all lookups.
+// What fills up the tile has the sentinel for a key, and stays behind all lookups. Loaded without a
+// branch, so that no load waits for another.
 fn tile_key(entry: u32) -> u32 {
-    if entry < sort.count {
-        return source_key(entry);
-    }
-    return sort.input_dim;
+    return select(sort.input_dim, source_key(min(entry, sort.count - 1u)), entry < sort.count);
 }
 
 fn sorted_position(entry: u32) -> u32 {

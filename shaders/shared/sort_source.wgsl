@@ -4,7 +4,9 @@
 // first pass reads the caller's indices as they are. After that, key and position share a word where they fit; where
 // they do not, the keys stand first and the positions behind them.
 //
-// The batch is cut in blocks, each a tile of the sort, the last one what is left.
+// The batch is cut in blocks of TILE lookups, the last one of what is left.
+
+const TILE: u32 = 2048u;
 
 // How the lookups are stored: SOURCE is one of these.
 const INDICES: u32 = 0u;
@@ -25,8 +27,6 @@ struct SortPass {
     digit_bits: u32,
     // Bits that hold every key.
     key_bits: u32,
-    // Lookups in a block.
-    block_items: u32,
     block_count: u32,
     rows_per_shard: u32,
     shard_count: u32,
@@ -43,7 +43,8 @@ struct SortItem {
 fn source_lookup(entry: u32) -> SortItem {
     let word = source[entry];
     if SOURCE == INDICES {
-        let valid = word < sort.input_dim && word != sort.padding_idx;
+        // Both asked, for a branch would part the loads.
+        let valid = (word < sort.input_dim) & (word != sort.padding_idx);
         return SortItem(select(sort.input_dim, word, valid), entry);
     }
     if SOURCE == PACKED {
@@ -56,7 +57,7 @@ fn source_lookup(entry: u32) -> SortItem {
 fn source_key(entry: u32) -> u32 {
     let word = source[entry];
     if SOURCE == INDICES {
-        return select(sort.input_dim, word, word < sort.input_dim && word != sort.padding_idx);
+        return select(sort.input_dim, word, (word < sort.input_dim) & (word != sort.padding_idx));
     }
     if SOURCE == PACKED {
         return word >> sort.position_bits;

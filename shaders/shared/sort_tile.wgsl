@@ -10,7 +10,6 @@
 // Parts: grid, workgroup_scan.
 
 const ITEMS: u32 = 8u;
-const TILE: u32 = 2048u;
 
 // Digits are taken 4 bits at a time: 16 counters a thread, two in a word. A tile's count fits 16 bits.
 const STEP_BITS: u32 = 4u;

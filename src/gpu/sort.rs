@@ -50,7 +50,6 @@ impl Passes {
             shift,
             digit_bits: digit_bits.min(key_bits - shift),
             key_bits,
-            block_items: TILE,
             block_count,
             rows_per_shard: table.rows_per_shard,
             shard_count: table.shard_count(),
@@ -460,9 +459,8 @@ mod tests {
                     assert!(pass.digit_bits > 0);
                     assert!(pass.digit_bits <= DIGIT_BITS || count <= TILE);
                     next += pass.digit_bits;
-                    assert_eq!(pass.block_items, TILE);
-                    assert!(u64::from(pass.block_count) * u64::from(pass.block_items) >= u64::from(count));
-                    assert!(u64::from(pass.block_count - 1) * u64::from(pass.block_items) < u64::from(count));
+                    assert!(u64::from(pass.block_count) * u64::from(TILE) >= u64::from(count));
+                    assert!(u64::from(pass.block_count - 1) * u64::from(TILE) < u64::from(count));
                 }
                 assert_eq!(next, key_bits);
             }

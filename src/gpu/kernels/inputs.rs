@@ -8,7 +8,7 @@ pub(crate) const CHUNK: u32 = 64;
 /// Words of a plan's header; `HEADER_WORDS` in shaders/shared/plan_layout.wgsl.
 pub(crate) const HEADER_WORDS: u32 = 4;
 
-/// Lookups that a workgroup sorts at once; `TILE` in shaders/shared/sort_tile.wgsl.
+/// Lookups that a workgroup sorts at once; `TILE` in shaders/shared/sort_source.wgsl.
 pub(crate) const TILE: u32 = 2048;
 
 /// Powers in a table of the history; `POWERS` in shaders/shared/history.wgsl.
@@ -105,7 +105,6 @@ shader_struct! {
         shift: u32,
         digit_bits: u32,
         key_bits: u32,
-        block_items: u32,
         block_count: u32,
         rows_per_shard: u32,
         shard_count: u32,

@@ -144,8 +144,13 @@ pub(crate) static LONG_RUNS: Part = part!("shared/long_runs.wgsl");
 pub(crate) static SORT_SOURCE: Part = part!("shared/sort_source.wgsl")
     .binds(&[Binding::uniform::<SortPass>(0, 0, "sort"), Binding::read::<u32>(0, 1, "source")])
     .with_constants(&["SOURCE"])
-    .mirrors(&[("INDICES", Form::Indices as u32), ("PACKED", Form::Packed as u32), ("PAIRS", Form::Pairs as u32)]);
-pub(crate) static SORT_TILE: Part = part!("shared/sort_tile.wgsl").mirrors(&[("TILE", TILE)]);
+    .mirrors(&[
+        ("TILE", TILE),
+        ("INDICES", Form::Indices as u32),
+        ("PACKED", Form::Packed as u32),
+        ("PAIRS", Form::Pairs as u32),
+    ]);
+pub(crate) static SORT_TILE: Part = part!("shared/sort_tile.wgsl");
 pub(crate) static WORKGROUP_SCAN: Part = part!("shared/workgroup_scan.wgsl");
 pub(crate) static WRITE_PLAN: Part = part!("shared/write_plan.wgsl")
     .binds(&[Binding::uniform::<PlanLayout>(0, 2, "batch"), Binding::read_write::<u32>(0, 3, "plan")]);
