@@ -153,7 +153,7 @@ impl GpuContext {
     }
 
     /// The times of the kernels that were recorded since [`start_kernel_times`](Self::start_kernel_times), in that order; all
-    /// of it must be submitted by now. Blocks until the GPU has computed it. Nothing is timed any longer.
+    /// of it must be submitted by now: on some drivers this waits for ever for a recording that was dropped. Blocks until the GPU has computed it. Nothing is timed any longer.
     ///
     /// # Errors
     ///

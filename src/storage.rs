@@ -11,7 +11,7 @@ use half::{bf16, f16};
 /// | `Bf16` | 2 | 1.2e-38 | 3.4e38 | 3.9e-3 |
 ///
 /// The last column is the most that rounding to nearest changes. [`Rounding`] says how a table in half precision rounds what
-/// an update leaves. What the host writes, first values, `set_weights` and `load_weights`, is rounded to nearest. A row is
+/// an update leaves. What the host writes, first values, `set_weights` and `load_weights`, is rounded to nearest (F64 files by way of f32). A row is
 /// filled up to a multiple of four weights.
 ///
 /// With [`Update::Deferred`](crate::Update::Deferred) a row is rounded when it is stored: by an update that has a gradient for
@@ -41,7 +41,7 @@ pub enum Rounding {
     Nearest,
     /// Up or down by chance, up with the probability of what is lost as a part of a unit in the last place: the mean is the
     /// value itself. The chance is a function of the table's seed, the step, the row and the column, so the same inputs
-    /// give the same bits.
+    /// give the same bits. Give tables that are trained together seeds of their own, or their roundings go together.
     #[default]
     Stochastic,
 }
@@ -122,6 +122,7 @@ impl Rounding {
 /// What a table's weights are kept in, and how they get there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "files", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "files", serde(deny_unknown_fields))]
 pub(crate) struct Precision {
     pub storage: Storage,
     pub rounding: Rounding,

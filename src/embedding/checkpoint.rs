@@ -214,8 +214,9 @@ impl GpuEmbedding {
                 read.write_stored(gpu, WEIGHT, |floats, storage, bytes| weights.append_row(floats, storage, bytes))?;
                 read.write_state(gpu, step as u32, |name, rows, values| checkpoint.read_rows(name, rows, values))?;
                 let restart = table.prepare_restart(gpu, &optimizer, step)?;
+                let places = table.prepare_seed(gpu, rounding_seed)?;
                 table.copy_from(gpu, &read)?;
-                table.set_seed(gpu, rounding_seed)?;
+                table.set_seed(places);
                 table.restart(gpu, restart)?;
             }
         }
@@ -242,7 +243,14 @@ impl GpuEmbedding {
         compare("mask_zero", theirs.mask_zero.to_string(), mine.mask_zero.to_string());
         compare("padding_idx", format!("{:?}", theirs.padding_idx), format!("{:?}", mine.padding_idx));
         compare("storage", theirs.precision.storage.name().to_owned(), mine.precision.storage.name().to_owned());
-        compare("rounding", theirs.precision.rounding.name().to_owned(), mine.precision.rounding.name().to_owned());
+        // Of f32 nothing is rounded.
+        if !mine.precision.is_single() && !theirs.precision.is_single() {
+            compare(
+                "rounding",
+                theirs.precision.rounding.name().to_owned(),
+                mine.precision.rounding.name().to_owned(),
+            );
+        }
         compare("input_length", format!("{:?}", theirs.input_length), format!("{:?}", mine.input_length));
         // A frozen table keeps nothing for which they matter.
         if mine.trainable && theirs.trainable {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::record::RunsOf;
 use super::{GpuEmbedding, Table, read, write};
 use crate::batch::{BatchData, IndexBatch};
 use crate::error::{Error, Result};
@@ -146,12 +147,13 @@ impl GpuEmbedding {
             let sums = Tensor::on_host(vec![rows.len(), output_dim], sums);
             return Ok(RowGradient { rows, sums });
         }
-        let sums = self.with_gradient(batch, gradient, |gpu, table, encoder, gradient| {
-            let shape = vec![gradient.runs.run_count as usize, output_dim];
-            let sums = Tensor::on_gpu(gpu, "row gradient", shape, None)?;
-            table.record_row_gradient(gpu, encoder, gradient, whole(&sums))?;
-            Ok(sums)
-        })?;
+        let sums =
+            self.with_gradient(batch, IndexBatch::runs_of_rows, gradient, |gpu, table, encoder, gradient| {
+                let shape = vec![gradient.runs.run_count as usize, output_dim];
+                let sums = Tensor::on_gpu(gpu, "row gradient", shape, None)?;
+                table.record_row_gradient(gpu, encoder, gradient, whole(&sums))?;
+                Ok(sums)
+            })?;
         let rows = match batch.unique_rows() {
             Some(rows) => rows.to_vec(),
             None => batch.read_rows(waiting).await?,
@@ -184,7 +186,7 @@ impl GpuEmbedding {
         if let Table::Reference(_) = self.table {
             return Ok(reference::gradient_norm(&self.reference_sums(batch, gradient)?));
         }
-        let norm = self.with_gradient(batch, gradient, |gpu, table, encoder, gradient| {
+        let norm = self.with_gradient(batch, IndexBatch::runs, gradient, |gpu, table, encoder, gradient| {
             let norm = Tensor::on_gpu(gpu, "gradient norm", vec![1], None)?;
             table.record_gradient_norm(gpu, encoder, gradient, whole(&norm))?;
             Ok(norm)
@@ -204,7 +206,7 @@ impl GpuEmbedding {
             let dense = reference::dense_gradient(&sums, shape[0], shape[1]);
             return Ok(Tensor::on_host(shape, dense));
         }
-        self.with_gradient(batch, gradient.into(), |gpu, table, encoder, gradient| {
+        self.with_gradient(batch, IndexBatch::runs, gradient.into(), |gpu, table, encoder, gradient| {
             let dense = Tensor::on_gpu(gpu, "dense gradient", shape, None)?;
             table.record_dense_gradient(gpu, encoder, gradient, whole(&dense))?;
             Ok(dense)
@@ -216,6 +218,7 @@ impl GpuEmbedding {
     fn with_gradient<T>(
         &self,
         batch: &IndexBatch,
+        runs: RunsOf,
         gradient: Gradient<'_>,
         record: impl FnOnce(&Arc<Gpu>, &GpuTable, &mut wgpu::CommandEncoder, BatchGradient<'_>) -> Result<T>,
     ) -> Result<T> {
@@ -224,7 +227,7 @@ impl GpuEmbedding {
         let mut uploaded = None;
         let region = self.gradient_region(gpu, batch, gradient, &mut uploaded)?;
         let mut encoder = gpu.encoder("embedding gradient");
-        let gradient = BatchGradient { runs: batch.runs_of_rows()?, region, unchecked: batch.unchecked() };
+        let gradient = BatchGradient { runs: runs(batch)?, region, unchecked: batch.unchecked() };
         let value = record(gpu, table, &mut encoder, gradient)?;
         gpu.submit(encoder)?;
         Ok(value)

@@ -3,6 +3,7 @@
 use super::{GpuEmbedding, Table};
 use crate::batch::{BatchData, IndexBatch};
 use crate::error::{Error, Result};
+use crate::gpu::batch::SortedRuns;
 use crate::gpu::device::Gpu;
 use crate::gpu::gradient::BatchGradient;
 use crate::gpu::region::BufferRegion;
@@ -121,7 +122,13 @@ impl GpuEmbedding {
         output: impl Into<BufferRegion<'b>>,
     ) -> Result<()> {
         let record = GpuTable::record_gradient_norm;
-        self.encode_gradient(("record_gradient_norm", record), encoder, batch, gradient.into(), output.into())
+        self.encode_gradient(
+            ("record_gradient_norm", record, IndexBatch::runs),
+            encoder,
+            batch,
+            gradient.into(),
+            output.into(),
+        )
     }
 
     /// Records the summed gradient of each of [`IndexBatch::unique_rows`] into `output`: `[rows, output_dim]` f32.
@@ -140,7 +147,13 @@ impl GpuEmbedding {
         output: impl Into<BufferRegion<'b>>,
     ) -> Result<()> {
         let record = GpuTable::record_row_gradient;
-        self.encode_gradient(("record_row_gradient", record), encoder, batch, gradient.into(), output.into())
+        self.encode_gradient(
+            ("record_row_gradient", record, IndexBatch::runs_of_rows),
+            encoder,
+            batch,
+            gradient.into(),
+            output.into(),
+        )
     }
 
     /// Records the summed gradient as a table into `output`: `[input_dim, output_dim]` f32, zeros for rows that the batch
@@ -157,7 +170,13 @@ impl GpuEmbedding {
         output: impl Into<BufferRegion<'b>>,
     ) -> Result<()> {
         let record = GpuTable::record_dense_gradient;
-        self.encode_gradient(("record_dense_gradient", record), encoder, batch, gradient.into(), output.into())
+        self.encode_gradient(
+            ("record_dense_gradient", record, IndexBatch::runs),
+            encoder,
+            batch,
+            gradient.into(),
+            output.into(),
+        )
     }
 
     pub(super) fn encode_lookup(
@@ -175,7 +194,7 @@ impl GpuEmbedding {
     /// Records one of the table's calls that hand a gradient out.
     fn encode_gradient(
         &self,
-        (call, record): (&'static str, RecordGradient),
+        (call, record, runs): (&'static str, RecordGradient, RunsOf),
         encoder: &mut wgpu::CommandEncoder,
         batch: &IndexBatch,
         gradient: BufferRegion<'_>,
@@ -187,7 +206,7 @@ impl GpuEmbedding {
             table,
             gpu,
             encoder,
-            BatchGradient { runs: batch.runs_of_rows()?, region: gradient, unchecked: batch.unchecked() },
+            BatchGradient { runs: runs(batch)?, region: gradient, unchecked: batch.unchecked() },
             output,
         )?;
         batch.hold(encoder);
@@ -239,3 +258,6 @@ impl GpuEmbedding {
 /// A call of the table's that takes a batch's gradient and writes an output.
 type RecordGradient =
     fn(&GpuTable, &Gpu, &mut wgpu::CommandEncoder, BatchGradient<'_>, BufferRegion<'_>) -> Result<()>;
+
+/// Which of a batch's runs a call takes: [`IndexBatch::runs`], or [`IndexBatch::runs_of_rows`].
+pub(super) type RunsOf = fn(&IndexBatch) -> Result<&SortedRuns>;

@@ -100,10 +100,12 @@ impl Gpu {
         let mut ticks: Vec<u64> = Vec::new();
         let take = |bytes: &[u8]| ticks.extend(bytes.chunks_exact(8).map(bytemuck::pod_read_unaligned::<u64>));
         self.read(&resolved, 0..bytes, PIECE_BYTES, waiting, take).await?;
-        let first = ticks.iter().copied().min().unwrap_or(0);
+        // A recording that was dropped, or failed, has left its own at zero.
+        let is_written = |pair: &&[u64]| pair.iter().all(|&ticks| ticks > 0);
+        let first = ticks.chunks_exact(2).filter(is_written).map(|pair| pair[0]).min().unwrap_or(0);
         let period = f64::from(self.queue.get_timestamp_period());
         let since = |ticks: u64| Duration::from_nanos(((ticks - first) as f64 * period) as u64);
-        let pairs = ticks.chunks_exact(2).zip(kernels);
+        let pairs = ticks.chunks_exact(2).zip(kernels).filter(|(pair, _)| is_written(pair));
         Ok(pairs.map(|(pair, kernel)| KernelTime { kernel, begin: since(pair[0]), end: since(pair[1]) }).collect())
     }
 }

@@ -225,15 +225,17 @@ impl GpuTable {
         gpu.submit(encoder)
     }
 
+    /// What [`set_seed`](Self::set_seed) takes, made before anything is changed: it may fail for want of memory.
+    #[cfg(all(feature = "files", not(target_arch = "wasm32")))]
+    pub(crate) fn prepare_seed(&self, gpu: &Gpu, seed: u32) -> Result<Vec<wgpu::Buffer>> {
+        let shards = (0..).zip(&self.shards);
+        shards.map(|(number, shard)| shard_places(gpu, self.layout, (number, &shard.rows), seed)).collect()
+    }
+
     /// Stochastic rounding draws from another seed from now on.
     #[cfg(all(feature = "files", not(target_arch = "wasm32")))]
-    pub(crate) fn set_seed(&mut self, gpu: &Gpu, seed: u32) -> Result<()> {
-        let places = (0..)
-            .zip(&self.shards)
-            .map(|(number, shard)| shard_places(gpu, self.layout, (number, &shard.rows), seed));
-        let places = places.collect::<Result<Vec<_>>>()?;
+    pub(crate) fn set_seed(&mut self, places: Vec<wgpu::Buffer>) {
         self.shards.iter_mut().zip(places).for_each(|(shard, places)| shard.set_places(places));
-        Ok(())
     }
 
     /// The weights alone.

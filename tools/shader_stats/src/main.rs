@@ -22,7 +22,7 @@ use isa::Loads;
 use lexopt::prelude::*;
 use settings::Setting;
 
-const USAGE: &str = "shader-stats [--family navi21|gfx1100|...] [--output-dim N] [--kernel NAME] [--isa]";
+const USAGE: &str = "shader-stats [--family navi21|gfx1100|...; RADV aborts at a name that it does not know] [--output-dim N] [--kernel NAME] [--isa]";
 
 struct Options {
     family: String,
