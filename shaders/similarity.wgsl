@@ -1,22 +1,13 @@
 // keys[query, row] = sum over the row's elements of query * row; where COSINE is 1, over the row's length
 //
-// queries [query_count, QUADS * 4], for the cosine of length 1, unused elements zero; keys [query_count, row_count]. A
-// row without length has cosine 0.
+// A row without length has cosine 0.
 //
 // A thread takes 4 rows and 4 queries, or a single one where QUERIES is 1, so that each number it reads serves several
 // times. Its rows are a quarter of the piece apart: neighbouring threads take neighbouring rows, read the same part of the
 // queries at once, and what they write lies side by side. All rows are summed in the same order, so that equal rows have
 // equal bits.
 //
-// Parts: grid, piece, score_key, a storage.
-
-override QUADS: u32;
-override COSINE: u32;
-override QUERIES: u32;
-
-@group(0) @binding(1) var<storage, read> weights: array<StoredQuad>;
-@group(0) @binding(2) var<storage, read> queries: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read_write> keys: array<u32>;
+// Parts: grid, piece, score_key, a storage, compared.
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn similarity(

@@ -4,15 +4,7 @@
 // that lie a row apart; so the workgroup reads some quads of all its rows together, four neighbouring threads those of one
 // row, and hands them round. While it computes with some, the next are on their way. All rows are summed in the same order.
 //
-// Parts: grid, piece, score_key, a storage.
-
-override QUADS: u32;
-override COSINE: u32;
-override QUERIES: u32;
-
-@group(0) @binding(1) var<storage, read> weights: array<StoredQuad>;
-@group(0) @binding(2) var<storage, read> queries: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read_write> keys: array<u32>;
+// Parts: grid, piece, score_key, a storage, compared.
 
 // Quads of each row that are staged at once.
 const STAGED: u32 = 4u;

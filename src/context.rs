@@ -132,8 +132,8 @@ impl GpuContext {
     /// A context of its own on the same device, whose tables share their rows among threads in this way; the CPU reference
     /// as it is.
     ///
-    /// Results have the same bits with every mapping. The adapter's type chooses one unless this is called, and nearly always
-    /// well: this is for measuring, and for tests on a software adapter of what GPUs will run. As of two contexts, batches of
+    /// Tables have the same bits with every mapping (see [`Mapping`]). The adapter's type chooses one unless this is called,
+    /// and nearly always well: this is for measuring, and for tests on a software adapter of what GPUs will run. As of two contexts, batches of
     /// one are not for tables of the other.
     #[must_use]
     pub fn with_mapping(&self, mapping: Mapping) -> Self {

@@ -62,8 +62,8 @@ pub enum Sorting {
     /// The host, once, when the batch is made: some nanoseconds a lookup. Best for a batch that is used again and again, and
     /// where the GPU has more to do than the host.
     Host,
-    /// The GPU, in each update: the host then validates and uploads indices alone. Best for streams of batches that are used
-    /// once, on hardware.
+    /// The GPU, in each call that sums a gradient: the host then validates and uploads indices alone. Best for streams of
+    /// batches that are used once, on hardware. Row gradients alone need the host's sort, which is made when they are asked for.
     Gpu,
 }
 

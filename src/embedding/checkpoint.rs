@@ -33,9 +33,10 @@ impl GpuEmbedding {
     /// that step may differ in them. For the same reason it takes `&mut self`. Submit recorded updates before.
     ///
     /// The format is [safetensors](https://github.com/huggingface/safetensors), so other programs can read it: a tensor
-    /// `weight` and, unless the table is frozen, one for each array of [`Optimizer::state`](crate::Optimizer::state) under its name, such as Adam's
-    /// `exp_avg`. The weights are F32, F16 or BF16, as the table stores them, and the state is F32, `[input_dim, output_dim]` or, of an array with a number a row, `[input_dim]`. In the metadata
-    /// is one JSON text with everything else.
+    /// `weight` and, unless the table is frozen, one for each array of
+    /// [`Optimizer::state`](crate::Optimizer::state) under its name, such as Adam's `exp_avg`. The weights are F32, F16 or
+    /// BF16, as the table stores them, and the state is F32, each `[input_dim, output_dim]` or, of an array with a number a
+    /// row, `[input_dim]`. In the metadata is one JSON text with everything else.
     ///
     /// # Errors
     ///
@@ -175,9 +176,8 @@ impl GpuEmbedding {
     /// streams made before still serve, and the table stays in the same GPU buffers.
     ///
     /// The checkpoint must be of the same configuration: size, `storage`, `rounding`, `trainable`, `mask_zero`, `padding_idx`,
-    /// `input_length`, and
-    /// the optimizer, its `update` and what it keeps. Its other settings may differ, and are the file's from then on. How the table is
-    /// split over buffers, and where it lives, is not part of it.
+    /// `input_length`, and the optimizer, its `update` and what it keeps. Its other settings may differ, and are the file's from
+    /// then on. How the table is split over buffers, and where it lives, is not part of it.
     ///
     /// The file is first read whole into buffers beside the table's own, which takes their memory once more until it is
     /// done: [`load`](Self::load) after dropping the table does not. Submit recorded updates before.

@@ -10,9 +10,9 @@ use crate::gpu::readback::Waiting;
 use crate::safetensors::{TensorFile, header};
 
 impl GpuEmbedding {
-    /// Saves the weights, all rows up to date, as one tensor `[input_dim, output_dim]` of this name in a safetensors file: F32, or
-    /// F16 or BF16 as the table [stores](crate::Storage) them. Blocks until it is on the disk. As with [`save`](Self::save) the file is there whole or not at all, and no copy
-    /// of the table is made in host memory.
+    /// Saves the weights, all rows up to date, as one tensor `[input_dim, output_dim]` of this name in a safetensors file:
+    /// F32, or F16 or BF16 as the table [stores](crate::Storage) them. Blocks until it is on the disk. As with
+    /// [`save`](Self::save) the file is there whole or not at all, and no copy of the table is made in host memory.
     ///
     /// In Python `safetensors.numpy.load_file(path)[name]` is the array, and `safetensors.torch.load_file(path)` a state
     /// dict with it.

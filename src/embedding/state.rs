@@ -98,8 +98,8 @@ impl GpuEmbedding {
     /// Brings every row of a table with [`Update::Deferred`](crate::Update::Deferred) up to date, in its buffers; with other
     /// updates there is nothing to do. Costs what the whole table costs, in submissions of bounded length; does not wait.
     ///
-    /// Results do not depend on it, but for the last bits: a row that is brought up to date in two parts is rounded twice. In half
-    /// precision it is a store, which rounds: see [`Storage`](crate::Storage).
+    /// Results do not depend on it, but for the last bits: a row that is brought up to date in two parts is rounded twice.
+    /// In half precision it is a store, which rounds: see [`Storage`](crate::Storage).
     ///
     /// # Errors
     ///

@@ -10,7 +10,8 @@ use super::kernels::inputs::Width;
 use super::kernels::inputs::{CHUNK, TERM_QUADS_PER_THREAD};
 use crate::error::Result;
 
-/// How the threads of a workgroup share a table's rows. No bit of any result depends on it.
+/// How the threads of a workgroup share a table's rows. No bit of a row, of an output or of a gradient depends on it; scores of
+/// [`nearest`](crate::GpuEmbedding::nearest) may differ in their last bits.
 ///
 /// [`GpuContext::with_mapping`](crate::GpuContext::with_mapping) chooses one; unless that is called, the adapter's type does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +51,8 @@ const SUMMED_QUADS_PER_THREAD_ON_A_CPU: u32 = 4;
 /// a word, and what is not in this is for loops that are never long.
 pub(crate) const MAX_ROUNDS_ON_A_CPU: u32 = 60_000;
 
-/// The constants of shaders/shared/row.wgsl that a table with rows of `output_dim` floats has on a GPU.
+/// The constants of shaders/shared/row.wgsl that a table with rows of `output_dim` floats has on a GPU. Past 1,024 floats sums,
+/// and tables whose optimizer keeps a number a row, have more threads a row.
 pub fn row_constants_on_a_gpu(output_dim: u32) -> Vec<(&'static str, f64)> {
     let layout = TableLayout { input_dim: 1, output_dim, rows_per_shard: 1 };
     RowMapping::on_a_gpu(layout, layout.quads()).constants().to_vec()

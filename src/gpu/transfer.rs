@@ -88,8 +88,8 @@ impl GpuTable {
         Ok(Some(values))
     }
 
-    /// Reads the same as little-endian bytes, as the table stores them, in order; `take` gets some rows at a time. Of an array that this table does
-    /// not have, none.
+    /// Reads the same as little-endian bytes, as the table stores them, in order; `take` gets some rows at a time.
+    /// Of an array that this table does not have, none.
     pub(crate) async fn read_bytes(
         &self,
         gpu: &Gpu,

@@ -168,5 +168,16 @@ pub(crate) const fn run_counts(number: u32, is_written: bool) -> Binding {
 // The search.
 
 pub(crate) static PIECE: Part = part!("shared/piece.wgsl").binds(&[Binding::uniform::<Piece>(0, 0, "piece")]);
+
+/// What a similarity is computed of: weights that are kept so, queries, and keys for their scores.
+pub(crate) fn compared(storage: Storage) -> [&'static Part; 2] {
+    const FILE: Part = part!("shared/compared.wgsl").with_constants(&["QUADS", "COSINE", "QUERIES"]);
+    const QUERIES: Binding = Binding::read::<Quad>(0, 2, "queries");
+    const KEYS: Binding = Binding::read_write::<u32>(0, 3, "keys");
+    static SINGLE: Part = FILE.binds(&[Binding::read::<Quad>(0, 1, "weights"), QUERIES, KEYS]);
+    static HALF: Part = FILE.binds(&[Binding::read::<Pair>(0, 1, "weights"), QUERIES, KEYS]);
+    [unpacking(storage), if storage == Storage::F32 { &SINGLE } else { &HALF }]
+}
+
 pub(crate) static SCORE_KEY: Part =
     part!("shared/score_key.wgsl").mirrors(&[("NO_CANDIDATE", NO_CANDIDATE), ("NOT_A_NUMBER", NOT_A_NUMBER)]);

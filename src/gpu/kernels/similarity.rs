@@ -5,14 +5,10 @@ use crate::error::Result;
 use crate::gpu::device::{Dispatch, Gpu, Resource, constant};
 use crate::gpu::grid::WORKGROUP_SIZE;
 use crate::gpu::mapping::Mapping;
-use crate::shader::{Binding, Pair, Part, Quad, part};
+use crate::shader::{Part, part};
 use crate::storage::Storage;
 
-const FILE: Part = part!("similarity.wgsl").with_constants(&["QUADS", "COSINE", "QUERIES"]);
-const QUERIES_READ: Binding = Binding::read::<Quad>(0, 2, "queries");
-const KEYS: Binding = Binding::read_write::<u32>(0, 3, "keys");
-static SINGLE: Part = FILE.binds(&[Binding::read::<Quad>(0, 1, "weights"), QUERIES_READ, KEYS]);
-static HALF: Part = FILE.binds(&[Binding::read::<Pair>(0, 1, "weights"), QUERIES_READ, KEYS]);
+static SIMILARITY: Part = part!("similarity.wgsl");
 
 /// Queries that a thread takes, where there is more than one.
 pub(crate) const QUERIES: u32 = 4;
@@ -22,8 +18,8 @@ const ROWS: u32 = 4;
 
 /// Of weights that are kept so.
 pub(crate) fn kernel(storage: Storage) -> Kernel {
-    let own = if storage == Storage::F32 { &SINGLE } else { &HALF };
-    Kernel::new("similarity", [&parts::GRID, &parts::PIECE, &parts::SCORE_KEY, parts::unpacking(storage), own])
+    let common = [&parts::GRID, &parts::PIECE, &parts::SCORE_KEY];
+    Kernel::new("similarity", common.into_iter().chain(parts::compared(storage)).chain([&SIMILARITY]))
 }
 
 /// How many queries there must be for so many, with what fills them up.
