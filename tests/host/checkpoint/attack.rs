@@ -197,7 +197,7 @@ fn tensors() {
                 parts.header["exp_avg"]["dtype"] = "F16".into();
                 parts.header["exp_avg"]["shape"] = json!([14, 3]);
             }),
-            "a checkpoint's tensors are F32, and this one is F16",
+            "it must be F32 in this checkpoint, and is F16",
         ),
         (
             changed(|parts| {
