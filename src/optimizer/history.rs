@@ -36,6 +36,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::node_plan::{self, Need, NodePlan};
+use super::quotients::lanes::{LANES, Terms, append_and_take_two};
 use super::quotients::{MOST_NODES, Measure, Quotients};
 use super::{Optimizer, power};
 use crate::error::{Error, Result};
@@ -196,6 +197,15 @@ pub(crate) struct PastStep {
 }
 
 impl PastStep {
+    /// The node and the mass that step `last` adds to the sum over the steps after this one.
+    fn term_of(&self, last: &Self, epsilon: f64, [p, e]: [f64; 2]) -> [f64; 2] {
+        let mut mass = last.size * p;
+        if last.decay != self.decay {
+            mass *= self.decay.over(last.decay);
+        }
+        [e * (last.epsilon / epsilon), mass]
+    }
+
     /// Sees to it that f32 can hold the new rule, and that the plan knows of it.
     fn finish_rule(&mut self, epsilon: f64, start: u64, plan: Option<&mut NodePlan>) {
         if !fits(&self.rule, epsilon) {
@@ -328,7 +338,8 @@ impl History {
         let next = self.step_after(optimizer);
         let open = self.open(self.now + 1).map(|(start, earlier, term)| {
             let mut measure = earlier.measure;
-            append(&mut measure, earlier.decay, &next, self.course.epsilon, term);
+            let [node, mass] = earlier.term_of(&next, self.course.epsilon, term);
+            measure.append(node, mass);
             if measure.is_short() && !measure.two_do() {
                 measure = self.whole_measure(start, Some(&next));
             }
@@ -364,20 +375,8 @@ impl History {
         let step = self.step_after(optimizer);
         self.steps.push_back(step);
         self.now += 1;
-        let (from, epsilon) = (self.first_open(self.now), self.course.epsilon);
-        let starts = (from..self.now).rev();
-        let mut too_short = Vec::new();
-        for ((earlier, &term), start) in self.steps.iter_mut().rev().skip(1).zip(self.terms.iter()).zip(starts) {
-            append(&mut earlier.measure, earlier.decay, &step, epsilon, term);
-            if !earlier.measure.two_quotients(&mut earlier.rule) {
-                if earlier.measure.is_short() {
-                    too_short.push(start);
-                    continue;
-                }
-                earlier.rule = earlier.measure.quotients();
-            }
-            earlier.finish_rule(epsilon, start, self.plan.as_mut());
-        }
+        let epsilon = self.course.epsilon;
+        let too_short = self.append_to_open(&step);
         for start in too_short {
             let measure = self.whole_measure(start, None);
             let number = self.number(start);
@@ -400,12 +399,54 @@ impl History {
         }
     }
 
+    /// Adds the term of step `last`, which is now's, to the sums that it is part of. Gives the steps whose measures were kept
+    /// too short, which have no rule yet.
+    fn append_to_open(&mut self, last: &PastStep) -> Vec<u64> {
+        let count = ((self.now - self.first_open(self.now)) as usize).min(self.terms.len()).min(self.steps.len() - 1);
+        let (oldest, open) = (self.now - count as u64, self.steps.len() - 1 - count);
+        let (epsilon, plan) = (self.course.epsilon, &mut self.plan);
+        let terms = &self.terms;
+        let term = |number: usize, step: &PastStep| step.term_of(last, epsilon, terms[count - 1 - number]);
+        let mut too_short = Vec::new();
+        let open = &mut self.steps.make_contiguous()[open..][..count];
+        for (block, steps) in open.chunks_mut(LANES).enumerate() {
+            let first = block * LANES;
+            if let Ok(steps) = <&mut [PastStep; LANES]>::try_from(&mut *steps) {
+                let mut appended = Terms::default();
+                for (lane, step) in steps.iter().enumerate() {
+                    [appended.nodes[lane], appended.masses[lane]] = term(first + lane, step);
+                }
+                let each = steps.each_mut().map(|step| (&mut step.measure, &mut step.rule));
+                if append_and_take_two(each, &appended) {
+                    for (lane, step) in steps.iter_mut().enumerate() {
+                        step.finish_rule(epsilon, oldest + (first + lane) as u64, plan.as_mut());
+                    }
+                    continue;
+                }
+            }
+            for (lane, step) in steps.iter_mut().enumerate() {
+                let [node, mass] = term(first + lane, step);
+                step.measure.append(node, mass);
+                if !step.measure.two_quotients(&mut step.rule) {
+                    if step.measure.is_short() {
+                        too_short.push(oldest + (first + lane) as u64);
+                        continue;
+                    }
+                    step.rule = step.measure.quotients();
+                }
+                step.finish_rule(epsilon, oldest + (first + lane) as u64, plan.as_mut());
+            }
+        }
+        too_short
+    }
+
     /// All of a measure that was kept short, with `next` as the step after now.
     fn whole_measure(&self, start: u64, next: Option<&PastStep>) -> Measure {
         let number = self.number(start);
         let mut measure = Measure::EMPTY;
         for (later, &term) in self.steps.iter().skip(number + 1).chain(next).zip(self.terms.iter()) {
-            append(&mut measure, self.steps[number].decay, later, self.course.epsilon, term);
+            let [node, mass] = self.steps[number].term_of(later, self.course.epsilon, term);
+            measure.append(node, mass);
         }
         measure
     }
@@ -544,15 +585,6 @@ impl History {
         let end = if phase + 1 == u64::from(self.pace.cycle) { self.input_dim } else { row(phase + 1) };
         row(phase)..end
     }
-}
-
-/// Adds the term of step `last` to the sum over the steps after one whose decay was `earlier`.
-fn append(measure: &mut Measure, earlier: Scaled, last: &PastStep, epsilon: f64, [p, e]: [f64; 2]) {
-    let mut mass = last.size * p;
-    if last.decay != earlier {
-        mass *= earlier.over(last.decay);
-    }
-    measure.append(e * (last.epsilon / epsilon), mass);
 }
 
 /// Whether f32 can hold the quotients; others are never to be used.

@@ -25,6 +25,8 @@
 //!
 //! Only `+`, `-`, `*`, `/` and `sqrt` of f64, which are the same everywhere.
 
+pub(super) mod lanes;
+
 /// What the quotients may be off by, relative: half of f32's own rounding.
 pub(crate) const RULE_ERROR: f64 = 1.0 / (1u64 << 25) as f64;
 
