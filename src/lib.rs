@@ -44,7 +44,7 @@ pub use error::{Error, Result};
 pub use gpu::kernels;
 pub use gpu::mapping::Mapping;
 pub use gpu::profile::KernelTime;
-pub use gpu::region::BufferRegion;
+pub use gpu::region::{BoundRegion, BufferRegion};
 pub use initializer::Initializer;
 pub use optimizer::{
     Adagrad, Adam, Clipping, EpsilonForm, Extent, Lion, MomentumForm, Optimizer, RowWiseAdagrad, RowWiseAdam, Sgd,

@@ -232,6 +232,8 @@ fn main() {
             two_updates_on_one_encoder,
             two_updates_on_two_encoders,
             buffers_with_offsets,
+            bound_regions_serve_any_batch_and_table,
+            bound_regions_are_checked_in_each_call,
             gradients_into_the_callers_buffers,
             a_dropped_batch_is_not_overwritten_before_its_recording_runs,
             a_dropped_encoder_gives_its_batch_back,

@@ -6,7 +6,8 @@ use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 use rand_distr::{Distribution, Zipf};
 use wgpu_embedding::{
-    Adam, EmbeddingConfig, GpuContext, GpuEmbedding, IndexBatch, Optimizer, Storage, Update, reference, wgpu,
+    Adam, BoundRegion, BufferRegion, EmbeddingConfig, GpuContext, GpuEmbedding, IndexBatch, Optimizer, Storage,
+    Update, reference, wgpu,
 };
 
 use crate::copy::Copy;
@@ -107,13 +108,14 @@ pub struct TableCase {
     distinct_rows: u64,
     gradient: Vec<f32>,
     buffers: Option<Buffers>,
+    keeps_groups: bool,
     round: usize,
 }
 
 struct Buffers {
-    output: wgpu::Buffer,
-    gradient: wgpu::Buffer,
-    sums: wgpu::Buffer,
+    output: BoundRegion,
+    gradient: BoundRegion,
+    sums: BoundRegion,
 }
 
 impl TableCase {
@@ -157,15 +159,16 @@ impl TableCase {
         let gradient: Vec<f32> = (0..floats).map(|_| generator.random_range(-1.0..1.0)).collect();
         let buffers = context.device().map(|device| {
             let buffer = || {
-                device.create_buffer(&wgpu::BufferDescriptor {
+                BoundRegion::new(&device.create_buffer(&wgpu::BufferDescriptor {
                     label: None,
                     size: floats as u64 * 4,
                     usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::COPY_SRC,
                     mapped_at_creation: false,
-                })
+                }))
             };
             let buffers = Buffers { output: buffer(), gradient: buffer(), sums: buffer() };
-            context.queue().expect("a GPU").write_buffer(&buffers.gradient, 0, bytemuck::cast_slice(&gradient));
+            let region = buffers.gradient.region();
+            context.queue().expect("a GPU").write_buffer(region.buffer(), 0, bytemuck::cast_slice(&gradient));
             buffers
         });
         let mut case = Self {
@@ -177,6 +180,7 @@ impl TableCase {
             distinct_rows: distinct as u64 / setting.batches,
             gradient,
             buffers,
+            keeps_groups: true,
             round: 0,
         };
         case.check();
@@ -226,8 +230,10 @@ impl TableCase {
         }
     }
 
-    /// The host's own time to record a round, of so many on one encoder, which is then submitted.
-    pub fn time_to_record(&mut self, rounds: u32) -> Duration {
+    /// The host's own time to record a round, of so many on one encoder, which is then submitted; with the bind groups of
+    /// the caller's buffers kept, or made by each call.
+    pub fn time_to_record(&mut self, rounds: u32, keeps_groups: bool) -> Duration {
+        self.keeps_groups = keeps_groups;
         let mut encoder = self.context.device().expect("a GPU").create_command_encoder(&Default::default());
         let start = Instant::now();
         (0..rounds).for_each(|_| self.record(&mut encoder));
@@ -249,6 +255,8 @@ impl TableCase {
 
     fn record(&mut self, encoder: &mut wgpu::CommandEncoder) {
         let Buffers { output, gradient, sums } = self.buffers.as_ref().expect("a GPU");
+        let given = |bound| if self.keeps_groups { BufferRegion::from(bound) } else { bound.region() };
+        let [output, gradient, sums] = [output, gradient, sums].map(given);
         let round = self.round;
         let batch = &self.batches[round % self.batches.len()];
         self.round += 1;

@@ -129,11 +129,16 @@ fn host_times(context: &GpuContext, setting: &Setting, gpu_step: f64) {
     for update in [Update::Deferred, Update::Lazy] {
         let setting = Setting { lookups: 8_192, operation: Operation::Step(update), ..*setting };
         let mut case = TableCase::new(context, setting);
-        let mut time = |rounds| median((0..TURNS).map(|_| case.time_to_record(rounds).as_secs_f64()).collect());
-        let (alone, of_many) = (time(1) * 1e6, time(16) * 1e6);
-        println!(
-            "host, to record a {update:?} step of 8,192 lookups: {alone:.1} us alone, {of_many:.1} us in a row of 16"
-        );
+        for (keeps_groups, regions) in [(false, "a BufferRegion"), (true, "a BoundRegion")] {
+            let mut time = |rounds| {
+                median((0..TURNS).map(|_| case.time_to_record(rounds, keeps_groups).as_secs_f64()).collect()) * 1e6
+            };
+            let (alone, of_many) = (time(1), time(16));
+            println!(
+                "host, to record a {update:?} step of 8,192 lookups, {regions} each: {alone:.1} us alone, {of_many:.1} us \
+                 in a row of 16"
+            );
+        }
     }
     let case = TableCase::new(context, *setting);
     let sort = median((0..TURNS).map(|turn| case.time_to_make_a_batch(turn as u64).as_secs_f64()).collect());

@@ -192,7 +192,7 @@ impl Section {
     }
 
     pub(crate) fn region(&self) -> BufferRegion<'_> {
-        BufferRegion { buffer: self.buffer.buffer(), offset: self.offset, size: self.size }
+        BufferRegion::new(self.buffer.buffer(), self.offset, self.size)
     }
 
     /// Keeps the buffer from being used again until the encoder's work is done, or the encoder is dropped.
@@ -424,7 +424,7 @@ pub(crate) fn copied(
     for part in parts {
         part.check_copy(what, 0)?;
         // Where it ends, too.
-        BufferRegion { offset: part.offset + part.size, size: 0, ..*part }.check_copy(what, 0)?;
+        BufferRegion::new(part.buffer, part.offset + part.size, 0).check_copy(what, 0)?;
     }
     let buffer = pool.take(gpu, size.max(16))?;
     let lookups = unchecked(gpu, Section { buffer: buffer.clone(), offset: 0, size }, count)?;

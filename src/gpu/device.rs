@@ -184,7 +184,7 @@ impl Gpu {
     }
 
     /// The layout of a group; made once, for wgpu compares layouts by their contents.
-    fn bind_group_layout(&self, bindings: &[&Binding]) -> wgpu::BindGroupLayout {
+    pub(super) fn bind_group_layout(&self, bindings: &[&Binding]) -> wgpu::BindGroupLayout {
         let layout = || {
             let entry = |binding: &&Binding| wgpu::BindGroupLayoutEntry {
                 binding: binding.number,

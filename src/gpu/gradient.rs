@@ -4,13 +4,14 @@ use super::batch::{GpuLookups, SortedRuns};
 use super::device::{Dispatch, Gpu, constant};
 use super::kernels::gradient_scale::Limit;
 use super::kernels::inputs::CHUNK;
-use super::kernels::{gradient_norm, gradient_scale, partial_sums, parts, scatter_add};
+use super::kernels::{gradient_norm, gradient_scale, parts, scatter_add};
 use super::layout::QUAD_BYTES;
 use super::mapping::RowMapping;
 use super::plan::partial_slots;
 use super::record::check_other_buffer;
 use super::region::{BufferRegion, check_binding_size};
 use super::table::{GpuTable, Shard};
+use super::table_kernels::TableKernel;
 use crate::error::Result;
 
 /// A batch's gradient, for the calls that sum it.
@@ -83,7 +84,7 @@ impl GpuTable {
         for (shard, of_shard) in self.shards.iter().zip(&gradient.runs.shards) {
             let offset = output.offset + u64::from(shard.rows.start) * self.layout.dense_row_bytes();
             let size = u64::from(shard.rows.end - shard.rows.start) * self.layout.dense_row_bytes();
-            let region = BufferRegion { buffer: output.buffer, offset, size };
+            let region = BufferRegion::new(output.buffer, offset, size);
             let binding = region.bind(what, size, &gpu.limits)?;
             if of_shard.run_count > 0 {
                 let target = Target::Dense(shard, binding);
@@ -112,15 +113,17 @@ impl GpuTable {
         let bytes = (partial_slots(runs.lookup_count, levels) * self.layout.row_bytes()).max(QUAD_BYTES);
         check_binding_size("the batch's partial sums", bytes, &gpu.limits)?;
         let partial = self.partial_sums.at_least(gpu, bytes)?;
-        let bindings: Vec<_> = parts::gradient(self.mapping.width()).bindings.iter().collect();
-        let bind = |gradient| gpu.bind_group("the gradient", &bindings, &[("gradient", gradient)]);
+        let (what, bound) = ("the gradient", &parts::gradient(self.mapping.width()).bindings[0]);
         // A batch of no lookups has no gradient to bind, and any region will do; something must be bound all the same.
         let (gradient, group) = match u64::from(runs.lookup_count) * self.layout.dense_row_bytes() {
-            0 => (None, bind(partial.as_entire_buffer_binding())?),
+            0 => {
+                let binding = partial.as_entire_buffer_binding();
+                (None, gpu.bind_group(what, &[bound], &[(bound.name, binding)])?)
+            }
             bytes => {
-                let binding = region.bind("the gradient", bytes, &gpu.limits)?;
-                self.check_not_the_table("the gradient", region.buffer)?;
-                (Some(binding.clone()), bind(binding)?)
+                let binding = region.bind(what, bytes, &gpu.limits)?;
+                self.check_not_the_table(what, region.buffer)?;
+                (Some(binding.clone()), region.group(gpu, what, bound, binding)?)
             }
         };
         Ok(Sums { table: self, runs, gradient, group, levels, partial, bytes })
@@ -201,8 +204,7 @@ impl Sums<'_> {
         let mut dispatches = self.runs.sort.clone();
         let (mapping, lookup_count) = (&self.table.summing, self.runs.lookup_count);
         for level in 0..self.levels {
-            let kernel = partial_sums::kernel(mapping.width());
-            let pipeline = mapping.pipeline(gpu, &kernel, &[constant("LEVEL", level)])?;
+            let pipeline = self.table.pipeline(gpu, TableKernel::PartialSums { level })?;
             let sums = gpu.bind(&pipeline, 0, &[("sums", self.partial())])?;
             let slots = partial_slots(lookup_count, level + 1) - partial_slots(lookup_count, level);
             let groups = [Some(&sums), Some(self.runs.group(gpu)?), Some(&self.group)];

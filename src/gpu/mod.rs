@@ -23,6 +23,7 @@ pub(crate) mod similarity;
 mod sort;
 pub(crate) mod state;
 pub(crate) mod table;
+mod table_kernels;
 pub(crate) mod transfer;
 pub(crate) mod update;
 

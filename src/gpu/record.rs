@@ -10,9 +10,10 @@ use super::device::{Dispatch, Gpu};
 use super::grid::WORKGROUP_SIZE;
 use super::history::Missing;
 use super::kernels::inputs::{FlushedRows, Lookup};
-use super::kernels::{flush, gather, gather_deferred, index_check};
+use super::kernels::{flush, index_check, parts};
 use super::region::BufferRegion;
 use super::table::{Deferred, GpuTable};
+use super::table_kernels::TableKernel;
 use crate::error::{Error, Result};
 
 /// Bytes of weights that one dispatch brings up to date, so that none takes long enough for a GPU's watchdog; fewer where
@@ -37,44 +38,36 @@ impl GpuTable {
         }
         let what = "the lookup's output";
         let bytes = u64::from(lookups.count) * self.layout.dense_row_bytes();
-        let output = output.bind(what, bytes, &gpu.limits)?;
+        let binding = output.bind(what, bytes, &gpu.limits)?;
         check_other_buffer(what, output.buffer, "its indices", lookups.indices.region().buffer)?;
         self.check_not_the_table(what, output.buffer)?;
+        let output = output.group(gpu, what, &parts::output(self.mapping.width()).bindings[0], binding)?;
         let mut dispatches = Vec::new();
         if check {
             dispatches.push(self.check_dispatch(gpu, lookups)?);
         }
-        dispatches.extend(self.lookup_dispatches(gpu, lookups, output)?);
+        dispatches.extend(self.lookup_dispatches(gpu, lookups, &output)?);
         let missing = self.deferred().map_or(Ok(None), |deferred| Missing::new(gpu, deferred))?;
         let before = |encoder: &mut wgpu::CommandEncoder| missing.iter().for_each(|missing| missing.record(encoder));
         gpu.record(encoder, "embedding lookup", &dispatches, before, |_| ())
     }
 
-    /// One dispatch for each shard that the batch may have rows of; there must be lookups.
+    /// One dispatch for each shard that the batch may have rows of; there must be lookups. `output` is group 2.
     pub(super) fn lookup_dispatches(
         &self,
         gpu: &Gpu,
         lookups: &GpuLookups,
-        output: wgpu::BufferBinding<'_>,
+        output: &wgpu::BindGroup,
     ) -> Result<Vec<Dispatch>> {
-        let (mapping, storage) = (&self.mapping, self.precision.storage);
+        let (mapping, is_deferred) = (&self.mapping, self.deferred().is_some());
         let lookup = if lookups.of_shards.is_some() { Lookup::OfShard } else { Lookup::All };
-        let training = self.training.as_ref().filter(|training| training.deferred().is_some());
-        let deferred = training.and_then(|training| {
-            let kernel = gather_deferred::kernel(lookup, mapping.width(), training.optimizer.rule(), storage)?;
-            Some((kernel, training.constants()))
-        });
-        let is_deferred = deferred.is_some();
-        let (kernel, constants) =
-            deferred.unwrap_or_else(|| (gather::kernel(lookup, mapping.width(), storage), Vec::new()));
-        let pipeline = mapping.pipeline(gpu, &kernel, &constants)?;
-        let output = gpu.bind(&pipeline, 2, &[("output", output)])?;
+        let pipeline = self.pipeline(gpu, TableKernel::Gather(lookup))?;
         let mut dispatches = Vec::new();
         for (number, shard) in self.shards.iter().enumerate() {
             let count = lookups.of_shards.as_ref().map_or(lookups.count, |counts| counts[number]);
             if count > 0 {
                 let group = self.group(gpu, shard, &pipeline)?;
-                let groups = [Some(&group), Some(lookups.group(gpu)?), Some(&output)];
+                let groups = [Some(&group), Some(lookups.group(gpu)?), Some(output)];
                 let workgroups =
                     if is_deferred { mapping.workgroups(count) } else { mapping.workgroups_of_lookups(count) };
                 dispatches.push(gpu.dispatch(&pipeline, groups, workgroups)?);
@@ -93,10 +86,10 @@ impl GpuTable {
         until: u32,
     ) -> Result<Vec<Dispatch>> {
         let mut dispatches = Vec::new();
-        let training = self.training()?;
-        let kernel = flush::kernel(training.optimizer.rule(), self.precision.storage);
-        let Some(kernel) = kernel.filter(|_| !rows.is_empty()) else { return Ok(dispatches) };
-        let pipeline = self.mapping.pipeline(gpu, &kernel, &training.constants())?;
+        if rows.is_empty() {
+            return Ok(dispatches);
+        }
+        let pipeline = self.pipeline(gpu, TableKernel::Flush)?;
         let history = &deferred.history;
         let terms = if deferred.need().has_terms() { history.horizon() } else { 0 };
         let segments = history.course.most_segments(self.layout.input_dim);

@@ -1,32 +1,98 @@
-//! A part of a caller's buffer.
+//! A part of a caller's buffer, and one whose bind groups are kept.
 
+use std::sync::Mutex;
+
+use super::device::{Gpu, lock};
 use crate::error::{Error, Result};
+use crate::shader::Binding;
 
 /// Part of a `wgpu::Buffer`: where a recorded call reads or writes.
 ///
 /// Made from a `&wgpu::Buffer`, which means all of it, or from a slice, `buffer.slice(offset..)`. The offset must be
 /// a multiple of the device's `min_storage_buffer_offset_alignment` (256 always is), the buffer must have
 /// `BufferUsages::STORAGE`, and the region may be larger than what the call needs: the rest is not touched.
+///
+/// Each call makes a bind group of it. Make a [`BoundRegion`] of a region that is given to many calls.
 #[derive(Debug, Clone, Copy)]
 pub struct BufferRegion<'a> {
     pub(crate) buffer: &'a wgpu::Buffer,
     pub(crate) offset: u64,
     pub(crate) size: u64,
+    /// Where bind groups of it are kept.
+    groups: Option<&'a Groups>,
 }
 
 impl<'a> From<&'a wgpu::Buffer> for BufferRegion<'a> {
     fn from(buffer: &'a wgpu::Buffer) -> Self {
-        Self { buffer, offset: 0, size: buffer.size() }
+        Self::new(buffer, 0, buffer.size())
     }
 }
 
 impl<'a> From<wgpu::BufferSlice<'a>> for BufferRegion<'a> {
     fn from(slice: wgpu::BufferSlice<'a>) -> Self {
-        Self { buffer: slice.buffer(), offset: slice.offset(), size: slice.size() }
+        Self::new(slice.buffer(), slice.offset(), slice.size())
+    }
+}
+
+impl<'a> From<&'a BoundRegion> for BufferRegion<'a> {
+    fn from(bound: &'a BoundRegion) -> Self {
+        Self { groups: Some(&bound.groups), ..Self::new(&bound.buffer, bound.offset, bound.size) }
+    }
+}
+
+/// Part of a `wgpu::Buffer` that is given to many calls, an output or a gradient: it keeps the bind groups that the calls
+/// make of it, which are much of what recording a step takes the host.
+///
+/// Give `&bound` where a call takes a [`BufferRegion`]. Calls check it as they check any region; only a buffer that was
+/// destroyed since is found later, by wgpu, when the encoder is submitted. It serves any number of tables, also of other
+/// devices, each with its own buffers. The buffer lives as long as this does.
+///
+/// ```no_run
+/// # fn main() -> wgpu_embedding::Result<()> {
+/// # let (mut table, batches, output, gradient): (
+/// #     wgpu_embedding::GpuEmbedding, Vec<wgpu_embedding::IndexBatch>, wgpu::Buffer, wgpu::Buffer) = todo!();
+/// # let device: wgpu::Device = todo!();
+/// use wgpu_embedding::BoundRegion;
+///
+/// let (output, gradient) = (BoundRegion::new(&output), BoundRegion::new(&gradient));
+/// for batch in &batches {
+///     let mut encoder = device.create_command_encoder(&Default::default());
+///     table.record_lookup(&mut encoder, batch, &output)?;
+///     // Passes of your own, which read the output and write the gradient.
+///     table.record_update(&mut encoder, batch, &gradient)?;
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct BoundRegion {
+    buffer: wgpu::Buffer,
+    offset: u64,
+    size: u64,
+    groups: Groups,
+}
+
+/// Bind groups that were made of one region, each for another layout. A layout belongs to one device.
+type Groups = Mutex<Vec<(wgpu::BindGroupLayout, wgpu::BindGroup)>>;
+
+impl BoundRegion {
+    /// Of this region. Nothing is checked or made before a call takes it.
+    pub fn new<'a>(region: impl Into<BufferRegion<'a>>) -> Self {
+        let BufferRegion { buffer, offset, size, .. } = region.into();
+        Self { buffer: buffer.clone(), offset, size, groups: Mutex::default() }
+    }
+
+    /// It as a region without the bind groups, for its buffer, its place and its size.
+    pub fn region(&self) -> BufferRegion<'_> {
+        BufferRegion::new(&self.buffer, self.offset, self.size)
     }
 }
 
 impl<'a> BufferRegion<'a> {
+    pub(crate) fn new(buffer: &'a wgpu::Buffer, offset: u64, size: u64) -> Self {
+        Self { buffer, offset, size, groups: None }
+    }
+
     /// The buffer that it is a part of.
     pub fn buffer(&self) -> &'a wgpu::Buffer {
         self.buffer
@@ -58,6 +124,29 @@ impl<'a> BufferRegion<'a> {
         self.check(what, wgpu::BufferUsages::STORAGE, limits.min_storage_buffer_offset_alignment, required)?;
         check_binding_size(what, required, limits)?;
         Ok(wgpu::BufferBinding { buffer: self.buffer, offset: self.offset, size: wgpu::BufferSize::new(required) })
+    }
+
+    /// A bind group of the first `required` bytes alone, or a known one of more of them. They were checked by
+    /// [`bind`](Self::bind), which gave `binding`.
+    pub(crate) fn group(
+        self,
+        gpu: &Gpu,
+        what: &'static str,
+        bound: &'static Binding,
+        binding: wgpu::BufferBinding<'_>,
+    ) -> Result<wgpu::BindGroup> {
+        let Some(groups) = self.groups else { return gpu.bind_group(what, &[bound], &[(bound.name, binding)]) };
+        let layout = gpu.bind_group_layout(&[bound]);
+        let known = lock(groups).iter().find(|(known, _)| *known == layout).map(|(_, group)| group.clone());
+        if let Some(group) = known {
+            return Ok(group);
+        }
+        // All that can be bound: other calls may need more of it.
+        let size = self.size.min(gpu.limits.max_storage_buffer_binding_size) / 4 * 4;
+        let binding = wgpu::BufferBinding { size: wgpu::BufferSize::new(size), ..binding };
+        let group = gpu.bind_group(what, &[bound], &[(bound.name, binding)])?;
+        lock(groups).push((layout, group.clone()));
+        Ok(group)
     }
 
     /// Checks that the first `required` bytes can be copied from.

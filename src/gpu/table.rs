@@ -13,6 +13,7 @@ use super::mapping::RowMapping;
 use super::report::IndexReport;
 use super::scratch::Scratch;
 use super::state::StateLayout;
+use super::table_kernels::KnownPipelines;
 use crate::error::{Error, Result};
 use crate::memory::check_room_for;
 use crate::optimizer::{History, Need, Optimizer, Update};
@@ -40,6 +41,8 @@ pub(crate) struct GpuTable {
     pub shards: Vec<Shard>,
     /// `None` on a frozen table.
     pub training: Option<Training>,
+    /// The kernels that its calls have used.
+    pub(super) pipelines: KnownPipelines,
     pub report: IndexReport,
     /// Group 0 of the index check.
     pub report_group: wgpu::BindGroup,
@@ -233,6 +236,7 @@ impl GpuTable {
             summing: RowMapping::summed(gpu, layout),
             shards,
             training,
+            pipelines: KnownPipelines::default(),
             report_group: gpu.bind_group("index_check", &bindings, &resources)?,
             report,
             partial_sums: Scratch::new("partial sums", wgpu::BufferUsages::STORAGE),
@@ -323,6 +327,7 @@ impl GpuTable {
     pub(crate) fn restart(&mut self, gpu: &Gpu, restart: Option<Restart>) -> Result<()> {
         let (Some(Restart { deferred, step }), Some(training)) = (restart, &mut self.training) else { return Ok(()) };
         training.update = UpdateKind::Deferred(Box::new(deferred));
+        self.pipelines.forget();
         for shard in &mut self.shards {
             lock(&shard.groups).clear();
         }

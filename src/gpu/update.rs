@@ -6,13 +6,14 @@ use super::batch::SortedRuns;
 use super::device::{Dispatch, Gpu};
 use super::gradient::{BatchGradient, Sums, Target};
 use super::history::{Catching, Dropped, StepData};
+use super::kernels::flush;
 use super::kernels::gradient_scale::Limit;
 use super::kernels::inputs::CHUNK;
 use super::kernels::inputs::{Runs, Step};
-use super::kernels::{flush, update_all, update_rows};
 use super::layout::QUAD_BYTES;
 use super::region::{BufferRegion, check_binding_size};
-use super::table::{GpuTable, Training, UpdateKind};
+use super::table::{GpuTable, UpdateKind};
+use super::table_kernels::TableKernel;
 use crate::error::{Error, Result};
 use crate::optimizer::{Clipping, History, Optimizer};
 
@@ -32,7 +33,6 @@ pub(crate) struct Recorded(Option<History>);
 /// What the kernels of one update take.
 struct UpdateStep<'a> {
     table: &'a GpuTable,
-    training: &'a Training,
     runs: &'a SortedRuns,
     sums: &'a Sums<'a>,
     clipped: bool,
@@ -141,7 +141,7 @@ impl GpuTable {
         let sums = self.sums(gpu, gradient)?;
         dispatches.extend(sums.dispatches(gpu)?);
         let clipped = optimizer.clipping().is_some() || !matches!(scale, GradientScale::None);
-        let update = UpdateStep { table: self, training, runs: gradient.runs, sums: &sums, clipped };
+        let update = UpdateStep { table: self, runs: gradient.runs, sums: &sums, clipped };
         let limit = match optimizer.clipping() {
             Some(Clipping::Norm(limit)) => Some((limit as f32, 0.0)),
             Some(Clipping::NormPyTorch(limit)) => Some((limit as f32, 1e-6)),
@@ -168,13 +168,8 @@ impl UpdateStep<'_> {
     /// those.
     fn rows(&self, gpu: &Gpu) -> Result<Vec<Dispatch>> {
         let Self { table, runs, sums, .. } = *self;
-        let (mapping, plan, constants) = (&table.mapping, runs.group(gpu)?, self.constants());
-        let pipeline = |runs| {
-            let deferred = self.training.deferred().is_some();
-            let rule = self.training.optimizer.rule();
-            let kernel = update_rows::kernel(runs, rule, deferred, table.precision.storage);
-            mapping.pipeline(gpu, &kernel, &constants)
-        };
+        let (mapping, plan) = (&table.mapping, runs.group(gpu)?);
+        let pipeline = |runs| table.pipeline(gpu, TableKernel::UpdateRows { runs, clipped: self.clipped });
         // What all shards share is looked up once.
         let shards = || table.shards.iter().zip(&runs.shards);
         let mut dispatches = Vec::with_capacity(2 * table.shards.len());
@@ -203,8 +198,7 @@ impl UpdateStep<'_> {
     fn all(&self, gpu: &Gpu) -> Result<Vec<Dispatch>> {
         let Self { table, runs, sums, .. } = *self;
         let (mapping, plan) = (&table.mapping, runs.group(gpu)?);
-        let kernel = update_all::kernel(mapping.width(), self.training.optimizer.rule(), table.precision.storage);
-        let pipeline = mapping.pipeline(gpu, &kernel, &self.constants())?;
+        let pipeline = table.pipeline(gpu, TableKernel::UpdateAll { clipped: self.clipped })?;
         let bytes = (u64::from(runs.run_count) * table.layout.dense_row_bytes()).max(QUAD_BYTES);
         check_binding_size("the batch's summed gradient", bytes, &gpu.limits)?;
         let row_sums = table.row_sums.at_least(gpu, bytes)?;
@@ -222,12 +216,6 @@ impl UpdateStep<'_> {
             dispatches.push(gpu.dispatch(&pipeline, [Some(&group), Some(plan), Some(&row_sums)], workgroups)?);
         }
         Ok(dispatches)
-    }
-
-    fn constants(&self) -> Vec<(&'static str, f64)> {
-        let mut constants = self.training.constants();
-        constants.push(("CLIPPED", f64::from(u8::from(self.clipped))));
-        constants
     }
 }
 
@@ -262,6 +250,7 @@ mod tests {
     use crate::gpu::TableLayout;
     use crate::gpu::batch::upload;
     use crate::gpu::host_sort::SortScratch;
+    use crate::gpu::kernels::parts;
     use crate::gpu::plan::SortPlan;
     use crate::storage::Precision;
     use crate::{EmbeddingConfig, GpuContext};
@@ -279,8 +268,10 @@ mod tests {
         let buffer = gpu.allocate("test", indices.len() as u64 * 256, wgpu::BufferUsages::STORAGE).unwrap();
         let gradient = BatchGradient { runs: &runs, region: (&buffer).into(), unchecked: None };
         let update = table.update_dispatches(gpu, gradient, GradientScale::None, &optimizer, (None, None)).unwrap();
-        let whole = buffer.as_entire_buffer_binding();
-        let lookup = table.lookup_dispatches(gpu, &lookups, whole).unwrap();
+        let bound = &parts::output(table.mapping.width()).bindings[0];
+        let output = [(bound.name, buffer.as_entire_buffer_binding())];
+        let output = gpu.bind_group("output", &[bound], &output).unwrap();
+        let lookup = table.lookup_dispatches(gpu, &lookups, &output).unwrap();
         (lookup.len() + update.len(), table.shards.len())
     }
 

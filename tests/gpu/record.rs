@@ -1,6 +1,6 @@
 use std::time::{Duration, Instant};
 
-use wgpu_embedding::{Adam, EmbeddingConfig, GpuEmbedding, Update, wgpu};
+use wgpu_embedding::{Adam, BoundRegion, EmbeddingConfig, Error, GpuEmbedding, Mapping, Update, wgpu};
 
 use crate::support::*;
 
@@ -86,6 +86,74 @@ pub fn buffers_with_offsets() {
     assert_eq!(output[before..before + expected.len()], expected);
     assert_eq!(output[before + expected.len()..], vec![POISON; after]);
     assert_same_bits("weights", &embedding.weights().unwrap(), &twin.weights().unwrap());
+}
+
+pub fn bound_regions_serve_any_batch_and_table() {
+    // 64 floats are 256 bytes, the strictest alignment there is.
+    let (before, after) = (64, 50);
+    let most = 90 * WIDTH;
+    let output = buffer(&vec![POISON; before + most + after]);
+    let mut padded = vec![f32::NAN; before];
+    padded.extend(fractions(most, 6));
+    let padded = buffer(&padded);
+    let inside = before as u64 * 4..(before + most) as u64 * 4;
+    let bound = [&output, &padded].map(|buffer| BoundRegion::new(buffer.slice(inside.clone())));
+    // Rows of whole quads and others, and another set of pipelines: each has groups of its own.
+    let contexts = [context(), context().with_mapping(Mapping::Gpu), context().with_mapping(Mapping::Cpu)];
+    for (context, width) in contexts.iter().zip([WIDTH, 3, WIDTH]) {
+        let config = EmbeddingConfig::new(60, width as u32).with_seed(9);
+        let [mut table, mut twin] =
+            [(); 2].map(|()| GpuEmbedding::new(context, config.clone(), Adam::default()).unwrap());
+        for (step, count) in [30, 90, 1, 0, 41].into_iter().enumerate() {
+            let batch = table.batch(&indices(count, 60, Skew::Zipf, step as u64)).unwrap();
+            let twin_batch = twin.batch(&indices(count, 60, Skew::Zipf, step as u64)).unwrap();
+            let expected = twin.lookup(&twin_batch).unwrap().read().unwrap();
+            twin.update(&twin_batch, &fractions(most, 6)[..count * width]).unwrap();
+            queue().write_buffer(&output, 0, bytemuck::cast_slice(&vec![POISON; before + most + after]));
+            let mut encoder = encoder();
+            table.record_lookup(&mut encoder, &batch, &bound[0]).unwrap();
+            table.record_update(&mut encoder, &batch, &bound[1]).unwrap();
+            queue().submit([encoder.finish()]);
+            let output = read(&output);
+            assert_same_bits("a lookup", &output[before..before + count * width], &expected);
+            let untouched = output[..before].iter().chain(&output[before + count * width..]);
+            assert!(untouched.into_iter().all(|&float| float == POISON));
+        }
+        assert_same_bits("weights", &table.weights().unwrap(), &twin.weights().unwrap());
+    }
+}
+
+pub fn bound_regions_are_checked_in_each_call() {
+    let mut table = GpuEmbedding::new(&context(), config(), Adam::default()).unwrap();
+    let [few, many] = [10, 11].map(|count| table.batch(&indices(count, 60, Skew::Uniform, 5)).unwrap());
+    let room = buffer(&[1.0f32; 10 * WIDTH]);
+    let bound = BoundRegion::new(&room);
+    assert_eq!((bound.region().buffer(), bound.region().size()), (&room, 10 * WIDTH as u64 * 4));
+    let mut encoder = encoder();
+    table.record_lookup(&mut encoder, &few, &bound).unwrap();
+    table.record_update(&mut encoder, &few, &bound).unwrap();
+    let error = table.record_update(&mut encoder, &many, &bound).unwrap_err();
+    assert!(matches!(error, Error::BufferTooSmall { required: 352, given: 320, .. }), "{error}");
+    let shifted = BoundRegion::new(room.slice(4..));
+    let error = table.record_lookup(&mut encoder, &table.batch(&[1]).unwrap(), &shifted).unwrap_err();
+    assert!(matches!(error, Error::BufferAlignment { offset: 4, .. }), "{error}");
+    let weights = BoundRegion::new(table.weight_shards().unwrap()[0].buffer);
+    let error = table.record_update(&mut encoder, &few, &weights).unwrap_err();
+    assert!(matches!(error, Error::Shape { .. }), "{error}");
+    let other = new_context();
+    let foreign = other.device().unwrap().create_buffer(&wgpu::BufferDescriptor {
+        label: None,
+        size: 320,
+        usage: wgpu::BufferUsages::STORAGE,
+        mapped_at_creation: false,
+    });
+    let foreign = BoundRegion::new(&foreign);
+    for _ in 0..2 {
+        let error = table.record_update(&mut encoder, &few, &foreign).unwrap_err();
+        assert!(matches!(error, Error::ForeignObject { .. }), "{error}");
+    }
+    assert_eq!(table.step_count(), 1);
+    queue().submit([encoder.finish()]);
 }
 
 pub fn gradients_into_the_callers_buffers() {
