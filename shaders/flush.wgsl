@@ -3,18 +3,26 @@
 //
 // All of the table is here, so a row's number follows from its place.
 //
-// Parts: arithmetic, grid, row, shard, a storage, table_write, quad, store_quad, row_state, history, segments, behind_rows, a rule's
-// catch-up.
+// Parts: arithmetic, grid, row, shard, a storage, table_write, quad, store_quad, row_state, step, history, segments, behind_rows, a
+// rule's catch-up.
 
 struct FlushedRows {
     first_place: u32,
     place_count: u32,
-    // A cut, or NOW: the last step that the GPU has made.
+    // A cut, or NOW: the last step that the GPU has made; or BEFORE, in the pass of a step: the one before it.
     until: u32,
 }
 
-// No cut has this number.
+// No cut has these numbers.
 const NOW: u32 = 0xffffffffu;
+const BEFORE: u32 = 0xfffffffdu;
+
+fn last_step() -> u32 {
+    if rows.until == NOW {
+        return step.number;
+    }
+    return select(rows.until, step.number - 1u, rows.until == BEFORE);
+}
 
 @group(1) @binding(0) var<uniform> rows: FlushedRows;
 
@@ -27,7 +35,7 @@ fn flush(
     let lane = lane(workgroup, grid, local);
     let live = lane.exists && lane.work < rows.place_count;
     let place = rows.first_place + lane.work;
-    let until = select(rows.until, step_before(), rows.until == NOW);
+    let until = last_step();
     let row = shard.first_place + place;
     let missed = missed_by(lane, row, load_kept(lane, place, live, until), until);
     if !live || missed.count == 0u {

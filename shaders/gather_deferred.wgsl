@@ -4,7 +4,7 @@
 // one row need not wait for each other. One dispatch a shard; THREADS threads a lookup.
 //
 // Parts: arithmetic, grid, row, shard, sentinels, lookups, those of the work (as for gather), output_*, a storage, weights_read,
-// table_read, quad, row_state, history, segments, a rule's catch-up.
+// table_read, quad, row_state, step, history, segments, a rule's catch-up.
 
 // By one rule. Of a row that is current nothing but the weights is read.
 fn caught_up_weights(missed: Missed, w: vec4<f32>, place: u32, quad: u32) -> vec4<f32> {
@@ -30,7 +30,7 @@ fn gather_deferred(
     if place < shard.place_count {
         // On their way before it is known whether the row is current.
         let first_weights = load_weights(place, lane.part);
-        let missed = missed_between(lookup.row, row_state[place * ROW_WORDS], history[0].x, load_row_number(place));
+        let missed = missed_between(lookup.row, row_state[place * ROW_WORDS], step.number, load_row_number(place));
         if !one_rule_does(lane, place, missed) {
             for (var quad = lane.part; quad < QUADS; quad += THREADS) {
                 store_output(lookup.position, quad, caught_up(missed, quad, load_quad(place, quad)).w);

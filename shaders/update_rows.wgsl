@@ -5,7 +5,7 @@
 // run; bytes moved: each gradient once, and each of the weights and the state read and written once.
 //
 // Parts: arithmetic, grid, row, shard, sentinels, plan_layout, plan, those of the runs, a storage, table_write, quad,
-// store_quad, row_state, step, row_term or no_row_term, a rule; current_rows, or behind_rows with history, segments and the rule's catch-up.
+// store_quad, row_state, step, clipping, row_term or no_row_term, a rule; current_rows, or behind_rows with history, segments and the rule's catch-up.
 
 alias Summed = Run;
 
@@ -26,7 +26,7 @@ fn update_rows(
     }
     let live = run.end != 0u;
     let place = run.place - shard.first_place;
-    let kept = load_kept(lane, place, live, step_before());
+    let kept = load_kept(lane, place, live, step.number - 1u);
     // Of a thread's only quad all loads are issued before any is waited for, also over the barriers.
     var old: Quad;
     var gradient: vec4<f32>;
@@ -34,7 +34,7 @@ fn update_rows(
         old = load_quad(place, lane.part);
         gradient = gradient_of(run, lane.part);
     }
-    let missed = missed_by(lane, run.row, kept, step_before());
+    let missed = missed_by(lane, run.row, kept, step.number - 1u);
     let row_number = updated_row_number(lane, caught_up_number(missed), run, live);
     if !live {
         return;

@@ -8,7 +8,7 @@
 //
 // src/optimizer/history.rs derives it, and writes `history` in f64: for each t0 the sum as a few quotients
 // W / (s + epsilon E), exact to rounding where s is at least least_root; elsewhere the sum is done term by term, from the
-// step sizes of the steps missed. The terms fall so fast that `horizon` of them are all.
+// step sizes of the steps missed. The terms fall so fast that HORIZON of them are all.
 //
 // Parts: arithmetic, quad, history, adam_root or rowwise_adam_catch_up.
 
@@ -45,7 +45,7 @@ fn catch_up_by_terms(missed: Missed, old: Quad) -> Quad {
     let root = root_of(missed, old);
     var sum = vec4<f32>();
     // The smallest first, which rounds less.
-    for (var j = min(missed.count, history[0].w); j >= 1u; j--) {
+    for (var j = min(missed.count, HORIZON); j >= 1u; j--) {
         let entry = history_step(missed.since + j);
         let term = bitcast<vec4<f32>>(history[entry + 4u]);
         let powers = powers_of(j);

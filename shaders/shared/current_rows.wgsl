@@ -9,10 +9,6 @@ struct Missed {
     row_number: f32,
 }
 
-fn step_before() -> u32 {
-    return 0u;
-}
-
 struct Kept {
     row_number: f32,
 }

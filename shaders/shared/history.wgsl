@@ -10,16 +10,17 @@ override PAIRS: u32;
 // Catch-up is cut at multiples of it.
 override CUT: u32;
 override RING: u32;
+// Terms of a sum, at most.
+override HORIZON: u32;
 
-// Words 0 .. 3: now, and C_now's mantissa and exponent; the horizon. Then 256 quads (beta_1^i, beta_2^i, r^i, 0), then
-// RING / 256 + 1 of the same at i * 256, then RING steps of five quads each, step t in entry t % RING: three of two
-// quotients each, (W, W, epsilon E, epsilon E); (least_root, C_t's mantissa, its exponent, the mantissa's reciprocal),
-// (step size, epsilon, 0, 0). Last the decays from one cut to the next, segment i in entry i % (RING / CUT).
+// First 256 quads (beta_1^i, beta_2^i, r^i, 0), then RING / 256 + 1 of the same at i * 256, then RING steps of five quads each,
+// step t in entry t % RING: three of two quotients each, (W, W, epsilon E, epsilon E); (least_root, C_t's mantissa, its
+// exponent, the mantissa's reciprocal), (step size, epsilon, 0, 0). Last the decays from one cut to the next, segment i in
+// entry i % (RING / CUT).
 //
 // C is 2^exponent times its mantissa, which is in 1/2 .. 1: a mantissa counts 2^-32ths, and its reciprocal 2^-31ths.
 @group(0) @binding(5) var<storage, read> history: array<vec4<u32>>;
 
-const FIRST_POWER: u32 = 1u;
 const POWERS: u32 = 256u;
 const STEP_QUADS: u32 = 5u;
 
@@ -46,13 +47,13 @@ struct Missed {
 }
 
 fn history_step(step: u32) -> u32 {
-    return FIRST_POWER + POWERS + RING / POWERS + 1u + step % RING * STEP_QUADS;
+    return POWERS + RING / POWERS + 1u + step % RING * STEP_QUADS;
 }
 
 // beta_1^i, beta_2^i and r^i; i at most RING.
 fn powers_of(i: u32) -> vec3<f32> {
-    let low = bitcast<vec4<f32>>(history[FIRST_POWER + i % POWERS]);
-    let high = bitcast<vec4<f32>>(history[FIRST_POWER + POWERS + i / POWERS]);
+    let low = bitcast<vec4<f32>>(history[i % POWERS]);
+    let high = bitcast<vec4<f32>>(history[POWERS + i / POWERS]);
     return multiply(low, high).xyz;
 }
 
@@ -111,10 +112,7 @@ fn missed_between(row: u32, since: u32, until: u32, row_number: f32) -> Missed {
     return missed;
 }
 
-// C_step, mantissa and exponent; `step` is at most now, whose own entry is only written after it.
+// C_step, mantissa and exponent.
 fn decay_at(step: u32) -> vec2<u32> {
-    if step == history[0].x {
-        return history[0].yz;
-    }
     return history[history_step(step) + 3u].yz;
 }

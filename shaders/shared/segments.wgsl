@@ -3,11 +3,6 @@
 //
 // Parts: arithmetic, row, quad, row_state, history, a rule's catch-up, a storage's way back.
 
-// The last step before the one that is being computed.
-fn step_before() -> u32 {
-    return history[0].x;
-}
-
 fn end_of(missed: Missed) -> u32 {
     return missed.since + missed.count;
 }

@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::device::{Gpu, lock};
-use super::kernels::inputs::{self, FIRST_POWER, POWERS, STEP_QUADS};
-use super::table::{Deferred, RULE_OFFSET};
+use super::kernels::inputs::{self, POWERS, STEP_QUADS};
+use super::table::{Deferred, RULE_OFFSET, Training};
 use crate::error::Result;
 use crate::optimizer::{Course, History, Optimizer, PastStep, Scaled, power};
 use crate::shader::Words;
@@ -26,10 +26,10 @@ fn first_whole(history: &History) -> u64 {
 
 /// The quad with which the steps begin.
 fn first_step(history: &History) -> u64 {
-    u64::from(FIRST_POWER + POWERS + history.ring() / POWERS + 1)
+    u64::from(POWERS + history.ring() / POWERS + 1)
 }
 
-/// What stays the same: the powers, from the quad [`FIRST_POWER`] on.
+/// What stays the same: the powers, with which it begins.
 pub(crate) fn powers(history: &History) -> Vec<Words> {
     let course = &history.course;
     let powers = |step: u32| {
@@ -45,11 +45,6 @@ pub(crate) fn powers(history: &History) -> Vec<Words> {
 /// What a buffer must be given beside the powers for rows that are all up to date: as [`push_changes`].
 pub(crate) fn first_changes(bytes: &mut Vec<u8>, history: &History) -> Vec<[u64; 3]> {
     push_changes(bytes, history, 0)
-}
-
-fn clock(history: &History) -> Words {
-    let [mantissa, exponent] = scaled(history.decay());
-    [history.now() as u32, mantissa, exponent, history.horizon()]
 }
 
 /// The quotients are pairs of weights and of nodes times epsilon, in the order in which they are added.
@@ -243,26 +238,31 @@ fn copy(encoder: &mut wgpu::CommandEncoder, from: &wgpu::Buffer, to: &wgpu::Buff
     }
 }
 
-/// What steps that were dropped should have brought, for calls that need it before the next step brings it.
+/// What steps that were dropped should have brought, for calls that need it before the next step brings it: the number of
+/// the last one, and the history.
 pub(crate) struct Missing<'a> {
     buffer: wgpu::Buffer,
     copies: Vec<[u64; 3]>,
-    target: &'a wgpu::Buffer,
+    step: &'a wgpu::Buffer,
+    history: &'a wgpu::Buffer,
 }
 
 impl<'a> Missing<'a> {
     /// `None` if nothing is missing.
-    pub(crate) fn new(gpu: &Gpu, deferred: &'a Deferred) -> Result<Option<Self>> {
+    pub(crate) fn new(gpu: &Gpu, training: &'a Training) -> Result<Option<Self>> {
+        let Some(deferred) = training.deferred() else { return Ok(None) };
         let Some(dropped) = deferred.deliveries.dropped() else { return Ok(None) };
         deferred.check_dropped(dropped)?;
-        let mut bytes = Vec::new();
+        let mut bytes = (deferred.history.now() as u32).to_ne_bytes().to_vec();
         let copies = push_changes(&mut bytes, &deferred.history, dropped.first);
         let usage = wgpu::BufferUsages::MAP_WRITE | wgpu::BufferUsages::COPY_SRC;
-        Ok(Some(Self { buffer: gpu.allocate_with("history", &bytes, usage)?, copies, target: &deferred.buffer }))
+        let buffer = gpu.allocate_with("history", &bytes, usage)?;
+        Ok(Some(Self { buffer, copies, step: &training.step, history: &deferred.buffer }))
     }
 
     pub(crate) fn record(&self, encoder: &mut wgpu::CommandEncoder) {
-        copy(encoder, &self.buffer, self.target, &self.copies);
+        encoder.copy_buffer_to_buffer(&self.buffer, 0, self.step, inputs::Step::NUMBER, 4);
+        copy(encoder, &self.buffer, self.history, &self.copies);
     }
 }
 
@@ -275,7 +275,6 @@ fn push_changes(bytes: &mut Vec<u8>, history: &History, since: u64) -> Vec<[u64;
         copies.push([bytes.len() as u64, quad * QUAD_BYTES, size_of_val(quads) as u64]);
         bytes.extend_from_slice(bytemuck::cast_slice(quads));
     };
-    push(0, &[clock(history)]);
     for (segment, decay) in history.ended(since) {
         let place = first_whole(history) + segment % u64::from(history.whole_segments());
         push(place, &[[(decay as f32).to_bits(), 0, 0, 0]]);

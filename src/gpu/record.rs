@@ -47,7 +47,7 @@ impl GpuTable {
             dispatches.push(self.check_dispatch(gpu, lookups)?);
         }
         dispatches.extend(self.lookup_dispatches(gpu, lookups, &output)?);
-        let missing = self.deferred().map_or(Ok(None), |deferred| Missing::new(gpu, deferred))?;
+        let missing = self.training.as_ref().map_or(Ok(None), |training| Missing::new(gpu, training))?;
         let before = |encoder: &mut wgpu::CommandEncoder| missing.iter().for_each(|missing| missing.record(encoder));
         gpu.record(encoder, "embedding lookup", &dispatches, before, |_| ())
     }
@@ -76,8 +76,8 @@ impl GpuTable {
         Ok(dispatches)
     }
 
-    /// Dispatches that bring these rows of the table up to step `until`, or to [`flush::NOW`]; they stay where they are if
-    /// they are further.
+    /// Dispatches that bring these rows of the table up to step `until`, to [`flush::NOW`] or to
+    /// [`flush::BEFORE`]; they stay where they are if they are further.
     pub(super) fn flush_dispatches(
         &self,
         gpu: &Gpu,
@@ -128,15 +128,17 @@ impl GpuTable {
     pub(crate) fn record_flush(&self, gpu: &Gpu, encoder: &mut wgpu::CommandEncoder) -> Result<()> {
         let Some(deferred) = self.deferred() else { return Ok(()) };
         let dispatches = self.flush_dispatches(gpu, deferred, 0..self.layout.input_dim, flush::NOW)?;
-        let missing = Missing::new(gpu, deferred)?;
+        let missing = Missing::new(gpu, self.training()?)?;
         let before = |encoder: &mut wgpu::CommandEncoder| missing.iter().for_each(|missing| missing.record(encoder));
         gpu.record(encoder, "embedding flush", &dispatches, before, |_| ())
     }
 
     /// Brings all rows up to date, in submissions of bounded length, also with steps that were dropped.
     pub(crate) fn flush(&self, gpu: &Gpu) -> Result<()> {
-        let Some(deferred) = self.deferred() else { return Ok(()) };
-        if let Some(missing) = Missing::new(gpu, deferred)? {
+        if self.deferred().is_none() {
+            return Ok(());
+        }
+        if let Some(missing) = Missing::new(gpu, self.training()?)? {
             let mut encoder = gpu.encoder("embedding history");
             missing.record(&mut encoder);
             gpu.submit(encoder)?;

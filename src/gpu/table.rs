@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex};
 use super::device::{Constant, Gpu, Pipeline, Resource, constant, lock};
 use super::history::{self, Deliveries, Dropped};
 use super::kernels::index_check;
-use super::kernels::inputs::FIRST_POWER;
 use super::kernels::inputs::{self, Step};
 use super::layout::{QUAD_BYTES, TableLayout};
 use super::mapping::RowMapping;
@@ -62,8 +61,8 @@ pub(crate) struct Training {
     rounding: Rounding,
     pub state: StateLayout,
     pub update: UpdateKind,
-    /// The scalars of the step that is being computed, [`Step`] and at [`RULE_OFFSET`] the rule's; each recorded update
-    /// copies its own in.
+    /// The scalars of the step that is being computed, or was last, [`Step`] and at [`RULE_OFFSET`] the rule's; each recorded
+    /// update copies its own in.
     pub step: wgpu::Buffer,
 }
 
@@ -91,8 +90,7 @@ impl Deferred {
     fn new(gpu: &Gpu, layout: TableLayout, optimizer: &Optimizer, step: u64) -> Result<Self> {
         let history = History::new(optimizer, layout.input_dim, step)?;
         let buffer = gpu.allocate("history", history::size_in_bytes(&history), TABLE_USAGE)?;
-        let first_power = u64::from(FIRST_POWER) * QUAD_BYTES;
-        gpu.write(&buffer, first_power, bytemuck::cast_slice(&history::powers(&history)))?;
+        gpu.write(&buffer, 0, bytemuck::cast_slice(&history::powers(&history)))?;
         let mut bytes = Vec::new();
         for [source, place, size] in history::first_changes(&mut bytes, &history) {
             gpu.write(&buffer, place, &bytes[source as usize..][..size as usize])?;
@@ -124,7 +122,7 @@ impl Deferred {
         dropped.zip(flush).is_some_and(|(dropped, (flush, _))| dropped.first <= flush)
     }
 
-    fn constants(&self) -> [Constant; 5] {
+    fn constants(&self) -> [Constant; 6] {
         let flag = |flag: bool| f64::from(u8::from(flag));
         let need = self.need();
         [
@@ -133,6 +131,7 @@ impl Deferred {
             ("RING", self.history.ring().into()),
             ("CUT", self.history.cut().into()),
             ("PAIRS", need.nodes().div_ceil(2) as f64),
+            ("HORIZON", self.history.horizon().into()),
         ]
     }
 }
@@ -186,6 +185,8 @@ pub(crate) struct ShardState {
 /// How a deferred table goes on from rows that are all up to date.
 pub(crate) struct Restart {
     deferred: Deferred,
+    /// In place of [`Training::step`].
+    scalars: wgpu::Buffer,
     step: u64,
 }
 
@@ -319,14 +320,18 @@ impl GpuTable {
                  a row has missed takes {rounds} rounds of a loop; make the table with them"
             )));
         }
-        // Into a buffer of its own: the history may be longer now, and what is recorded still reads the old one.
-        Ok(Some(Restart { deferred: Deferred::new(gpu, self.layout, optimizer, step)?, step }))
+        // Into buffers of their own: the history may be longer now, and what is recorded still reads the old ones.
+        let deferred = Deferred::new(gpu, self.layout, optimizer, step)?;
+        Ok(Some(Restart { deferred, scalars: step_buffer(gpu, optimizer, step)?, step }))
     }
 
     /// Goes on as a new table would, from rows that are all up to date, with nothing remembered of the steps before.
     pub(crate) fn restart(&mut self, gpu: &Gpu, restart: Option<Restart>) -> Result<()> {
-        let (Some(Restart { deferred, step }), Some(training)) = (restart, &mut self.training) else { return Ok(()) };
+        let (Some(Restart { deferred, scalars, step }), Some(training)) = (restart, &mut self.training) else {
+            return Ok(());
+        };
         training.update = UpdateKind::Deferred(Box::new(deferred));
+        training.step = scalars;
         self.pipelines.forget();
         for shard in &mut self.shards {
             lock(&shard.groups).clear();
@@ -370,11 +375,18 @@ impl Training {
             }
             Update::Deferred | Update::Lazy => UpdateKind::Lazy,
         };
-        let scalars = optimizer.rule().scalars(1).len() as u64 * 4;
-        let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST;
-        let step = gpu.allocate("step", RULE_OFFSET + scalars, usage)?;
-        Ok(Self { optimizer: *optimizer, rounding, state, update, step })
+        Ok(Self { optimizer: *optimizer, rounding, state, update, step: step_buffer(gpu, optimizer, 0)? })
     }
+}
+
+/// Room for a step's scalars, after `step` steps: what catches rows up reads that number before the next step brings its own.
+fn step_buffer(gpu: &Gpu, optimizer: &Optimizer, step: u64) -> Result<wgpu::Buffer> {
+    let scalars = optimizer.rule().scalars(1).len() * 4;
+    let mut bytes = vec![0; RULE_OFFSET as usize + scalars];
+    let number = Step::NUMBER as usize;
+    bytes[number..][..4].copy_from_slice(&(step as u32).to_ne_bytes());
+    let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST;
+    gpu.allocate_with("step", &bytes, usage)
 }
 
 impl Shard {

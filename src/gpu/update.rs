@@ -129,7 +129,7 @@ impl GpuTable {
             }
             let since = dropped.map_or(history.now() + 1, |dropped| dropped.first);
             let (due, until) = match catching {
-                Some(Catching::All) => (iter::once(0..self.layout.input_dim).collect(), flush::NOW),
+                Some(Catching::All) => (iter::once(0..self.layout.input_dim).collect(), flush::BEFORE),
                 // Before the first cut there is nothing to sweep.
                 _ if history.last_cut() == 0 => (Vec::new(), 0),
                 _ => (history.due(since), history.last_cut() as u32),

@@ -14,7 +14,8 @@ pub(crate) fn kernel(lookup: Lookup, width: Width, rule: &dyn Rule, storage: Sto
     let catch_up = rule.catch_up()?;
     let table = [&parts::ARITHMETIC, &parts::GRID, &parts::ROW, &parts::SHARD];
     let weights = parts::weights_read(storage).into_iter().chain(parts::packing(storage).iter().copied());
-    let rows = weights.chain([parts::output(width), &parts::TABLE_READ, &parts::QUAD, &parts::ROW_STATE]);
+    let rows =
+        weights.chain([parts::output(width), &parts::TABLE_READ, &parts::QUAD, &parts::ROW_STATE, &parts::STEP]);
     let own = catch_up.iter().copied().chain([&parts::HISTORY, &parts::SEGMENTS, &GATHER_DEFERRED]);
     Some(Kernel::new("gather_deferred", table.into_iter().chain(lookups(lookup)).chain(rows).chain(own)))
 }

@@ -14,9 +14,6 @@ pub(crate) const TILE: u32 = 2048;
 /// Powers in a table of the history; `POWERS` in shaders/shared/history.wgsl.
 pub(crate) const POWERS: u32 = 256;
 
-/// The quad of the first of them; `FIRST_POWER` in shaders/shared/history.wgsl.
-pub(crate) const FIRST_POWER: u32 = 1;
-
 /// Quads that a step has; `STEP_QUADS` in shaders/shared/history.wgsl.
 pub(crate) const STEP_QUADS: u32 = 5;
 
@@ -67,6 +64,9 @@ shader_struct! {
 }
 
 impl Step {
+    /// Where `number` is, in bytes.
+    pub(crate) const NUMBER: u64 = std::mem::offset_of!(Self, number) as u64;
+
     /// Where `gradient_scale` is, in floats.
     pub(crate) const GRADIENT_SCALE: u32 = std::mem::offset_of!(Self, gradient_scale) as u32 / 4;
 }

@@ -1,6 +1,6 @@
 //! The files of `shaders/shared/`, with what each declares.
 
-use super::inputs::{CHUNK, FIRST_POWER, HEADER_WORDS, POWERS, STEP_QUADS, TERM_QUADS_PER_THREAD, TILE};
+use super::inputs::{CHUNK, HEADER_WORDS, POWERS, STEP_QUADS, TERM_QUADS_PER_THREAD, TILE};
 use super::inputs::{Form, LookupLayout, Piece, PlanLayout, RunCount, ShardPlaces, SortPass, Step, Width};
 use super::inputs::{NO_CANDIDATE, NOT_A_NUMBER};
 use crate::config::{INVALID, PADDING};
@@ -17,8 +17,8 @@ pub(crate) static GRID: Part = part!("shared/grid.wgsl").mirrors(&[("WORKGROUP_S
 pub(crate) static ROW: Part =
     part!("shared/row.wgsl").with_constants(&["DIM", "QUADS", "THREADS", "LOOKUPS", "AHEAD"]);
 pub(crate) static SHARD: Part = part!("shared/shard.wgsl").binds(&[Binding::uniform::<ShardPlaces>(0, 0, "shard")]);
-pub(crate) static STEP: Part =
-    part!("shared/step.wgsl").binds(&[Binding::uniform::<Step>(0, 1, "step")]).with_constants(&["CLIPPED"]);
+pub(crate) static STEP: Part = part!("shared/step.wgsl").binds(&[Binding::uniform::<Step>(0, 1, "step")]);
+pub(crate) static CLIPPING: Part = part!("shared/clipping.wgsl").with_constants(&["CLIPPED"]);
 
 static F32: Part = part!("storage/f32.wgsl");
 static F32_WRITE: Part = part!("storage/f32_write.wgsl");
@@ -87,8 +87,8 @@ pub(crate) fn row_term(rule: &dyn Rule) -> &'static [&'static Part] {
 
 pub(crate) static HISTORY: Part = part!("shared/history.wgsl")
     .binds(&[Binding::read::<Words>(0, 5, "history")])
-    .with_constants(&["DECAYING", "TERMS", "RING", "CUT", "PAIRS"])
-    .mirrors(&[("POWERS", POWERS), ("FIRST_POWER", FIRST_POWER), ("STEP_QUADS", STEP_QUADS)]);
+    .with_constants(&["DECAYING", "TERMS", "RING", "CUT", "PAIRS", "HORIZON"])
+    .mirrors(&[("POWERS", POWERS), ("STEP_QUADS", STEP_QUADS)]);
 pub(crate) static CURRENT_ROWS: Part = part!("shared/current_rows.wgsl");
 pub(crate) static BEHIND_ROWS: Part = part!("shared/behind_rows.wgsl");
 pub(crate) static SEGMENTS: Part = part!("shared/segments.wgsl");

@@ -19,7 +19,8 @@ pub(crate) fn kernel(width: Width, rule: &dyn Rule, storage: Storage) -> Kernel 
         &parts::PLAN_LAYOUT,
         &parts::PLAN,
     ];
-    let rows = parts::table_write(storage).chain([&parts::QUAD, &parts::STORE_QUAD, &parts::ROW_STATE, &parts::STEP]);
+    let own = [&parts::QUAD, &parts::STORE_QUAD, &parts::ROW_STATE, &parts::STEP, &parts::CLIPPING];
+    let rows = parts::table_write(storage).chain(own);
     Kernel::new(
         "update_all",
         table

@@ -31,7 +31,8 @@ pub(crate) fn kernel(runs: Runs, rule: &dyn Rule, deferred: bool, storage: Stora
             &parts::LONG_RUNS,
         ],
     };
-    let rows = parts::table_write(storage).chain([&parts::QUAD, &parts::STORE_QUAD, &parts::ROW_STATE, &parts::STEP]);
+    let own = [&parts::QUAD, &parts::STORE_QUAD, &parts::ROW_STATE, &parts::STEP, &parts::CLIPPING];
+    let rows = parts::table_write(storage).chain(own);
     let catch_up = match rule.catch_up().filter(|_| deferred) {
         Some(catch_up) => {
             catch_up.iter().copied().chain([&parts::HISTORY, &parts::SEGMENTS, &parts::BEHIND_ROWS]).collect()

@@ -111,7 +111,7 @@ fn of_optimizer(kernel: &Kernel) -> Vec<Constant> {
 }
 
 /// What does not depend on the kernel.
-const ALONE: [Constant; 13] = [
+const ALONE: [Constant; 14] = [
     ("STOCHASTIC", 1.0),
     ("AMSGRAD", 0.0),
     ("KERAS", 0.0),
@@ -122,6 +122,7 @@ const ALONE: [Constant; 13] = [
     ("PAIRS", 1.0),
     ("CUT", 4096.0),
     ("RING", 131072.0),
+    ("HORIZON", 186.0),
     ("DENSE", 0.0),
     ("COSINE", 1.0),
     ("DESTINATION", 1.0),
