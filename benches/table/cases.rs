@@ -255,7 +255,7 @@ impl TableCase {
 
     fn record(&mut self, encoder: &mut wgpu::CommandEncoder) {
         let Buffers { output, gradient, sums } = self.buffers.as_ref().expect("a GPU");
-        let given = |bound| if self.keeps_groups { BufferRegion::from(bound) } else { bound.region() };
+        let given = if self.keeps_groups { BufferRegion::from } else { BoundRegion::region };
         let [output, gradient, sums] = [output, gradient, sums].map(given);
         let round = self.round;
         let batch = &self.batches[round % self.batches.len()];
