@@ -141,8 +141,8 @@ impl GpuContext {
     }
 
     /// From now on the GPU's own time of each kernel that this context's calls record is taken, until
-    /// [`take_kernel_times`](Self::take_kernel_times). For measuring alone: each kernel gets a pass of its own. Of the first
-    /// 2,048 the times are kept.
+    /// [`take_kernel_times`](Self::take_kernel_times). For measuring alone: each kernel gets a pass of its own. Once
+    /// 2,048 are timed, later calls are not.
     ///
     /// # Errors
     ///
@@ -152,12 +152,12 @@ impl GpuContext {
         self.gpu.as_ref().ok_or(Error::NeedsGpu { call: "start_kernel_times" })?.start_timing()
     }
 
-    /// The times of the kernels that were recorded since [`start_kernel_times`](Self::start_kernel_times), in that order; all
-    /// of it must be submitted by now: on some drivers this waits for ever for a recording that was dropped. Blocks until the GPU has computed it. Nothing is timed any longer.
+    /// The times of the kernels that were recorded since [`start_kernel_times`](Self::start_kernel_times), in that order,
+    /// and submitted by now. Blocks until the GPU has computed them. Nothing is timed any longer.
     ///
     /// # Errors
     ///
-    /// [`Error::NeedsGpu`] on the CPU reference; [`Error::Device`].
+    /// [`Error::NeedsGpu`] on the CPU reference; [`Error::OutOfMemory`]; [`Error::Device`].
     #[cfg(not(target_arch = "wasm32"))]
     pub fn take_kernel_times(&self) -> Result<Vec<KernelTime>> {
         let gpu = self.gpu.as_ref().ok_or(Error::NeedsGpu { call: "take_kernel_times" })?;

@@ -309,10 +309,13 @@ impl Gpu {
         before: impl FnOnce(&mut wgpu::CommandEncoder),
         after: impl FnOnce(&mut wgpu::CommandEncoder),
     ) -> Result<()> {
+        let timing = self.timing(dispatches)?;
         let ((), error) = self.scoped(|| {
             before(encoder);
-            if !dispatches.is_empty() && !self.record_timed(encoder, dispatches) {
-                record_pass(encoder, label, dispatches);
+            match timing {
+                Some(timing) => timing.record(encoder, dispatches),
+                None if dispatches.is_empty() => {}
+                None => record_pass(encoder, label, dispatches),
             }
             after(encoder);
         });

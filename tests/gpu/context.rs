@@ -80,6 +80,21 @@ pub fn kernels_are_timed_in_the_order_of_their_dispatches() {
     assert_same_bits("timed or not", &again.read().unwrap(), &output.read().unwrap());
     embedding.lookup(&batch).unwrap();
     assert_eq!(context.take_kernel_times().unwrap(), [], "nothing is timed any longer");
+
+    // Of a recording that is never submitted there is no time, and nobody waits for it.
+    let buffer = context.device().unwrap().create_buffer(&wgpu::BufferDescriptor {
+        label: None,
+        size: 5_000 * 64 * 4,
+        usage: wgpu::BufferUsages::STORAGE,
+        mapped_at_creation: false,
+    });
+    context.start_kernel_times().unwrap();
+    let mut dropped = context.device().unwrap().create_command_encoder(&Default::default());
+    embedding.record_lookup(&mut dropped, &batch, &buffer).unwrap();
+    drop(dropped);
+    embedding.update(&batch, &output).unwrap();
+    let again: Vec<_> = context.take_kernel_times().unwrap().iter().map(|time| time.kernel).collect();
+    assert_eq!(again, kernels[1..]);
 }
 
 pub fn a_device_with_too_low_limits_is_refused() {
