@@ -1,10 +1,11 @@
-// Brings rows of a shard up to a step, as if each step had updated them: those in places first_place .. first_place + place_count,
-// counted from the shard's first. THREADS threads a row; rows that are as far, or further, are not touched.
+// Brings rows of a shard up to a step, as if each step had updated them: those in places first_place .. first_place +
+// place_count, counted from the shard's first. THREADS threads a row; rows that are as far, or further, are not
+// touched.
 //
 // All of the table is here, so a row's number follows from its place.
 //
-// Parts: arithmetic, grid, row, shard, a storage, table_write, quad, store_quad, row_state, step, history, segments, behind_rows, a
-// rule's catch-up.
+// Parts: arithmetic, grid, row, shard, a storage, table_write, quad, store_quad, row_state, step, history, segments,
+// behind_rows, a rule's catch-up.
 
 struct FlushedRows {
     first_place: u32,
@@ -13,7 +14,7 @@ struct FlushedRows {
     until: u32,
 }
 
-// No cut has these numbers.
+// No cut has these numbers: cuts are even.
 const NOW: u32 = 0xffffffffu;
 const BEFORE: u32 = 0xfffffffdu;
 

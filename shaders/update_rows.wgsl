@@ -1,11 +1,12 @@
-// The optimizer's step on the batch's rows of one shard, summed and updated in one; every other row is left as it is, to be
-// caught up, where the update is deferred, when it is next read or updated.
+// The optimizer's step on the batch's rows of one shard, summed and updated in one; every other row is left as it is,
+// to be caught up, where the update is deferred, when it is next read or updated.
 //
-// One composition takes the short runs and one the long (shaders/shared/short_runs.wgsl, long_runs.wgsl). THREADS threads a
-// run; bytes moved: each gradient once, and each of the weights and the state read and written once.
+// One composition takes the short runs and one the long (shaders/shared/short_runs.wgsl, long_runs.wgsl). THREADS
+// threads a run; bytes moved: each gradient once, and each of the weights and the state read and written once.
 //
 // Parts: arithmetic, grid, row, shard, sentinels, plan_layout, plan, those of the runs, a storage, table_write, quad,
-// store_quad, row_state, step, clipping, row_term or no_row_term, a rule; current_rows, or behind_rows with history, segments and the rule's catch-up.
+// store_quad, row_state, step, clipping, row_term or no_row_term, a rule; current_rows, or behind_rows with history,
+// segments and the rule's catch-up.
 
 alias Summed = Run;
 

@@ -123,17 +123,30 @@ fn median(mut seconds: Vec<f64>) -> f64 {
     seconds[seconds.len() / 2]
 }
 
+/// Steps that the history of the default Adam remembers in full, and some.
+const MOST_OPEN_STEPS: u32 = 208;
+
 /// What the host takes by itself: to make a batch, and to record a step.
 fn host_times(context: &GpuContext, setting: &Setting, gpu_step: f64) {
     println!();
     for update in [Update::Deferred, Update::Lazy] {
         let setting = Setting { lookups: 8_192, operation: Operation::Step(update), ..*setting };
         let mut case = TableCase::new(context, setting);
-        for (keeps_groups, regions) in [(false, "a BufferRegion"), (true, "a BoundRegion")] {
-            let mut time = |rounds| {
-                median((0..TURNS).map(|_| case.time_to_record(rounds, keeps_groups).as_secs_f64()).collect()) * 1e6
-            };
-            let (alone, of_many) = (time(1), time(16));
+        // Past the steps in which the history grows.
+        for _ in 0..MOST_OPEN_STEPS / 16 {
+            case.time_to_record(16, true);
+        }
+        let kinds = [(false, "a BufferRegion"), (true, "a BoundRegion")];
+        let mut times = [(); 2].map(|()| [Vec::new(), Vec::new()]);
+        for _ in 0..TURNS {
+            for (times, (keeps_groups, _)) in times.iter_mut().zip(kinds) {
+                for (times, rounds) in times.iter_mut().zip([1, 16]) {
+                    times.push(case.time_to_record(rounds, keeps_groups).as_secs_f64() * 1e6);
+                }
+            }
+        }
+        for (times, (_, regions)) in times.into_iter().zip(kinds) {
+            let [alone, of_many] = times.map(median);
             println!(
                 "host, to record a {update:?} step of 8,192 lookups, {regions} each: {alone:.1} us alone, {of_many:.1} us \
                  in a row of 16"

@@ -12,6 +12,9 @@
 //
 // Parts: arithmetic, quad, history, adam_root or rowwise_adam_catch_up.
 
+// Terms of a sum, at most; with TERMS alone.
+override HORIZON: u32;
+
 // Whether the rule gives the sum for these elements; where m = 0 there is none to give.
 fn is_covered(missed: Missed, old: Quad) -> bool {
     if !TERMS {

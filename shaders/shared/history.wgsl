@@ -10,8 +10,6 @@ override PAIRS: u32;
 // Catch-up is cut at multiples of it.
 override CUT: u32;
 override RING: u32;
-// Terms of a sum, at most.
-override HORIZON: u32;
 
 // First 256 quads (beta_1^i, beta_2^i, r^i, 0), then RING / 256 + 1 of the same at i * 256, then RING steps of five quads each,
 // step t in entry t % RING: three of two quotients each, (W, W, epsilon E, epsilon E); (least_root, C_t's mantissa, its
@@ -112,7 +110,7 @@ fn missed_between(row: u32, since: u32, until: u32, row_number: f32) -> Missed {
     return missed;
 }
 
-// C_step, mantissa and exponent.
+// C_step, mantissa and exponent; of a step whose entry has come, the last one at most.
 fn decay_at(step: u32) -> vec2<u32> {
     return history[history_step(step) + 3u].yz;
 }

@@ -1,5 +1,5 @@
-// What is the same for all optimizers in a step, from the host. It stays until the next step brings its own: for kernels of
-// other calls it is that of the last step that was made.
+// What is the same for all optimizers in a step, from the host. Between steps the number alone counts: it is that of the last
+// step, for kernels that catch rows up to it.
 //
 // Parts: arithmetic.
 

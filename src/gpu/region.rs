@@ -1,4 +1,4 @@
-//! A part of a caller's buffer, and one whose bind groups are kept.
+//! A part of a caller's buffer, with or without bind groups that are kept.
 
 use std::sync::Mutex;
 
@@ -40,18 +40,21 @@ impl<'a> From<&'a BoundRegion> for BufferRegion<'a> {
     }
 }
 
-/// Part of a `wgpu::Buffer` that is given to many calls, an output or a gradient: it keeps the bind groups that the calls
-/// make of it, which are much of what recording a step takes the host.
+/// Part of a `wgpu::Buffer` that many calls are given, which keeps the bind groups that they make of it.
 ///
-/// Give `&bound` where a call takes a [`BufferRegion`]. Calls check it as they check any region; only a buffer that was
-/// destroyed since is found later, by wgpu, when the encoder is submitted. It serves any number of tables, also of other
-/// devices, each with its own buffers. The buffer lives as long as this does.
+/// `&bound` goes wherever a call takes a [`BufferRegion`]. The output of `record_lookup` and the gradient of `record_update`
+/// are bound once then, and not in each call; calls that bind them together with other buffers, as those of a dense update
+/// or of a norm do, take it as any other region. All tables on the buffer's device may share it.
+///
+/// Each call checks it as it checks any region. That the buffer was destroyed since the first call is found only by wgpu,
+/// when the encoder is submitted. The first call binds the whole region, so wgpu fills all of a new buffer's region with zeros
+/// then. The buffer lives as long as this does.
 ///
 /// ```no_run
 /// # fn main() -> wgpu_embedding::Result<()> {
 /// # let (mut table, batches, output, gradient): (
 /// #     wgpu_embedding::GpuEmbedding, Vec<wgpu_embedding::IndexBatch>, wgpu::Buffer, wgpu::Buffer) = todo!();
-/// # let device: wgpu::Device = todo!();
+/// # let (context, device): (wgpu_embedding::GpuContext, wgpu::Device) = todo!();
 /// use wgpu_embedding::BoundRegion;
 ///
 /// let (output, gradient) = (BoundRegion::new(&output), BoundRegion::new(&gradient));
@@ -60,6 +63,7 @@ impl<'a> From<&'a BoundRegion> for BufferRegion<'a> {
 ///     table.record_lookup(&mut encoder, batch, &output)?;
 ///     // Passes of your own, which read the output and write the gradient.
 ///     table.record_update(&mut encoder, batch, &gradient)?;
+///     context.submit(encoder)?;
 /// }
 /// # Ok(())
 /// # }
@@ -72,17 +76,17 @@ pub struct BoundRegion {
     groups: Groups,
 }
 
-/// Bind groups that were made of one region, each for another layout. A layout belongs to one device.
+/// Bind groups that were made of one region, each for another layout of the region's device.
 type Groups = Mutex<Vec<(wgpu::BindGroupLayout, wgpu::BindGroup)>>;
 
 impl BoundRegion {
-    /// Of this region. Nothing is checked or made before a call takes it.
+    /// Keeps bind groups of this region from now on. Nothing is checked before a call takes it.
     pub fn new<'a>(region: impl Into<BufferRegion<'a>>) -> Self {
         let BufferRegion { buffer, offset, size, .. } = region.into();
         Self { buffer: buffer.clone(), offset, size, groups: Mutex::default() }
     }
 
-    /// It as a region without the bind groups, for its buffer, its place and its size.
+    /// Its buffer, place and size. A call that is given this in place of `&bound` makes its own bind group.
     pub fn region(&self) -> BufferRegion<'_> {
         BufferRegion::new(&self.buffer, self.offset, self.size)
     }
@@ -126,8 +130,7 @@ impl<'a> BufferRegion<'a> {
         Ok(wgpu::BufferBinding { buffer: self.buffer, offset: self.offset, size: wgpu::BufferSize::new(required) })
     }
 
-    /// A bind group of the first `required` bytes alone, or a known one of more of them. They were checked by
-    /// [`bind`](Self::bind), which gave `binding`.
+    /// A bind group of `binding`, which [`bind`](Self::bind) has checked; where groups are kept, one of the whole region.
     pub(crate) fn group(
         self,
         gpu: &Gpu,
@@ -136,7 +139,10 @@ impl<'a> BufferRegion<'a> {
         binding: wgpu::BufferBinding<'_>,
     ) -> Result<wgpu::BindGroup> {
         let Some(groups) = self.groups else { return gpu.bind_group(what, &[bound], &[(bound.name, binding)]) };
-        let layout = gpu.bind_group_layout(&[bound]);
+        let (layout, error) = gpu.scoped(|| gpu.bind_group_layout(&[bound]));
+        if let Some(error) = error {
+            return Err(Error::Device { doing: "making a bind group", reason: error.to_string() });
+        }
         let known = lock(groups).iter().find(|(known, _)| *known == layout).map(|(_, group)| group.clone());
         if let Some(group) = known {
             return Ok(group);
@@ -201,6 +207,44 @@ pub(crate) fn check_numbers(what: &'static str, required: u64) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gpu::readback::{PIECE_BYTES, Waiting};
+    use crate::{Adam, EmbeddingConfig, GpuContext, GpuEmbedding};
+
+    #[test]
+    #[ignore = "needs an adapter"]
+    fn one_bind_group_serves_all_calls_and_tables() {
+        let context = GpuContext::gpu().unwrap();
+        let device = context.device().unwrap();
+        let tables = [4, 8, 3].map(|width| {
+            GpuEmbedding::new(&context, EmbeddingConfig::new(10, width).with_seed(width.into()), Adam::default())
+                .unwrap()
+        });
+        // No multiple of 4 bytes.
+        let buffer = device.create_buffer(&wgpu::BufferDescriptor {
+            label: None,
+            size: 256 + 3 * 32 + 2,
+            usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC,
+            mapped_at_creation: false,
+        });
+        let bound = BoundRegion::new(buffer.slice(256..));
+        for (table, layouts) in tables.iter().zip([1, 1, 2]) {
+            for count in [1, 3, 2] {
+                let batch = table.batch(&vec![7; count]).unwrap();
+                let mut encoder = device.create_command_encoder(&Default::default());
+                table.record_lookup(&mut encoder, &batch, &bound).unwrap();
+                context.submit(encoder).unwrap();
+                assert_eq!(lock(&bound.groups).len(), layouts, "bind groups, with rows of whole quads and of floats");
+            }
+            let width = table.output_dim() as usize;
+            let mut floats: Vec<f32> = Vec::new();
+            let bytes = 256..256 + 3 * 4 * width as u64;
+            let take = |bytes: &[u8]| floats.extend(bytes.chunks_exact(4).map(bytemuck::pod_read_unaligned::<f32>));
+            let read = context.inner().unwrap().read(&buffer, bytes, PIECE_BYTES, Waiting::Block, take);
+            pollster::block_on(read).unwrap();
+            // Two rows by the last call, and the third by the one before.
+            assert_eq!(floats, table.rows(&[7; 3]).unwrap());
+        }
+    }
 
     #[test]
     fn the_bound_that_fails_is_named() {

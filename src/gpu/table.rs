@@ -61,8 +61,8 @@ pub(crate) struct Training {
     rounding: Rounding,
     pub state: StateLayout,
     pub update: UpdateKind,
-    /// The scalars of the step that is being computed, or was last, [`Step`] and at [`RULE_OFFSET`] the rule's; each recorded
-    /// update copies its own in.
+    /// The scalars of the step that is being computed, [`Step`] and at [`RULE_OFFSET`] the rule's; each recorded update copies
+    /// its own in. Between steps the last one's number is read.
     pub step: wgpu::Buffer,
 }
 
@@ -122,28 +122,30 @@ impl Deferred {
         dropped.zip(flush).is_some_and(|(dropped, (flush, _))| dropped.first <= flush)
     }
 
-    fn constants(&self) -> [Constant; 6] {
+    fn constants(&self, need: Need) -> [Constant; 6] {
         let flag = |flag: bool| f64::from(u8::from(flag));
-        let need = self.need();
+        // Without terms nothing reads it, and one pipeline does for all.
+        let horizon = if need.has_terms() { self.history.horizon() } else { 0 };
         [
             ("DECAYING", flag(self.decaying)),
             ("TERMS", flag(need.has_terms())),
             ("RING", self.history.ring().into()),
             ("CUT", self.history.cut().into()),
             ("PAIRS", need.nodes().div_ceil(2) as f64),
-            ("HORIZON", self.history.horizon().into()),
+            ("HORIZON", horizon.into()),
         ]
     }
 }
 
 impl Training {
-    /// The constants of the kernels that know what is kept, but for those of a row and for CLIPPED.
-    pub(crate) fn constants(&self) -> Vec<Constant> {
+    /// The constants of the kernels that know what is kept, but for those of a row and for CLIPPED. `need` is what the
+    /// pipelines of a deferred table must have, by [`Deferred::need`]: read once, for it may change at any moment.
+    pub(crate) fn constants(&self, need: Option<Need>) -> Vec<Constant> {
         let mut constants = self.optimizer.rule().constants();
         constants.extend(self.state.constants());
         constants.push(constant("STOCHASTIC", (self.rounding == Rounding::Stochastic).into()));
-        if let UpdateKind::Deferred(deferred) = &self.update {
-            constants.extend(deferred.constants());
+        if let Some((deferred, need)) = self.deferred().zip(need) {
+            constants.extend(deferred.constants(need));
         }
         constants
     }

@@ -57,17 +57,17 @@ impl GpuTable {
         if let Some((_, pipeline)) = known {
             return Ok(pipeline);
         }
-        let (mapping, kernel, constants) = self.composition(which);
+        let (mapping, kernel, constants) = self.composition(key);
         let pipeline = mapping.pipeline(gpu, &kernel, &constants)?;
         lock(&self.pipelines.0).push((key, pipeline.clone()));
         Ok(pipeline)
     }
 
-    fn composition(&self, which: TableKernel) -> (&RowMapping, Kernel, Vec<Constant>) {
+    fn composition(&self, (which, need): Key) -> (&RowMapping, Kernel, Vec<Constant>) {
         let (mapping, storage) = (&self.mapping, self.precision.storage);
         let width = mapping.width();
         let training = || self.training.as_ref().expect("a table that trains");
-        let of_training = |kernel| (mapping, kernel, training().constants());
+        let of_training = |kernel| (mapping, kernel, training().constants(need));
         let clipped = |kernel, clipped: bool| {
             let (mapping, kernel, mut constants) = of_training(kernel);
             constants.push(constant("CLIPPED", clipped.into()));

@@ -229,7 +229,7 @@ static STATE: Part = part!("rules/adam_state.wgsl").with_constants(&["AMSGRAD"])
 static RULE: Part = part!("rules/adam.wgsl").binds(&[Binding::uniform::<AdamStep>(0, 6, "rule")]);
 static ROOT: Part = part!("rules/adam_root.wgsl");
 /// Of row-wise Adam too.
-pub(super) static CATCH_UP: Part = part!("rules/adam_catch_up.wgsl");
+pub(super) static CATCH_UP: Part = part!("rules/adam_catch_up.wgsl").with_constants(&["HORIZON"]);
 
 shader_struct! {
     /// The scalars of one step, `AdamStep` in rules/adam.wgsl.

@@ -283,7 +283,8 @@ impl History {
             pace: course.pace(input_dim),
             input_dim,
             now,
-            steps: VecDeque::with_capacity(horizon as usize + 2),
+            // Twice what it holds, so that it is seldom moved to be in one piece.
+            steps: VecDeque::with_capacity(2 * horizon as usize + 4),
             cut_decay: Scaled::ONE,
             whole: VecDeque::new(),
             plan,

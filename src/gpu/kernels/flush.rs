@@ -14,7 +14,7 @@ pub(crate) static FLUSH: Part = part!("flush.wgsl")
 /// In place of a step: the last one that the GPU has made, which may be behind the last that was recorded.
 pub(crate) const NOW: u32 = u32::MAX;
 
-/// The same, but for the pass of a step: the one before it.
+/// The same, but for the pass of a step: the one before it. Odd, as no cut is.
 pub(crate) const BEFORE: u32 = u32::MAX - 2;
 
 /// `None` for a rule that has nothing to catch up.

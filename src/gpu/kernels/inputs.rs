@@ -76,7 +76,7 @@ shader_struct! {
     pub(crate) struct FlushedRows {
         first_place: u32,
         place_count: u32,
-        /// The step up to which they are brought.
+        /// The step up to which they are brought, or one of flush.wgsl's two words for one.
         until: u32,
     }
 }

@@ -87,7 +87,7 @@ pub(crate) fn row_term(rule: &dyn Rule) -> &'static [&'static Part] {
 
 pub(crate) static HISTORY: Part = part!("shared/history.wgsl")
     .binds(&[Binding::read::<Words>(0, 5, "history")])
-    .with_constants(&["DECAYING", "TERMS", "RING", "CUT", "PAIRS", "HORIZON"])
+    .with_constants(&["DECAYING", "TERMS", "RING", "CUT", "PAIRS"])
     .mirrors(&[("POWERS", POWERS), ("STEP_QUADS", STEP_QUADS)]);
 pub(crate) static CURRENT_ROWS: Part = part!("shared/current_rows.wgsl");
 pub(crate) static BEHIND_ROWS: Part = part!("shared/behind_rows.wgsl");
