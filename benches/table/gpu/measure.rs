@@ -6,8 +6,8 @@ use std::time::Instant;
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 use wgpu_embedding::{
-    EmbeddingConfig, Error, GpuContext, GpuEmbedding, IndexBatch, Initializer, KernelTime, Optimizer, Storage,
-    Update, reference, wgpu,
+    BoundRegion, EmbeddingConfig, Error, GpuContext, GpuEmbedding, IndexBatch, Initializer, KernelTime, Optimizer,
+    Storage, Update, reference, wgpu,
 };
 
 use super::cases::{Round, Setting};
@@ -84,8 +84,8 @@ struct Case<'a> {
     batches: Vec<IndexBatch>,
     distinct: u64,
     period: Vec<f32>,
-    output: wgpu::Buffer,
-    gradient: wgpu::Buffer,
+    output: BoundRegion,
+    gradient: BoundRegion,
     round: usize,
 }
 
@@ -129,6 +129,7 @@ impl<'a> Case<'a> {
             queue.write_buffer(&gradient, offset, &bytemuck::cast_slice(&period)[..size]);
         }
         let distinct = distinct / BATCHES;
+        let [output, gradient] = [output, gradient].map(|buffer| BoundRegion::new(&buffer));
         Ok(Self { context, setting, tables, indices, batches, distinct, period, output, gradient, round: 0 })
     }
 
@@ -203,7 +204,7 @@ impl<'a> Case<'a> {
         let lazy: Optimizer = self.setting.optimizer.with_update(Update::Lazy);
         let mut twin = GpuEmbedding::new(&GpuContext::reference(), config, lazy).expect("a table");
         twin.update(&twin.batch(&sums.rows).expect("rows"), &sums.sums[..]).expect("an update");
-        table.update(&self.batches[0], &self.gradient).expect("an update");
+        table.update(&self.batches[0], self.gradient.region().buffer()).expect("an update");
         let (got, expected) = (table.rows(&rows).expect("rows"), twin.weights().expect("weights"));
         for (got, expected) in got.iter().zip(&expected) {
             assert!((got - expected).abs() <= tolerance(*expected), "the step is wrong: {got}, expected {expected}");
