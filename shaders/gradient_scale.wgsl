@@ -6,7 +6,7 @@
 // Keras has no epsilon here, PyTorch has 1e-6. A norm that is not a number scales nothing.
 //
 // The squares are added in chunks of CHUNK, first to last, and the chunks' sums likewise, until one is left. One workgroup;
-// `squares` is used up.
+// `squares` is used up. Four are loaded before the first of them is added.
 //
 // Parts: arithmetic, grid, plan_layout.
 
@@ -22,6 +22,11 @@ struct Limit {
 @group(0) @binding(1) var<storage, read_write> squares: array<f32>;
 @group(0) @binding(2) var<storage, read_write> result: array<f32>;
 
+// A square, or nothing past the end: no sum here is -0. Loaded without a branch, so that no load waits for another.
+fn square_at(entry: u32, end: u32) -> f32 {
+    return select(0.0, squares[min(entry, end - 1u)], entry < end);
+}
+
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn gradient_scale(@builtin(local_invocation_index) local: u32) {
     for (var count = limit.square_count; count > 1u; count = (count - 1u) / CHUNK + 1u) {
@@ -29,8 +34,12 @@ fn gradient_scale(@builtin(local_invocation_index) local: u32) {
         for (var first = 0u; first * CHUNK < count; first += WORKGROUP_SIZE) {
             let start = (first + local) * CHUNK;
             var sum = 0.0;
-            for (var entry = start; entry < min(start + CHUNK, count); entry++) {
-                sum = add_numbers(sum, squares[entry]);
+            for (var entry = start; entry < min(start + CHUNK, count); entry += 4u) {
+                let a = square_at(entry, count);
+                let b = square_at(entry + 1u, count);
+                let c = square_at(entry + 2u, count);
+                let d = square_at(entry + 3u, count);
+                sum = add_numbers(add_numbers(add_numbers(add_numbers(sum, a), b), c), d);
             }
             storageBarrier();
             if start < count {

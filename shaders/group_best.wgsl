@@ -5,12 +5,21 @@
 // rows of k of them.
 //
 // One thread a group and query. A group's rows are group_count apart, so that neighbouring threads read neighbouring keys.
-// Rows are numbered from the piece's first one.
+// Rows are numbered from the piece's first one. Four keys are loaded before the first of them is compared.
 //
-// Parts: grid, piece.
+// Parts: grid, piece, score_key.
 
 @group(0) @binding(1) var<storage, read> keys: array<u32>;
 @group(0) @binding(2) var<storage, read_write> best: array<vec2<u32>>;
+
+// A row's key; past the last row the least there is. Loaded without a branch, so that no load waits for another.
+fn key_of(query: u32, row: u32) -> u32 {
+    return select(NO_CANDIDATE, keys[query * piece.row_count + min(row, piece.row_count - 1u)], row < piece.row_count);
+}
+
+fn better(found: vec2<u32>, key: u32, row: u32) -> vec2<u32> {
+    return select(found, vec2(key, row), key > found.x);
+}
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn group_best(
@@ -25,11 +34,13 @@ fn group_best(
     }
     let first = thread % piece.group_count;
     var found = vec2(keys[query * piece.row_count + first], first);
-    for (var row = first + piece.group_count; row < piece.row_count; row += piece.group_count) {
-        let key = keys[query * piece.row_count + row];
-        if key > found.x {
-            found = vec2(key, row);
-        }
+    for (var row = first + piece.group_count; row < piece.row_count; row += 4u * piece.group_count) {
+        let rows = vec4(row) + vec4(0u, 1u, 2u, 3u) * piece.group_count;
+        let a = key_of(query, rows.x);
+        let b = key_of(query, rows.y);
+        let c = key_of(query, rows.z);
+        let d = key_of(query, rows.w);
+        found = better(better(better(better(found, a, rows.x), b, rows.y), c, rows.z), d, rows.w);
     }
     best[thread] = found;
 }

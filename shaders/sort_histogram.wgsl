@@ -6,11 +6,10 @@
 
 @group(0) @binding(2) var<storage, read_write> counts: array<u32>;
 
-// One for each digit, and so one for each thread.
-var<workgroup> digit_counts: array<atomic<u32>, 256>;
+var<workgroup> digit_counts: array<atomic<u32>, DIGITS>;
 
 fn count_key(key: u32) {
-    atomicAdd(&digit_counts[(key >> sort.shift) & ((1u << sort.digit_bits) - 1u)], 1u);
+    atomicAdd(&digit_counts[(key >> sort.shift) & (digit_count() - 1u)], 1u);
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)
@@ -20,7 +19,9 @@ fn sort_histogram(
     @builtin(local_invocation_index) local: u32,
 ) {
     let block = workgroup.y * grid.x + workgroup.x;
-    atomicStore(&digit_counts[local], 0u);
+    for (var digit = local; digit < digit_count(); digit += WORKGROUP_SIZE) {
+        atomicStore(&digit_counts[digit], 0u);
+    }
     workgroupBarrier();
     if block < sort.block_count {
         let start = block * TILE;
@@ -50,7 +51,9 @@ fn sort_histogram(
     }
     workgroupBarrier();
     if block < sort.block_count {
-        // Adding nothing is a load: the contract test forbids atomicLoad, with which kernels spin on one another.
-        counts[local * sort.block_count + block] = atomicAdd(&digit_counts[local], 0u);
+        for (var digit = local; digit < digit_count(); digit += WORKGROUP_SIZE) {
+            // Adding nothing is a load: the contract test forbids atomicLoad, with which kernels spin on one another.
+            counts[digit * sort.block_count + block] = atomicAdd(&digit_counts[digit], 0u);
+        }
     }
 }

@@ -12,8 +12,11 @@ override DESTINATION: u32;
 @group(0) @binding(2) var<storage, read> counts: array<u32>;
 @group(0) @binding(3) var<storage, read_write> destination: array<u32>;
 
+// A thread is in charge of so many neighbouring digits, at most.
+const DIGITS_OF_A_THREAD: u32 = DIGITS / WORKGROUP_SIZE;
+
 // Where a digit's lookups start in the sorted tile; 0 where there are none.
-var<workgroup> digit_starts: array<u32, 256>;
+var<workgroup> digit_starts: array<u32, DIGITS>;
 
 // Writes the lookup of an item that is at `entry` of the sorted tile; neighbouring threads write neighbouring entries.
 fn store_lookup(lookup: SortItem, item: u32, entry: u32) {
@@ -26,10 +29,10 @@ fn store_lookup(lookup: SortItem, item: u32, entry: u32) {
     }
 }
 
-// Moves the lookups of the tile that starts at `tile`. Thread d's `next` is where the first lookup of digit d goes.
-fn scatter_tile(local: u32, tile: u32, next: u32) {
+// Moves the lookups of the tile that starts at `tile`. `next` is where the first lookup of each of the thread's digits goes.
+fn scatter_tile(local: u32, tile: u32, next: vec4<u32>) {
     let tile_count = min(sort.count - min(tile, sort.count), TILE);
-    let mask = (1u << sort.digit_bits) - 1u;
+    let mask = digit_count() - 1u;
     for (var i = 0u; i < ITEMS; i++) {
         let entry = local * ITEMS + i;
         // What fills up the last tile stays behind all lookups. Loaded without a branch, so that no load waits for another.
@@ -37,7 +40,10 @@ fn scatter_tile(local: u32, tile: u32, next: u32) {
         let digit = select(mask, (key >> sort.shift) & mask, entry < tile_count);
         exchange[spread(entry)] = (digit << ENTRY_BITS) | entry;
     }
-    digit_starts[local] = 0u;
+    let own = local * DIGITS_OF_A_THREAD;
+    for (var i = 0u; i < DIGITS_OF_A_THREAD; i++) {
+        digit_starts[own + i] = 0u;
+    }
     sort_tile(local, sort.digit_bits);
 
     let first = local * ITEMS;
@@ -54,7 +60,9 @@ fn scatter_tile(local: u32, tile: u32, next: u32) {
     }
     workgroupBarrier();
     // What to add to an entry in the tile; never negative, for lower digits of the tile lie before.
-    digit_starts[local] = next - digit_starts[local];
+    for (var i = 0u; i < DIGITS_OF_A_THREAD; i++) {
+        digit_starts[own + i] = next[i] - digit_starts[own + i];
+    }
     workgroupBarrier();
 
     if tile_count == TILE {
@@ -99,9 +107,18 @@ fn sort_scatter(
 ) {
     // A folded grid may overhang: such a workgroup has an empty tile.
     let block = min(workgroup.y * grid.x + workgroup.x, sort.block_count);
-    // Thread d is in charge of digit d.
-    let total = counts[WORKGROUP_SIZE * sort.block_count + local];
-    let lower = workgroup_scan(local, total).before;
-    let before = counts[local * sort.block_count + min(block, sort.block_count - 1u)];
-    scatter_tile(local, block * TILE, lower + before);
+    let column = min(block, sort.block_count - 1u);
+    let totals = digit_count() * sort.block_count;
+    var total = vec4<u32>();
+    var before = vec4<u32>();
+    for (var i = 0u; i < DIGITS_OF_A_THREAD; i++) {
+        let digit = local * DIGITS_OF_A_THREAD + i;
+        // Loaded without a branch, so that no load waits for another.
+        let read = min(digit, digit_count() - 1u);
+        total[i] = select(0u, counts[totals + read], digit < digit_count());
+        before[i] = counts[read * sort.block_count + column];
+    }
+    let lower = workgroup_scan(local, total.x + total.y + total.z + total.w).before;
+    let of_lower = vec4(0u, total.x, total.x + total.y, total.x + total.y + total.z);
+    scatter_tile(local, block * TILE, vec4(lower) + of_lower + before);
 }

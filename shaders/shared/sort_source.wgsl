@@ -8,6 +8,9 @@
 
 const TILE: u32 = 2048u;
 
+// Digits of a pass, at most.
+const DIGITS: u32 = 1024u;
+
 // How the lookups are stored: SOURCE is one of these.
 const INDICES: u32 = 0u;
 const PACKED: u32 = 1u;
@@ -22,7 +25,7 @@ struct SortPass {
     padding_idx: u32,
     // In a packed word: the key is above, the position below.
     position_bits: u32,
-    // The key's bits from `shift` on, `digit_bits` of them and at most 8, are this pass's digit.
+    // The key's bits from `shift` on, `digit_bits` of them, are this pass's digit.
     shift: u32,
     digit_bits: u32,
     // Bits that hold every key.
@@ -33,6 +36,12 @@ struct SortPass {
 }
 
 @group(0) @binding(0) var<uniform> sort: SortPass;
+
+// Digits of this pass.
+fn digit_count() -> u32 {
+    return 1u << sort.digit_bits;
+}
+
 @group(0) @binding(1) var<storage, read> source: array<u32>;
 
 struct SortItem {

@@ -107,12 +107,15 @@ fn sort_step(local: u32, shift: u32) {
     workgroupBarrier();
 }
 
-// Sorts the items in `exchange` by their digits' lower `bits` bits, at most 8, stably. Called by the whole workgroup,
+// Sorts the items in `exchange` by their digits' lower `bits` bits, at most 12, stably. Called by the whole workgroup,
 // each thread having written its own ITEMS items. No loop, for barriers in one cost the software adapter half as
 // much time again.
 fn sort_tile(local: u32, bits: u32) {
     sort_step(local, ENTRY_BITS);
     if bits > STEP_BITS {
         sort_step(local, ENTRY_BITS + STEP_BITS);
+    }
+    if bits > 2u * STEP_BITS {
+        sort_step(local, ENTRY_BITS + 2u * STEP_BITS);
     }
 }

@@ -2,12 +2,12 @@
 //!
 //! A radix sort, least digit first, of the lookups' rows; only the bits that a row of the table can have are sorted. A
 //! batch of one tile is sorted, and its plan written, by one workgroup in one dispatch. A larger one is cut in blocks of a
-//! tile. For each digit of up to [`DIGIT_BITS`] bits, one dispatch counts the digits of each block, one adds the counts up,
+//! tile. For each digit, of up to [`MOST_DIGIT_BITS`] or [`DIGIT_BITS`] bits, one dispatch counts the digits of each block, one adds the counts up,
 //! and one moves the lookups; two more find the runs and write the plan.
 
 use super::TableLayout;
 use super::device::{Dispatch, Gpu};
-use super::kernels::inputs::TILE;
+use super::kernels::inputs::{DIGITS, FEW_BLOCKS, TILE};
 use super::kernels::inputs::{Form, SortPass};
 use super::kernels::{run_heads, run_plan, sort_histogram, sort_scan, sort_scatter, sort_small};
 use super::plan::PlanLayout;
@@ -15,11 +15,11 @@ use super::region::check_binding_size;
 use super::scratch::Scratch;
 use crate::error::Result;
 
-/// The most bits that a pass sorts by: a workgroup has a thread for each digit.
-const DIGIT_BITS: u32 = 8;
+/// The most bits that a pass sorts by, of a batch of few blocks: there each dispatch costs, and what it moves hardly does.
+const MOST_DIGIT_BITS: u32 = DIGITS.ilog2();
 
-/// Digits that a block counts, whatever the pass.
-const DIGITS: u32 = super::grid::WORKGROUP_SIZE;
+/// The same of a batch of many: there a block's counts are not to be more than what it moves.
+const DIGIT_BITS: u32 = 8;
 
 /// How a batch is sorted: pure arithmetic.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,7 +38,11 @@ impl Passes {
         let position_bits = bits(count - 1);
         let form = if key_bits + position_bits <= u32::BITS { Form::Packed } else { Form::Pairs };
         let block_count = count.div_ceil(TILE);
-        let pass_count = if block_count == 1 { 1 } else { key_bits.div_ceil(DIGIT_BITS) };
+        let pass_count = match block_count {
+            1 => 1,
+            2..=FEW_BLOCKS => key_bits.div_ceil(MOST_DIGIT_BITS),
+            _ => key_bits.div_ceil(DIGIT_BITS),
+        };
         // Equal digits, for a pass with fewer bits is a little faster.
         let digit_bits = key_bits.div_ceil(pass_count);
         let pass = |shift| SortPass {
@@ -131,8 +135,8 @@ impl GpuSort {
         let item_bytes = item_bytes(*form, lookup_count);
         check_binding_size("the batch's lookups, being sorted,", item_bytes, &gpu.limits)?;
         let last = passes.len() - 1;
-        // Of each block and digit, and of each digit.
-        let count_bytes = (u64::from(passes[last].block_count) + 1) * u64::from(DIGITS) * 4;
+        // Of each block and digit, and of each digit; the first pass has as many bits as any.
+        let count_bytes = ((u64::from(passes[0].block_count) + 1) << passes[0].digit_bits) * 4;
         let counts = workspace.counts.at_least(gpu, count_bytes)?;
         let counts = || ("counts", start_of(&counts, count_bytes));
         // The passes write the one and the other in turn; a single one needs no other.
@@ -150,7 +154,7 @@ impl GpuSort {
                 from,
                 &[sort(), ("source", source.clone()), counts()],
             )?);
-            dispatches.push(sort_scan::dispatch(gpu, &[sort(), ("source", source.clone()), counts()])?);
+            dispatches.push(sort_scan::dispatch(gpu, pass, &[sort(), ("source", source.clone()), counts()])?);
             let resources = [sort(), ("source", source), counts(), ("destination", destination.clone())];
             dispatches.push(sort_scatter::dispatch(gpu, pass, [from, *form], &resources)?);
             (from, source) = (*form, destination);
@@ -222,6 +226,7 @@ mod tests {
 
     use super::*;
     use crate::GpuContext;
+    use crate::gpu::grid::WORKGROUP_SIZE;
     use crate::gpu::host_sort::SortScratch;
     use crate::gpu::kernels::inputs::{CHUNK, HEADER_WORDS};
     use crate::gpu::plan::SortPlan;
@@ -420,12 +425,15 @@ mod tests {
         let gpu = gpu();
         let mut rng = ChaCha8Rng::seed_from_u64(4);
         // As many blocks as a workgroup has threads.
-        let blocks_of_a_thread = (DIGITS * TILE) as usize;
+        let blocks_of_a_thread = (WORKGROUP_SIZE * TILE) as usize;
+        let few_blocks = (FEW_BLOCKS * TILE) as usize;
         for (count, input_dim) in [
             (65_536 + 3, 400_000),
             // Pairs: 17 bits of position.
             (65_536 + 3, 100_000_000),
-            // One tile a block, then two.
+            // The longest digits, and the most blocks with them; then shorter ones.
+            (few_blocks, (1 << 20) - 1),
+            (few_blocks + 1, (1 << 20) - 1),
             (blocks_of_a_thread, 1000),
             (blocks_of_a_thread + 1, 10_000),
             (1_000_003, 1_000_000),
@@ -457,7 +465,9 @@ mod tests {
                 for pass in &passes {
                     assert_eq!((pass.shift, pass.key_bits), (next, key_bits));
                     assert!(pass.digit_bits > 0);
-                    assert!(pass.digit_bits <= DIGIT_BITS || count <= TILE);
+                    let most = if pass.block_count <= FEW_BLOCKS { MOST_DIGIT_BITS } else { DIGIT_BITS };
+                    assert!(pass.digit_bits <= most || count <= TILE);
+                    assert!(pass.digit_bits <= passes[0].digit_bits, "room is made for the first pass's counts");
                     next += pass.digit_bits;
                     assert!(u64::from(pass.block_count) * u64::from(TILE) >= u64::from(count));
                     assert!(u64::from(pass.block_count - 1) * u64::from(TILE) < u64::from(count));

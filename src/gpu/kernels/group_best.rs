@@ -10,7 +10,7 @@ static GROUP_BEST: Part =
     part!("group_best.wgsl").binds(&[Binding::read::<u32>(0, 1, "keys"), Binding::read_write::<Pair>(0, 2, "best")]);
 
 pub(crate) fn kernel() -> Kernel {
-    Kernel::new("group_best", [&parts::GRID, &parts::PIECE, &GROUP_BEST])
+    Kernel::new("group_best", [&parts::GRID, &parts::PIECE, &parts::SCORE_KEY, &GROUP_BEST])
 }
 
 /// One dispatch over all groups of all queries; `resources` are `piece`, `keys` and `best`.

@@ -11,6 +11,12 @@ pub(crate) const HEADER_WORDS: u32 = 4;
 /// Lookups that a workgroup sorts at once; `TILE` in shaders/shared/sort_source.wgsl.
 pub(crate) const TILE: u32 = 2048;
 
+/// Digits of a pass of the sort, at most; `DIGITS` in shaders/shared/sort_source.wgsl.
+pub(crate) const DIGITS: u32 = 1024;
+
+/// Blocks of a sort that are few; `FEW_BLOCKS` in shaders/sort_scan.wgsl.
+pub(crate) const FEW_BLOCKS: u32 = 64;
+
 /// Powers in a table of the history; `POWERS` in shaders/shared/history.wgsl.
 pub(crate) const POWERS: u32 = 256;
 

@@ -1,6 +1,6 @@
 //! The files of `shaders/shared/`, with what each declares.
 
-use super::inputs::{CHUNK, HEADER_WORDS, POWERS, STEP_QUADS, TERM_QUADS_PER_THREAD, TILE};
+use super::inputs::{CHUNK, DIGITS, HEADER_WORDS, POWERS, STEP_QUADS, TERM_QUADS_PER_THREAD, TILE};
 use super::inputs::{Form, LookupLayout, Piece, PlanLayout, RunCount, ShardPlaces, SortPass, Step, Width};
 use super::inputs::{NO_CANDIDATE, NOT_A_NUMBER};
 use crate::config::{INVALID, PADDING};
@@ -146,6 +146,7 @@ pub(crate) static SORT_SOURCE: Part = part!("shared/sort_source.wgsl")
     .with_constants(&["SOURCE"])
     .mirrors(&[
         ("TILE", TILE),
+        ("DIGITS", DIGITS),
         ("INDICES", Form::Indices as u32),
         ("PACKED", Form::Packed as u32),
         ("PAIRS", Form::Pairs as u32),
