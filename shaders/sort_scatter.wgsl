@@ -1,8 +1,7 @@
 // Moves a block's lookups to where one pass of the sort wants them: by digit, equal digits in the order they had.
 //
 // One workgroup a block, which is a tile. A digit's lookups go after those of all lower digits, and after those of the same
-// digit in the blocks before (sort_scan). They are sorted by digit in workgroup memory first, so that neighbours are written
-// side by side.
+// digit in the blocks before. They are sorted by digit in workgroup memory first, so that neighbours are written side by side.
 //
 // Parts: grid, sort_source, workgroup_scan, sort_tile.
 
@@ -12,8 +11,39 @@ override DESTINATION: u32;
 @group(0) @binding(2) var<storage, read> counts: array<u32>;
 @group(0) @binding(3) var<storage, read_write> destination: array<u32>;
 
-// A thread is in charge of so many neighbouring digits, at most.
-const DIGITS_OF_A_THREAD: u32 = DIGITS / WORKGROUP_SIZE;
+// A thread is in charge of so many neighbouring digits, at most; of fewer where a pass has fewer, so that all threads work.
+const MOST_OF_A_THREAD: u32 = DIGITS / WORKGROUP_SIZE;
+
+fn digits_of_a_thread() -> u32 {
+    return (digit_count() + WORKGROUP_SIZE - 1u) / WORKGROUP_SIZE;
+}
+
+// Of so few blocks sort_scan has not scanned the counts: each workgroup adds them up, four loads ahead.
+const FEW_BLOCKS: u32 = 32u;
+
+// How many lookups of a digit are in the blocks before one, and how many in all.
+struct Share {
+    before: u32,
+    total: u32,
+}
+
+fn share_of(digit: u32, block: u32) -> Share {
+    let row = digit * sort.block_count;
+    if sort.block_count > FEW_BLOCKS {
+        return Share(counts[row + block], counts[digit_count() * sort.block_count + digit]);
+    }
+    var share = Share(0u, 0u);
+    for (var first = 0u; first < sort.block_count; first += 4u) {
+        let blocks = vec4(first) + vec4(0u, 1u, 2u, 3u);
+        let entries = vec4(row) + min(blocks, vec4(sort.block_count - 1u));
+        var each = vec4(counts[entries.x], counts[entries.y], counts[entries.z], counts[entries.w]);
+        each = select(vec4<u32>(), each, blocks < vec4(sort.block_count));
+        share.total += each.x + each.y + each.z + each.w;
+        each = select(vec4<u32>(), each, blocks < vec4(block));
+        share.before += each.x + each.y + each.z + each.w;
+    }
+    return share;
+}
 
 // Where a digit's lookups start in the sorted tile; 0 where there are none.
 var<workgroup> digit_starts: array<u32, DIGITS>;
@@ -40,9 +70,8 @@ fn scatter_tile(local: u32, tile: u32, next: vec4<u32>) {
         let digit = select(mask, (key >> sort.shift) & mask, entry < tile_count);
         exchange[spread(entry)] = (digit << ENTRY_BITS) | entry;
     }
-    let own = local * DIGITS_OF_A_THREAD;
-    for (var i = 0u; i < DIGITS_OF_A_THREAD; i++) {
-        digit_starts[own + i] = 0u;
+    for (var digit = local; digit < digit_count(); digit += WORKGROUP_SIZE) {
+        digit_starts[digit] = 0u;
     }
     sort_tile(local, sort.digit_bits);
 
@@ -60,8 +89,11 @@ fn scatter_tile(local: u32, tile: u32, next: vec4<u32>) {
     }
     workgroupBarrier();
     // What to add to an entry in the tile; never negative, for lower digits of the tile lie before.
-    for (var i = 0u; i < DIGITS_OF_A_THREAD; i++) {
-        digit_starts[own + i] = next[i] - digit_starts[own + i];
+    let own = local * digits_of_a_thread();
+    for (var i = 0u; i < MOST_OF_A_THREAD; i++) {
+        if i < digits_of_a_thread() && own + i < digit_count() {
+            digit_starts[own + i] = next[i] - digit_starts[own + i];
+        }
     }
     workgroupBarrier();
 
@@ -107,16 +139,15 @@ fn sort_scatter(
 ) {
     // A folded grid may overhang: such a workgroup has an empty tile.
     let block = min(workgroup.y * grid.x + workgroup.x, sort.block_count);
-    let column = min(block, sort.block_count - 1u);
-    let totals = digit_count() * sort.block_count;
     var total = vec4<u32>();
     var before = vec4<u32>();
-    for (var i = 0u; i < DIGITS_OF_A_THREAD; i++) {
-        let digit = local * DIGITS_OF_A_THREAD + i;
-        // Loaded without a branch, so that no load waits for another.
-        let read = min(digit, digit_count() - 1u);
-        total[i] = select(0u, counts[totals + read], digit < digit_count());
-        before[i] = counts[read * sort.block_count + column];
+    for (var i = 0u; i < MOST_OF_A_THREAD; i++) {
+        let digit = local * digits_of_a_thread() + i;
+        if i < digits_of_a_thread() && digit < digit_count() {
+            let share = share_of(digit, min(block, sort.block_count - 1u));
+            total[i] = share.total;
+            before[i] = share.before;
+        }
     }
     let lower = workgroup_scan(local, total.x + total.y + total.z + total.w).before;
     let of_lower = vec4(0u, total.x, total.x + total.y, total.x + total.y + total.z);

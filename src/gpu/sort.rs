@@ -2,8 +2,8 @@
 //!
 //! A radix sort, least digit first, of the lookups' rows; only the bits that a row of the table can have are sorted. A
 //! batch of one tile is sorted, and its plan written, by one workgroup in one dispatch. A larger one is cut in blocks of a
-//! tile. For each digit, of up to [`MOST_DIGIT_BITS`] or [`DIGIT_BITS`] bits, one dispatch counts the digits of each block, one adds the counts up,
-//! and one moves the lookups; two more find the runs and write the plan.
+//! tile. For each digit one dispatch counts the digits of each block, one adds the counts up, unless there are few blocks, and
+//! one moves the lookups; two more find the runs and write the plan.
 
 use super::TableLayout;
 use super::device::{Dispatch, Gpu};
@@ -15,11 +15,11 @@ use super::region::check_binding_size;
 use super::scratch::Scratch;
 use crate::error::Result;
 
-/// The most bits that a pass sorts by, of a batch of few blocks: there each dispatch costs, and what it moves hardly does.
-const MOST_DIGIT_BITS: u32 = DIGITS.ilog2();
+/// The most bits that a pass of few blocks sorts by: there a dispatch costs more than what it moves.
+const DIGIT_BITS_OF_FEW: u32 = DIGITS.ilog2();
 
-/// The same of a batch of many: there a block's counts are not to be more than what it moves.
-const DIGIT_BITS: u32 = 8;
+/// The same of many blocks: there a block's counts are not to be more than the lookups that it moves.
+const DIGIT_BITS_OF_MANY: u32 = 8;
 
 /// How a batch is sorted: pure arithmetic.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,8 +40,8 @@ impl Passes {
         let block_count = count.div_ceil(TILE);
         let pass_count = match block_count {
             1 => 1,
-            2..=FEW_BLOCKS => key_bits.div_ceil(MOST_DIGIT_BITS),
-            _ => key_bits.div_ceil(DIGIT_BITS),
+            2..=FEW_BLOCKS => key_bits.div_ceil(DIGIT_BITS_OF_FEW),
+            _ => key_bits.div_ceil(DIGIT_BITS_OF_MANY),
         };
         // Equal digits, for a pass with fewer bits is a little faster.
         let digit_bits = key_bits.div_ceil(pass_count);
@@ -154,7 +154,9 @@ impl GpuSort {
                 from,
                 &[sort(), ("source", source.clone()), counts()],
             )?);
-            dispatches.push(sort_scan::dispatch(gpu, pass, &[sort(), ("source", source.clone()), counts()])?);
+            if pass.block_count > FEW_BLOCKS {
+                dispatches.push(sort_scan::dispatch(gpu, pass, &[sort(), ("source", source.clone()), counts()])?);
+            }
             let resources = [sort(), ("source", source), counts(), ("destination", destination.clone())];
             dispatches.push(sort_scatter::dispatch(gpu, pass, [from, *form], &resources)?);
             (from, source) = (*form, destination);
@@ -465,7 +467,7 @@ mod tests {
                 for pass in &passes {
                     assert_eq!((pass.shift, pass.key_bits), (next, key_bits));
                     assert!(pass.digit_bits > 0);
-                    let most = if pass.block_count <= FEW_BLOCKS { MOST_DIGIT_BITS } else { DIGIT_BITS };
+                    let most = if pass.block_count <= FEW_BLOCKS { DIGIT_BITS_OF_FEW } else { DIGIT_BITS_OF_MANY };
                     assert!(pass.digit_bits <= most || count <= TILE);
                     assert!(pass.digit_bits <= passes[0].digit_bits, "room is made for the first pass's counts");
                     next += pass.digit_bits;

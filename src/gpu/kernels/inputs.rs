@@ -14,8 +14,8 @@ pub(crate) const TILE: u32 = 2048;
 /// Digits of a pass of the sort, at most; `DIGITS` in shaders/shared/sort_source.wgsl.
 pub(crate) const DIGITS: u32 = 1024;
 
-/// Blocks of a sort that are few; `FEW_BLOCKS` in shaders/sort_scan.wgsl.
-pub(crate) const FEW_BLOCKS: u32 = 64;
+/// Blocks of a sort whose counts no dispatch of its own scans; `FEW_BLOCKS` in shaders/sort_scatter.wgsl.
+pub(crate) const FEW_BLOCKS: u32 = 32;
 
 /// Powers in a table of the history; `POWERS` in shaders/shared/history.wgsl.
 pub(crate) const POWERS: u32 = 256;

@@ -1,6 +1,6 @@
 //! Moves a block's lookups to where one pass of the sort wants them.
 
-use super::inputs::{Form, SortPass};
+use super::inputs::{FEW_BLOCKS, Form, SortPass};
 use super::{Kernel, parts};
 use crate::error::Result;
 use crate::gpu::device::{Dispatch, Gpu, Resource, constant};
@@ -8,7 +8,8 @@ use crate::shader::{Binding, Part, part};
 
 static SORT_SCATTER: Part = part!("sort_scatter.wgsl")
     .binds(&[Binding::read::<u32>(0, 2, "counts"), Binding::read_write::<u32>(0, 3, "destination")])
-    .with_constants(&["DESTINATION"]);
+    .with_constants(&["DESTINATION"])
+    .mirrors(&[("FEW_BLOCKS", FEW_BLOCKS)]);
 
 pub(crate) fn kernel() -> Kernel {
     let parts = [&parts::GRID, &parts::SORT_SOURCE, &parts::WORKGROUP_SCAN, &parts::SORT_TILE, &SORT_SCATTER];
