@@ -7,26 +7,33 @@
 
 @group(0) @binding(2) var<storage, read_write> counts: array<u32>;
 
+// Blocks of a thread in one round: their counts are loaded before the first is used.
+const AT_ONCE: u32 = 4u;
+
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn sort_scan(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) local: u32) {
     let digit = workgroup.x;
     let row = digit * sort.block_count;
-    // A thread has some neighbouring blocks.
-    let per_thread = (sort.block_count + WORKGROUP_SIZE - 1u) / WORKGROUP_SIZE;
-    let first = row + min(local * per_thread, sort.block_count);
-    let end = row + min((local + 1u) * per_thread, sort.block_count);
-    var sum = 0u;
-    for (var entry = first; entry < end; entry++) {
-        sum += counts[entry];
-    }
-    let scan = workgroup_scan(local, sum);
-    var before = scan.before;
-    for (var entry = first; entry < end; entry++) {
-        let count = counts[entry];
-        counts[entry] = before;
-        before += count;
+    var before = 0u;
+    for (var first = 0u; first < sort.block_count; first += AT_ONCE * WORKGROUP_SIZE) {
+        let blocks = vec4(first + AT_ONCE * local) + vec4(0u, 1u, 2u, 3u);
+        let exist = blocks < vec4(sort.block_count);
+        // What is past the end loads the last one, and drops it.
+        let entries = vec4(row) + min(blocks, vec4(sort.block_count - 1u));
+        let loaded = vec4(counts[entries.x], counts[entries.y], counts[entries.z], counts[entries.w]);
+        let each = select(vec4<u32>(), loaded, exist);
+        let scan = workgroup_scan(local, each.x + each.y + each.z + each.w);
+        let starts = vec4(before + scan.before) + vec4(0u, each.x, each.x + each.y, each.x + each.y + each.z);
+        for (var i = 0u; i < AT_ONCE; i++) {
+            if exist[i] {
+                counts[entries[i]] = starts[i];
+            }
+        }
+        before += scan.total;
+        // Another round scans again.
+        workgroupBarrier();
     }
     if local == 0u {
-        counts[digit_count() * sort.block_count + digit] = scan.total;
+        counts[digit_count() * sort.block_count + digit] = before;
     }
 }

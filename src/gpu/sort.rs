@@ -426,8 +426,8 @@ mod tests {
     fn plans_of_large_batches_are_those_of_the_host() {
         let gpu = gpu();
         let mut rng = ChaCha8Rng::seed_from_u64(4);
-        // As many blocks as a workgroup has threads.
-        let blocks_of_a_thread = (WORKGROUP_SIZE * TILE) as usize;
+        // As many blocks as `sort_scan` takes in a round.
+        let blocks_of_a_round = (4 * WORKGROUP_SIZE * TILE) as usize;
         let few_blocks = (FEW_BLOCKS * TILE) as usize;
         for (count, input_dim) in [
             (65_536 + 3, 400_000),
@@ -436,8 +436,8 @@ mod tests {
             // The longest digits, and the most blocks with them; then shorter ones.
             (few_blocks, (1 << 20) - 1),
             (few_blocks + 1, (1 << 20) - 1),
-            (blocks_of_a_thread, 1000),
-            (blocks_of_a_thread + 1, 10_000),
+            (blocks_of_a_round, 1000),
+            (blocks_of_a_round + 1, 10_000),
             (1_000_003, 1_000_000),
         ] {
             let prepared = Prepared::new(&gpu, count, table(input_dim, input_dim / 3 + 1), Some(0));
