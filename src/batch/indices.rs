@@ -138,13 +138,19 @@ pub(crate) fn validate<T: HostIndices + ?Sized>(
 ) -> Result<(Vec<u32>, Vec<usize>)> {
     let (values, shape) = (indices.values(), indices.shape());
     validate_shape(&shape, values.len(), input_length)?;
-    let rows = values
-        .iter()
-        .enumerate()
-        .map(|(position, &index)| {
-            index.row(input_dim).ok_or(Error::IndexOutOfRange { position, value: index.value(), input_dim })
-        })
-        .collect::<Result<_>>()?;
+    // All first, without a branch: which one is bad is asked only where one is.
+    let mut all_valid = true;
+    let valid_or_zero = |index: &T::Index| {
+        let row = index.row(input_dim);
+        all_valid &= row.is_some();
+        row.unwrap_or(0)
+    };
+    let rows: Vec<u32> = values.iter().map(valid_or_zero).collect();
+    if !all_valid {
+        let bad = values.iter().enumerate().find(|(_, index)| index.row(input_dim).is_none());
+        let (position, index) = bad.expect("one was bad");
+        return Err(Error::IndexOutOfRange { position, value: index.value(), input_dim });
+    }
     Ok((rows, shape))
 }
 
