@@ -21,9 +21,12 @@ macro_rules! index {
         $(
             impl sealed::Sealed for $integer {}
             impl Index for $integer {
+                // `validate` is compiled in the crate that calls it: without this, each index is a call.
+                #[inline]
                 fn row(self, input_dim: u32) -> Option<u32> {
                     u32::try_from(self).ok().filter(|&row| row < input_dim)
                 }
+                #[inline]
                 fn value(self) -> i128 {
                     self as i128
                 }
