@@ -18,7 +18,7 @@ struct FlushedRows {
 const NOW: u32 = 0xffffffffu;
 const BEFORE: u32 = 0xfffffffdu;
 
-fn goal() -> u32 {
+fn target_step() -> u32 {
     if rows.until == NOW {
         return step.number;
     }
@@ -36,7 +36,7 @@ fn flush(
     let lane = lane(workgroup, grid, local);
     let live = lane.exists && lane.work < rows.place_count;
     let place = rows.first_place + lane.work;
-    let until = goal();
+    let until = target_step();
     let row = shard.first_place + place;
     let missed = missed_by(lane, row, load_kept(lane, place, live, until), until);
     if !live || missed.count == 0u {

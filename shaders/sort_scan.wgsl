@@ -1,7 +1,7 @@
-// counts[digit, block] = how many lookups of this digit are in the blocks before, from how many are in each
+// counts[digit, block] = how many lookups of this digit are in the blocks before, from how many are in each.
 //
-// Behind them, in one more row, counts[digit_count(), digit] = how many there are in all. One workgroup a digit. Where there are
-// few blocks, this kernel is not dispatched: sort_scatter adds the counts up itself.
+// Behind them, in one more row, counts[digit_count(), digit] = how many there are in all. One workgroup scans one digit. A
+// batch of few blocks needs no scan: sort_scatter adds its counts up.
 //
 // Parts: grid, sort_source, workgroup_scan.
 
@@ -18,7 +18,7 @@ fn sort_scan(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocat
     for (var first = 0u; first < sort.block_count; first += AT_ONCE * WORKGROUP_SIZE) {
         let blocks = vec4(first + AT_ONCE * local) + vec4(0u, 1u, 2u, 3u);
         let exist = blocks < vec4(sort.block_count);
-        // What is past the end loads the last one, and drops it.
+        // Past the end the last entry is loaded, and not used.
         let entries = vec4(row) + min(blocks, vec4(sort.block_count - 1u));
         let loaded = vec4(counts[entries.x], counts[entries.y], counts[entries.z], counts[entries.w]);
         let each = select(vec4<u32>(), loaded, exist);
@@ -30,7 +30,7 @@ fn sort_scan(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocat
             }
         }
         before += scan.total;
-        // Another round scans again.
+        // The next round's workgroup_scan overwrites what this one read.
         workgroupBarrier();
     }
     if local == 0u {

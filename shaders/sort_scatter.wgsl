@@ -11,14 +11,15 @@ override DESTINATION: u32;
 @group(0) @binding(2) var<storage, read> counts: array<u32>;
 @group(0) @binding(3) var<storage, read_write> destination: array<u32>;
 
-// A thread is in charge of so many neighbouring digits, at most; of fewer where a pass has fewer, so that all threads work.
+// Neighbouring digits of one thread, at most.
 const MOST_OF_A_THREAD: u32 = DIGITS / WORKGROUP_SIZE;
 
+// The same in this pass: as few as there are threads for.
 fn digits_of_a_thread() -> u32 {
     return (digit_count() + WORKGROUP_SIZE - 1u) / WORKGROUP_SIZE;
 }
 
-// Of so few blocks sort_scan has not scanned the counts: each workgroup adds them up, four loads ahead.
+// Up to so many blocks there was no sort_scan: each workgroup adds the counts up, four loads ahead.
 const FEW_BLOCKS: u32 = 32u;
 
 // How many lookups of a digit are in the blocks before one, and how many in all.

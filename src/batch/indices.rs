@@ -21,12 +21,11 @@ macro_rules! index {
         $(
             impl sealed::Sealed for $integer {}
             impl Index for $integer {
-                // `validate` is compiled in the crate that calls it: without this, each index is a call.
+                // `validate` is compiled in the caller's crate, which could not inline this otherwise.
                 #[inline]
                 fn row(self, input_dim: u32) -> Option<u32> {
                     u32::try_from(self).ok().filter(|&row| row < input_dim)
                 }
-                #[inline]
                 fn value(self) -> i128 {
                     self as i128
                 }
@@ -141,7 +140,7 @@ pub(crate) fn validate<T: HostIndices + ?Sized>(
 ) -> Result<(Vec<u32>, Vec<usize>)> {
     let (values, shape) = (indices.values(), indices.shape());
     validate_shape(&shape, values.len(), input_length)?;
-    // All first, without a branch: which one is bad is asked only where one is.
+    // No branch for each index: the position of a bad one is looked up afterwards.
     let mut all_valid = true;
     let valid_or_zero = |index: &T::Index| {
         let row = index.row(input_dim);
@@ -204,6 +203,8 @@ mod tests {
         assert_eq!(validate(&[0i64, 9, -1], 10, None), Err(error(-1)));
         assert_eq!(validate(&[0u64, 9, u64::MAX], 10, None), Err(error(u64::MAX.into())));
         assert_eq!(validate(&[0u8, 9, 10], 10, None), Err(error(10)));
+        // The first of several.
+        assert_eq!(validate(&[0i16, 9, 11, -1, 12], 10, None), Err(error(11)));
         assert_eq!(validate(&[0i8, 9], 10, None).unwrap(), (vec![0, 9], vec![2]));
     }
 

@@ -15,10 +15,10 @@ use super::region::check_binding_size;
 use super::scratch::Scratch;
 use crate::error::Result;
 
-/// The most bits that a pass of few blocks sorts by: there a dispatch costs more than what it moves.
+/// Bits of a digit, at most, in a sort of few blocks: there one pass more costs more than many digits do.
 const DIGIT_BITS_OF_FEW: u32 = DIGITS.ilog2();
 
-/// The same of many blocks: there a block's counts are not to be more than the lookups that it moves.
+/// The same in a sort of many blocks: there a block should have far fewer counts than lookups.
 const DIGIT_BITS_OF_MANY: u32 = 8;
 
 /// How a batch is sorted: pure arithmetic.

@@ -14,7 +14,7 @@ pub(crate) const TILE: u32 = 2048;
 /// Digits of a pass of the sort, at most; `DIGITS` in shaders/shared/sort_source.wgsl.
 pub(crate) const DIGITS: u32 = 1024;
 
-/// Blocks of a sort whose counts no dispatch of its own scans; `FEW_BLOCKS` in shaders/sort_scatter.wgsl.
+/// A sort of at most so many blocks has no `sort_scan`; `FEW_BLOCKS` in shaders/sort_scatter.wgsl.
 pub(crate) const FEW_BLOCKS: u32 = 32;
 
 /// Powers in a table of the history; `POWERS` in shaders/shared/history.wgsl.
